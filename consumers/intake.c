@@ -1,0 +1,250 @@
+#include "intake.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "topics/header.h"
+
+enum {
+    QUEUE_BYTES = 8 * 1024 * 1024,
+    BATCH_BYTES_MAX = 1100 * 1024 * 1024, /* limit for one giant record; ordinary batches end at BATCH_BYTES */
+    BATCH_BYTES = 512 * 1024,
+    BATCH_EVENTS = 2000,
+    POLL_MS = 100,
+};
+
+struct cdc_intake {
+    const cdc_env *env;
+    const cdc_codec *codec;
+    void *codec_handle;
+    cdc_consumer *consumer;
+    const cdc_offset *offsets;
+    int64_t *ends;
+    uint32_t n;
+    cdc_queue *queue;
+    pthread_t thread;
+    bool runs;
+    bool caught_up_told;
+    _Atomic bool stop;
+    cdc_rc rc; /* written by the thread before it closes the queue */
+    cdc_error err;
+    cdc_metric *records, *bytes, *skipped;
+};
+
+static void cdc_intake_apply_header(const cdc_header *h, const cdc_message *msg, cdc_event *ev)
+{
+    ev->phase = (uint8_t)h->phase;
+    ev->txn = h->txn != NULL ? h->txn : "";
+    ev->seq = h->seq;
+    ev->last = h->last || h->txn == NULL; /* without a transaction each record stands for itself */
+    ev->pos_text = h->pos != NULL ? h->pos : "";
+    ev->ddl_was = h->was != NULL ? h->was : "";
+    ev->topic = msg->topic;
+    ev->partition = msg->partition;
+    ev->offset = msg->offset;
+}
+
+cdc_rc cdc_intake_decode(const cdc_codec *codec, void *handle, const cdc_message *msg, cdc_batch *batch,
+                         cdc_error *err)
+{
+    cdc_header h = {.phase = CDC_PHASE_INCR};
+    uint32_t first = batch->nevents;
+    cdc_rc rc = CDC_OK;
+    if (msg->header.p != NULL) {
+        rc = cdc_header_parse(msg->header, &batch->arena, &h, err);
+    }
+    if (rc == CDC_OK) {
+        rc = codec->decode(handle, msg->key, msg->value, batch, err);
+    }
+    if (rc != CDC_OK) {
+        return cdc_error_context(err, "topic %s partition %d offset %lld", msg->topic, msg->partition,
+                                 (long long)msg->offset);
+    }
+    for (uint32_t i = first; i < batch->nevents; i++) {
+        cdc_intake_apply_header(&h, msg, &batch->events[i]);
+        /* A grouped message is one record: only its last row ends the transaction. */
+        if (i + 1 < batch->nevents) {
+            batch->events[i].last = false;
+        }
+    }
+    return CDC_OK;
+}
+
+static cdc_rc cdc_intake_record(cdc_intake *in, cdc_message *msg, cdc_batch *batch)
+{
+    cdc_metric_add(in->records, 1);
+    cdc_metric_add(in->bytes, (int64_t)(msg->key.len + msg->value.len));
+    batch->source_bytes += msg->value.len;
+    cdc_rc rc = cdc_intake_decode(in->codec, in->codec_handle, msg, batch, &in->err);
+    if (rc == CDC_SKIP) {
+        cdc_metric_add(in->skipped, 1);
+        CDC_LOG(CDC_LOG_WARN, "record_skipped", CDC_STR("reason", in->err.text));
+        rc = CDC_OK;
+    }
+    return rc;
+}
+
+static bool cdc_intake_at_end(cdc_intake *in)
+{
+    for (uint32_t i = 0; i < in->n; i++) {
+        int64_t at = cdc_consumer_position(in->consumer, in->offsets[i].topic, in->offsets[i].partition);
+        if (at < in->ends[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Fills a batch: waits for the first record, then takes what is there. */
+static cdc_rc cdc_intake_fill(cdc_intake *in, cdc_batch *batch)
+{
+    cdc_rc rc = CDC_OK;
+    while (rc == CDC_OK && batch->nevents < BATCH_EVENTS && cdc_batch_bytes(batch) < BATCH_BYTES) {
+        cdc_message msg;
+        rc = cdc_consumer_poll(in->consumer, &msg, batch->nevents == 0 ? POLL_MS : 0, &in->err);
+        if (rc == CDC_OK) {
+            /* Topic names outlive the consumer's message only as the assignment's own strings. */
+            for (uint32_t i = 0; i < in->n; i++) {
+                if (strcmp(in->offsets[i].topic, msg.topic) == 0) {
+                    msg.topic = in->offsets[i].topic;
+                    break;
+                }
+            }
+            rc = cdc_intake_record(in, &msg, batch);
+            cdc_consumer_release(&msg);
+        }
+        if (atomic_load(&in->stop)) {
+            return CDC_EOF;
+        }
+    }
+    if (rc == CDC_AGAIN && !in->caught_up_told && cdc_intake_at_end(in)) {
+        batch->caught_up = true;
+        in->caught_up_told = true;
+        return CDC_OK;
+    }
+    return rc == CDC_AGAIN && batch->nevents > 0 ? CDC_OK : rc;
+}
+
+static cdc_rc cdc_intake_hand_over(cdc_intake *in, cdc_batch *batch)
+{
+    cdc_rc rc;
+    do {
+        rc = cdc_queue_push(in->queue, batch, POLL_MS);
+    } while (rc == CDC_AGAIN && !atomic_load(&in->stop));
+    return rc;
+}
+
+static void *cdc_intake_main(void *arg)
+{
+    cdc_intake *in = arg;
+    cdc_rc rc = CDC_OK;
+    while (!atomic_load(&in->stop)) {
+        cdc_batch *batch = cdc_queue_take_empty(in->queue);
+        if (batch == NULL) {
+            rc = cdc_error_set(&in->err, CDC_FATAL, "no_memory", "out of memory for a batch of records");
+            break;
+        }
+        rc = cdc_intake_fill(in, batch);
+        /* What was decoded before an error comes first; the error is met again or kept for after it. */
+        if (rc == CDC_OK || (batch->nevents > 0 && rc != CDC_EOF)) {
+            cdc_rc pushed = cdc_intake_hand_over(in, batch);
+            if (pushed != CDC_OK) {
+                cdc_queue_give_back(in->queue, batch);
+            }
+        } else {
+            cdc_queue_give_back(in->queue, batch);
+        }
+        if (rc != CDC_OK && rc != CDC_AGAIN) {
+            break;
+        }
+    }
+    in->rc = rc == CDC_AGAIN ? CDC_OK : rc;
+    cdc_queue_close(in->queue);
+    return NULL;
+}
+
+static void cdc_intake_metrics(cdc_intake *in)
+{
+    cdc_metrics *mx = in->env->metrics;
+    in->records = cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_total", "", "Records read from Kafka");
+    in->bytes = cdc_metrics_number(mx, CDC_COUNTER, "sluice_record_bytes_total", "",
+                                   "Bytes of keys and values read from Kafka");
+    in->skipped = cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_skipped_total", "",
+                                     "Records that are no messages of this format");
+}
+
+cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *codec, cdc_consumer *consumer,
+                        const cdc_offset *offsets, const int64_t *ends, uint32_t n, cdc_error *err)
+{
+    cdc_intake *in = calloc(1, sizeof *in);
+    *out = in;
+    if (in == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the reader of topics");
+    }
+    in->env = env;
+    in->codec = codec;
+    in->consumer = consumer;
+    in->offsets = offsets;
+    in->n = n;
+    cdc_error_clear(&in->err);
+    cdc_intake_metrics(in);
+    cdc_rc rc = codec->open(&in->codec_handle, env, err);
+    if (rc == CDC_OK) {
+        rc = cdc_consumer_assign(consumer, offsets, n, err);
+    }
+    if (rc != CDC_OK) {
+        goto fail;
+    }
+    in->ends = malloc(n * sizeof *in->ends);
+    in->queue = cdc_queue_new(QUEUE_BYTES, BATCH_BYTES_MAX);
+    if (in->ends != NULL && in->queue != NULL) {
+        memcpy(in->ends, ends, n * sizeof *ends);
+        in->runs = pthread_create(&in->thread, NULL, cdc_intake_main, in) == 0;
+    }
+    if (in->runs) {
+        return CDC_OK;
+    }
+    rc = cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory or threads for the reader of topics");
+fail:
+    cdc_intake_stop(in);
+    *out = NULL;
+    return rc;
+}
+
+void cdc_intake_stop(cdc_intake *in)
+{
+    if (in == NULL) {
+        return;
+    }
+    atomic_store(&in->stop, true);
+    if (in->queue != NULL) {
+        cdc_queue_close(in->queue);
+    }
+    if (in->runs) {
+        pthread_join(in->thread, NULL);
+    }
+    if (in->codec_handle != NULL) {
+        in->codec->close(in->codec_handle);
+    }
+    cdc_queue_free(in->queue);
+    free(in->ends);
+    free(in);
+}
+
+cdc_rc cdc_intake_next(cdc_intake *in, cdc_batch **out, int timeout_ms, cdc_error *err)
+{
+    cdc_rc rc = cdc_queue_pop(in->queue, out, timeout_ms);
+    if (rc == CDC_EOF) {
+        *err = in->err;
+        rc = in->rc != CDC_OK ? in->rc : CDC_EOF;
+    }
+    return rc;
+}
+
+void cdc_intake_give_back(cdc_intake *in, cdc_batch *batch)
+{
+    cdc_queue_give_back(in->queue, batch);
+}

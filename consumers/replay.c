@@ -1,0 +1,430 @@
+#include "replay.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/retry.h"
+#include "core/stop.h"
+#include "ddl_feed.h"
+#include "intake.h"
+#include "topics/admin.h"
+#include "topics/router.h"
+
+enum {
+    TXN_ROWS = 8000,    /* a target transaction takes further source transactions up to so many rows... */
+    TXN_MS = 200,       /* ...or this age */
+    POLL_MS = 100,
+    DDL_EVERY_MS = 500,
+    CAREFUL_ROWS = 20000, /* after an error rows go one by one for so many rows, unless it is met again */
+    PARTITIONS_MAX = 10000,
+};
+
+typedef struct cdc_replay {
+    const cdc_env *env;
+    const cdc_sink *sink;
+    const cdc_codec *codec;
+    bool until_caught_up;
+    cdc_retry retry;
+    bool careful;        /* one source transaction in a target transaction, row by row */
+    int64_t careful_left;
+    cdc_metric *lag, *commits, *txns, *rows;
+} cdc_replay;
+
+/* One life of consumer and sink. */
+typedef struct cdc_session {
+    cdc_replay *rp;
+    void *sink;
+    cdc_consumer *consumer;
+    cdc_intake *intake;
+    cdc_ddl_feed *ddl;
+    cdc_arena arena;      /* names and arrays below */
+    cdc_offset *offsets;  /* every partition read: the offset behind the last record handed to the sink */
+    cdc_offset *changed;  /* scratch: those that a commit writes */
+    int64_t *committed;   /* by partition: what the target holds */
+    int64_t *ends;        /* by partition: where Kafka ended when the session began */
+    uint32_t n;
+    bool open;            /* a target transaction is open */
+    bool unfinished;      /* ...and the last record in it was not the last of its source transaction */
+    bool caught_up;
+    uint32_t open_rows, open_txns;
+    int64_t opened_ms, ddl_ms, newest_source_ms;
+} cdc_session;
+
+/* --- applying --- */
+
+static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
+{
+    cdc_replay *rp = ss->rp;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < ss->n; i++) {
+        if (ss->offsets[i].next != ss->committed[i]) {
+            ss->changed[n++] = ss->offsets[i];
+        }
+    }
+    cdc_rc rc = rp->sink->commit(ss->sink, ss->changed, n, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    for (uint32_t i = 0; i < ss->n; i++) {
+        ss->committed[i] = ss->offsets[i].next;
+    }
+    cdc_consumer_report(ss->consumer, ss->changed, n);
+    cdc_metric_add(rp->commits, 1);
+    cdc_metric_add(rp->txns, ss->open_txns);
+    cdc_metric_add(rp->rows, ss->open_rows);
+    if (ss->newest_source_ms > 0) {
+        int64_t lag = cdc_clock_wall_ms() - ss->newest_source_ms;
+        cdc_metric_set(rp->lag, lag > 0 ? lag : 0);
+    }
+    if (rp->careful && (rp->careful_left -= ss->open_rows) <= 0) {
+        rp->careful = false;
+        rp->sink->careful(ss->sink, false);
+    }
+    ss->open = false;
+    ss->open_rows = 0;
+    ss->open_txns = 0;
+    cdc_retry_success(&rp->retry);
+    return CDC_OK;
+}
+
+static cdc_rc cdc_session_begin(cdc_session *ss, cdc_error *err)
+{
+    cdc_rc rc = ss->rp->sink->begin(ss->sink, err);
+    if (rc == CDC_OK) {
+        ss->open = true;
+        ss->opened_ms = cdc_clock_mono_ms();
+    }
+    return rc;
+}
+
+static void cdc_session_note_offset(cdc_session *ss, const cdc_event *ev)
+{
+    for (uint32_t i = 0; i < ss->n; i++) {
+        cdc_offset *at = &ss->offsets[i];
+        if (at->partition == ev->partition && at->topic == ev->topic) {
+            at->next = ev->offset + 1;
+            return;
+        }
+    }
+}
+
+static cdc_rc cdc_session_where(const cdc_event *ev, cdc_error *err)
+{
+    return cdc_error_context(err, "topic %s partition %d offset %lld (transaction %s, source position %s)", ev->topic,
+                             ev->partition, (long long)ev->offset, ev->txn,
+                             ev->pos_text != NULL ? ev->pos_text : "unknown");
+}
+
+/* May the target transaction end behind the last applied record? */
+static bool cdc_session_boundary(const cdc_session *ss)
+{
+    return ss->open && !ss->unfinished;
+}
+
+static bool cdc_session_is_full(const cdc_session *ss)
+{
+    return ss->rp->careful || ss->open_rows >= TXN_ROWS || cdc_clock_mono_ms() - ss->opened_ms >= TXN_MS;
+}
+
+static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    /* A definition change commits by itself on most servers, so it gets a target transaction of its own. */
+    if (ev->op == CDC_OP_DDL && cdc_session_boundary(ss)) {
+        rc = cdc_session_commit(ss, err);
+    }
+    if (rc == CDC_OK && !ss->open) {
+        rc = cdc_session_begin(ss, err);
+    }
+    if (rc == CDC_OK) {
+        rc = ss->rp->sink->apply(ss->sink, ev, err);
+    }
+    if (rc != CDC_OK) {
+        return cdc_session_where(ev, err);
+    }
+    cdc_session_note_offset(ss, ev);
+    ss->open_rows++;
+    ss->open_txns += ev->last ? 1 : 0;
+    ss->newest_source_ms = ev->source_ms;
+    /* Over several partitions no record is known to be the last of all: each ends its part. */
+    ss->unfinished = !ev->last && ss->n == 1;
+    bool commit_now = ev->op == CDC_OP_DDL || cdc_session_is_full(ss);
+    return commit_now && cdc_session_boundary(ss) ? cdc_session_commit(ss, err) : CDC_OK;
+}
+
+static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_error *err)
+{
+    for (uint32_t i = 0; i < batch->nevents; i++) {
+        cdc_rc rc = cdc_session_event(ss, &batch->events[i], err);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+    }
+    return CDC_OK;
+}
+
+/* Definitions come by a topic of their own. They are looked for when a row's table is missing, when nothing else is to
+ * do, and now and then. */
+static cdc_rc cdc_session_ddl(cdc_session *ss, bool now, cdc_error *err)
+{
+    int64_t ms = cdc_clock_mono_ms();
+    if (ss->ddl == NULL || ss->open || (!now && ms - ss->ddl_ms < DDL_EVERY_MS)) {
+        return CDC_OK;
+    }
+    ss->ddl_ms = ms;
+    return cdc_ddl_feed_apply(ss->ddl, err);
+}
+
+/* Nothing waits in the queue. */
+static cdc_rc cdc_session_idle(cdc_session *ss, cdc_error *err)
+{
+    cdc_rc rc = cdc_session_boundary(ss) ? cdc_session_commit(ss, err) : CDC_OK;
+    return rc == CDC_OK ? cdc_session_ddl(ss, false, err) : rc;
+}
+
+static cdc_rc cdc_session_pump(cdc_session *ss, cdc_error *err)
+{
+    while (!cdc_stop_requested() && !(ss->rp->until_caught_up && ss->caught_up && !ss->open)) {
+        cdc_batch *batch = NULL;
+        cdc_rc rc = cdc_intake_next(ss->intake, &batch, cdc_session_boundary(ss) ? 0 : POLL_MS, err);
+        if (rc == CDC_OK) {
+            rc = cdc_session_batch(ss, batch, err);
+            if (batch->caught_up && rc == CDC_OK) {
+                ss->caught_up = true;
+                cdc_metrics_word(ss->rp->env->metrics, "phase", "incremental");
+                if (!ss->open) {
+                    cdc_metric_set(ss->rp->lag, 0);
+                }
+            }
+            cdc_intake_give_back(ss->intake, batch);
+        } else if (rc == CDC_AGAIN) {
+            rc = cdc_session_idle(ss, err);
+        }
+        if (rc != CDC_OK) {
+            return rc;
+        }
+    }
+    return CDC_OK;
+}
+
+/* --- session --- */
+
+/* Every partition of the topics, with the offset that the target knows; where it knows none, from.start. */
+static cdc_rc cdc_session_first_offset(cdc_session *ss, cdc_offset *at, cdc_error *err)
+{
+    const char *start = cdc_config_str(ss->rp->env->task->cfg, "from.start");
+    cdc_rc rc = ss->rp->sink->applied(ss->sink, at->topic, at->partition, &at->next, err);
+    if (rc == CDC_OK && at->next < 0) {
+        at->next = start != NULL && strcmp(start, "latest") == 0 ? CDC_OFFSET_LATEST : CDC_OFFSET_EARLIEST;
+    }
+    return rc;
+}
+
+static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, cdc_error *err)
+{
+    const cdc_env *env = ss->rp->env;
+    int32_t partitions = 0;
+    cdc_rc rc = CDC_OK;
+    if (!cdc_config_has(env->task->cfg, "from.topics")) {
+        rc = cdc_admin_ensure(env, topic, (int32_t)cdc_config_int(env->task->cfg, "topics.partitions"), false, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_consumer_partitions(ss->consumer, topic, &partitions, err);
+    }
+    if (rc == CDC_EOF) {
+        return cdc_error_set(err, CDC_RETRY, "topic_missing",
+                             "topic %s does not exist: start the capture that writes it, or mend from.topics", topic);
+    }
+    for (int32_t p = 0; p < partitions && rc == CDC_OK; p++) {
+        if (ss->n == PARTITIONS_MAX) {
+            return cdc_error_set(err, CDC_FATAL, "partitions", "more than %d partitions in one applier",
+                                 PARTITIONS_MAX);
+        }
+        cdc_offset *at = &ss->offsets[ss->n];
+        int64_t begin = 0;
+        *at = (cdc_offset){.topic = topic, .partition = p};
+        rc = cdc_session_first_offset(ss, at, err);
+        if (rc == CDC_OK) {
+            rc = cdc_consumer_bounds(ss->consumer, topic, p, &begin, &ss->ends[ss->n], err);
+        }
+        ss->committed[ss->n] = at->next;
+        ss->n++;
+    }
+    return rc;
+}
+
+static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
+{
+    const char *const *data = NULL;
+    const char *ddl = NULL;
+    size_t ndata = 0;
+    cdc_arena_init(&ss->arena, 64 * 1024, 64 * 1024 * 1024);
+    ss->offsets = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->offsets);
+    ss->changed = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->changed);
+    ss->committed = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->committed);
+    ss->ends = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->ends);
+    if (ss->offsets == NULL || ss->changed == NULL || ss->committed == NULL || ss->ends == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the list of partitions");
+    }
+    cdc_rc rc = cdc_router_topics(ss->rp->env->task, &ss->arena, &data, &ndata, &ddl, err);
+    for (size_t i = 0; i < ndata && rc == CDC_OK; i++) {
+        rc = cdc_session_topic(ss, data[i], err);
+    }
+    if (rc == CDC_OK && ddl != NULL && ddl[0] != '\0') {
+        rc = cdc_ddl_feed_new(&ss->ddl, ss->rp->env, ss->rp->sink, ss->sink, ss->rp->codec, ddl, err);
+    }
+    return rc;
+}
+
+static cdc_rc cdc_session_open(cdc_session *ss, cdc_error *err)
+{
+    cdc_replay *rp = ss->rp;
+    cdc_rc rc = rp->sink->open(&ss->sink, rp->env, err);
+    if (rc == CDC_OK) {
+        rp->sink->careful(ss->sink, rp->careful);
+        rc = cdc_consumer_new(&ss->consumer, rp->env, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_session_open_topics(ss, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_session_ddl(ss, true, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_intake_start(&ss->intake, rp->env, rp->codec, ss->consumer, ss->offsets, ss->ends, ss->n, err);
+    }
+    return rc;
+}
+
+static void cdc_session_close(cdc_session *ss)
+{
+    cdc_intake_stop(ss->intake);
+    cdc_ddl_feed_free(ss->ddl);
+    cdc_consumer_free(ss->consumer);
+    if (ss->sink != NULL && ss->open) {
+        ss->rp->sink->rollback(ss->sink);
+    }
+    ss->rp->sink->close(ss->sink);
+    cdc_arena_fini(&ss->arena);
+}
+
+static void cdc_session_ready(cdc_session *ss)
+{
+    cdc_metrics *mx = ss->rp->env->metrics;
+    cdc_metrics_word(mx, "state", "applying");
+    cdc_metrics_word(mx, "last_error", "");
+    cdc_metrics_set_ready(mx, true);
+    cdc_metrics_set_healthy(mx, true);
+    CDC_LOG(CDC_LOG_INFO, "ready", CDC_STR("target", ss->rp->sink->name), CDC_NUM("partitions", ss->n),
+            CDC_NUM("offset", ss->n > 0 ? ss->offsets[0].next : 0), CDC_NUM("end", ss->n > 0 ? ss->ends[0] : 0),
+            CDC_STR("mode", ss->rp->careful ? "careful" : "batched"));
+}
+
+/* A stop finishes what can be finished: whole source transactions are committed, a begun one is undone. */
+static cdc_rc cdc_session_finish(cdc_session *ss, cdc_error *err)
+{
+    return cdc_session_boundary(ss) ? cdc_session_commit(ss, err) : CDC_OK;
+}
+
+static cdc_rc cdc_session_run(cdc_session *ss, cdc_error *err)
+{
+    cdc_rc rc = cdc_session_open(ss, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    cdc_session_ready(ss);
+    rc = cdc_session_pump(ss, err);
+    if (rc == CDC_OK) {
+        return cdc_session_finish(ss, err);
+    }
+    /* The row's table may be defined by a record that has come since. */
+    if (rc == CDC_FATAL && strcmp(err->code, "target_table_missing") == 0 && ss->ddl != NULL) {
+        cdc_error first = *err;
+        ss->rp->sink->rollback(ss->sink);
+        ss->open = false;
+        uint64_t before = cdc_ddl_feed_count(ss->ddl);
+        cdc_error ddl_err;
+        cdc_error_clear(&ddl_err);
+        cdc_rc ddl_rc = cdc_session_ddl(ss, true, &ddl_err);
+        *err = ddl_rc == CDC_OK ? first : ddl_err;
+        rc = ddl_rc != CDC_OK ? ddl_rc : cdc_ddl_feed_count(ss->ddl) > before ? CDC_RETRY : CDC_FATAL;
+    }
+    return rc;
+}
+
+/* --- over sessions --- */
+
+/* An error of one row in the midst of a batch: once more, row by row, so that everything before it is applied and the
+ * message names it. */
+static bool cdc_replay_turn_careful(cdc_replay *rp, const cdc_session *ss, cdc_rc rc, const cdc_error *err)
+{
+    bool of_a_row = rc == CDC_FATAL && ss->open && strcmp(err->code, "applier_fenced") != 0;
+    if (!of_a_row || rp->careful) {
+        return false;
+    }
+    CDC_LOG(CDC_LOG_WARN, "careful", CDC_STR("code", err->code), CDC_STR("error", err->text),
+            CDC_STR("next", "the batch is undone and applied again row by row"));
+    rp->careful = true;
+    rp->careful_left = CAREFUL_ROWS;
+    return true;
+}
+
+static cdc_rc cdc_replay_after_failure(cdc_replay *rp, cdc_rc rc, cdc_error *err)
+{
+    cdc_metrics *mx = rp->env->metrics;
+    int64_t wait_ms = 0;
+    cdc_metrics_set_ready(mx, false);
+    cdc_metrics_word(mx, "last_error", err->text);
+    if (rc == CDC_RETRY && !cdc_retry_failure(&rp->retry, &wait_ms)) {
+        cdc_error_context(err, "given up after retry.connect_minutes");
+        rc = CDC_FATAL;
+    }
+    if (rc != CDC_RETRY) {
+        cdc_metrics_word(mx, "state", "failed");
+        cdc_metrics_set_healthy(mx, false);
+        return rc;
+    }
+    cdc_metrics_word(mx, "state", "retrying");
+    CDC_LOG(CDC_LOG_WARN, "retry", CDC_STR("code", err->code), CDC_STR("error", err->text),
+            CDC_NUM("wait_ms", wait_ms));
+    return cdc_stop_wait(wait_ms) ? CDC_OK : CDC_RETRY;
+}
+
+static void cdc_replay_init(cdc_replay *rp)
+{
+    cdc_metrics *mx = rp->env->metrics;
+    cdc_retry_init(&rp->retry, rp->env->task->retry_connect_ms);
+    rp->lag = cdc_metrics_number(mx, CDC_GAUGE, "sluice_lag_ms", "",
+                                 "Commit at the source to commit at the target of the newest row, ms");
+    rp->commits = cdc_metrics_number(mx, CDC_COUNTER, "sluice_commits_total", "", "Target transactions committed");
+    rp->txns = cdc_metrics_number(mx, CDC_COUNTER, "sluice_transactions_total", "", "Source transactions applied");
+    rp->rows = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "", "Rows applied and committed");
+    cdc_metrics_word(mx, "state", "starting");
+    cdc_metrics_word(mx, "phase", "catching-up");
+}
+
+cdc_rc cdc_replay_run(const cdc_env *env, const cdc_sink *sink, const cdc_codec *codec, bool until_caught_up,
+                      cdc_error *err)
+{
+    cdc_replay rp = {.env = env, .sink = sink, .codec = codec, .until_caught_up = until_caught_up};
+    cdc_replay_init(&rp);
+    while (!cdc_stop_requested()) {
+        cdc_session ss = {.rp = &rp};
+        cdc_error_clear(err);
+        cdc_rc rc = cdc_session_run(&ss, err);
+        bool careful = cdc_replay_turn_careful(&rp, &ss, rc, err);
+        cdc_session_close(&ss);
+        if (rc == CDC_OK) {
+            return CDC_OK;
+        }
+        if (careful) {
+            continue;
+        }
+        rc = cdc_replay_after_failure(&rp, rc, err);
+        if (rc != CDC_RETRY) {
+            return rc;
+        }
+    }
+    return CDC_OK;
+}

@@ -1,0 +1,116 @@
+/* cdc_event and cdc_batch: what a source hands to the capture loop and a codec to a sink.
+ *
+ * A batch is an arena and the events in it; it is what crosses the queue between two threads, and who
+ * hands over the batch hands over everything but the tables, which are reference-counted. Nothing is
+ * allocated per event: events, values and bytes come from the batch's arena. */
+#ifndef CDC_EVENT_H
+#define CDC_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "table.h"
+
+typedef enum cdc_op {
+    CDC_OP_INSERT = 1,
+    CDC_OP_UPDATE,
+    CDC_OP_DELETE,
+    CDC_OP_DDL,    /* ddl_* is set; table is NULL */
+    CDC_OP_COMMIT, /* marker from a source: the transaction that txn names is complete; nothing published */
+} cdc_op;
+
+typedef enum cdc_phase {
+    CDC_PHASE_SNAPSHOT = 1, /* row of the full copy, or a change that the copy may already hold */
+    CDC_PHASE_INCR = 2,
+} cdc_phase;
+
+/* The DDL types of Canal (canal-json.md section 4). */
+typedef enum cdc_ddl {
+    CDC_DDL_QUERY = 0,
+    CDC_DDL_CREATE,
+    CDC_DDL_ALTER,
+    CDC_DDL_ERASE,
+    CDC_DDL_TRUNCATE,
+    CDC_DDL_RENAME,
+    CDC_DDL_CINDEX,
+    CDC_DDL_DINDEX,
+} cdc_ddl;
+
+typedef struct cdc_event {
+    uint8_t op;    /* cdc_op */
+    uint8_t phase; /* cdc_phase */
+    uint8_t ddl;   /* cdc_ddl, for CDC_OP_DDL */
+    bool last;     /* decoded records: last of its transaction */
+    uint32_t server_id;
+    cdc_table *table;        /* borrowed from the batch, which holds the reference */
+    const cdc_value *before; /* ncols values: UPDATE, DELETE; NULL otherwise */
+    const cdc_value *after;  /* ncols values: INSERT, UPDATE; NULL otherwise */
+    int64_t source_ms;       /* commit time at the source, ms since 1970 */
+    int64_t capture_ms;      /* our clock when the event was read, or when its message was built */
+    uint64_t id;             /* message id (set by the capture loop; by the codec when decoding) */
+    uint64_t seq;            /* order in its transaction over all tables, from 1 (likewise) */
+    const char *txn;         /* transaction: GTID or "file:pos" of its beginning; NUL-terminated */
+    const char *gtid;        /* its GTID, "" if the source has none */
+    const char *pos_file;    /* position of the event: log file... */
+    uint64_t pos;            /* ...and offset of the event's end; 0 with pos_file "" = not known */
+    const char *topic;       /* decoded records: where the record was read from */
+    int32_t partition;
+    int64_t offset;
+    const char *pos_text;    /* decoded records: the header's pos as it was written; NULL otherwise */
+    const char *ddl_database, *ddl_table; /* DDL: object's names, "" if none */
+    const char *ddl_default;              /* DDL: default database when the statement ran, "" if none */
+    const char *ddl_was;                  /* RENAME: old "database.table", "" otherwise */
+    const char *sql;                      /* DDL: statement, UTF-8 */
+    uint32_t sql_len;
+} cdc_event;
+
+typedef struct cdc_batch {
+    struct cdc_batch *next; /* for the queue and the pool; owner's use otherwise */
+    cdc_arena arena;
+    cdc_event *events; /* in order */
+    uint32_t nevents, cap;
+    /* Tables that the events point to: one reference each, dropped by reset. */
+    cdc_table **tables;
+    uint32_t ntables, tables_cap;
+    /* Restart token valid behind the last COMMIT of this batch (or, if the batch has none, unchanged:
+     * token_len 0). Whoever starts a source with it gets everything after that commit. In the arena. */
+    const char *token;
+    uint32_t token_len;
+    bool full_done;       /* with this batch the full copy is complete */
+    bool atomic; /* the open transaction must not be split over Kafka transactions */
+    bool caught_up;       /* the source had nothing more when the batch was closed */
+    uint64_t source_bytes; /* bytes read from the source for this batch */
+    int64_t first_ms;     /* when the first event was read */
+    /* Consumer side: next offsets after this batch, one per partition touched. */
+    struct cdc_offset *offsets;
+    uint32_t noffsets;
+} cdc_batch;
+
+/* Position in a topic: the offset to read next. */
+typedef struct cdc_offset {
+    const char *topic;
+    int32_t partition;
+    int64_t next; /* offset of the next record to read */
+} cdc_offset;
+
+cdc_batch *cdc_batch_new(size_t max_bytes); /* NULL: out of memory */
+void cdc_batch_free(cdc_batch *batch);
+void cdc_batch_reset(cdc_batch *batch); /* drops events and table references, keeps some memory */
+
+/* Appends a zeroed event; NULL when the arena is at its maximum or memory is out. The pointer is valid until
+ * the next add: growing moves the array. */
+cdc_event *cdc_batch_add(cdc_batch *batch);
+/* Makes the batch hold a reference to tbl (once, however often it is called in a row). False: no memory. */
+bool cdc_batch_hold(cdc_batch *batch, cdc_table *tbl);
+
+static inline size_t cdc_batch_bytes(const cdc_batch *batch)
+{
+    return batch->arena.used_bytes + batch->nevents * sizeof(cdc_event);
+}
+
+const char *cdc_op_name(cdc_op op);
+const char *cdc_ddl_name(cdc_ddl ddl); /* "ALTER"... */
+cdc_ddl cdc_ddl_parse(const char *s, size_t n, bool *known);
+
+#endif

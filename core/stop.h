@@ -1,0 +1,16 @@
+/* SIGTERM and SIGINT ask a program to stop; its loops look here. */
+#ifndef CDC_STOP_H
+#define CDC_STOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+void cdc_stop_install(void);   /* sets the handlers; SIGPIPE is ignored */
+bool cdc_stop_requested(void); /* any thread */
+void cdc_stop_request(void);   /* the same from inside, e.g. one thread has failed */
+/* Sleeps up to ms, ends early when a stop is requested. Returns cdc_stop_requested(). */
+bool cdc_stop_wait(int64_t ms);
+/* As if no stop had ever been requested: for tests that run a loop several times in one process. */
+void cdc_stop_reset(void);
+
+#endif

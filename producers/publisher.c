@@ -1,0 +1,375 @@
+#include "publisher.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "topics/header.h"
+
+enum { TOKEN_BYTES_MAX = 16 * 1024 * 1024, HEADER_BYTES_MAX = 64 * 1024 };
+
+/* A record that waits to learn whether it is the last of its transaction: both headers are ready. */
+typedef struct cdc_held {
+    bool full;
+    cdc_route route;
+    cdc_buffer key, value, header, header_last;
+} cdc_held;
+
+struct cdc_publisher {
+    const cdc_env *env;
+    const cdc_codec *codec;
+    void *codec_handle;
+    cdc_producer *producer;
+    cdc_router *router;
+    const char *instance; /* borrowed: outlives the publisher */
+    cdc_buffer key, value, header;
+    cdc_held held;
+    /* What has been sent. */
+    cdc_buffer token;
+    uint64_t id;
+    uint64_t txn_rows;  /* source rows of the open transaction seen, sent or held */
+    uint64_t txn_seq;   /* records of the open transaction made */
+    uint64_t skip_rows; /* rows still to be dropped after a restart */
+    uint64_t held_rows; /* rows that the held record stands for: 0 or 1 */
+    bool atomic;        /* the open transaction must not be split */
+    bool token_moved;
+    int64_t source_ms;
+    cdc_metric *rows[CDC_OP_DDL + 1];
+    cdc_metric *records, *bytes, *commits;
+};
+
+static void cdc_publisher_metrics(cdc_publisher *pub)
+{
+    cdc_metrics *mx = pub->env->metrics;
+    const char *help = "Source rows published, by operation";
+    pub->rows[CDC_OP_INSERT] = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"insert\"", help);
+    pub->rows[CDC_OP_UPDATE] = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"update\"", help);
+    pub->rows[CDC_OP_DELETE] = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"delete\"", help);
+    pub->rows[CDC_OP_DDL] = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"ddl\"", help);
+    pub->records = cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_total", "", "Records handed to Kafka");
+    pub->bytes = cdc_metrics_number(mx, CDC_COUNTER, "sluice_record_bytes_total", "",
+                                    "Bytes of keys and values handed to Kafka, before compression");
+    pub->commits = cdc_metrics_number(mx, CDC_COUNTER, "sluice_commits_total", "",
+                                      "Checkpoints made durable (Kafka transactions)");
+}
+
+static void cdc_publisher_buffers(cdc_publisher *pub)
+{
+    size_t max = (size_t)cdc_config_int(pub->env->task->cfg, "message.max_bytes");
+    /* Room above the limit, so that a message over it is reported with its size. */
+    size_t room = 4 * max + 1024 * 1024;
+    cdc_buffer_init(&pub->key, room);
+    cdc_buffer_init(&pub->value, room);
+    cdc_buffer_init(&pub->header, HEADER_BYTES_MAX);
+    cdc_buffer_init(&pub->held.key, room);
+    cdc_buffer_init(&pub->held.value, room);
+    cdc_buffer_init(&pub->held.header, HEADER_BYTES_MAX);
+    cdc_buffer_init(&pub->held.header_last, HEADER_BYTES_MAX);
+    cdc_buffer_init(&pub->token, TOKEN_BYTES_MAX);
+}
+
+cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_codec *codec, cdc_producer *pr,
+                         const cdc_checkpoint *start, cdc_error *err)
+{
+    cdc_publisher *pub = calloc(1, sizeof *pub);
+    *out = pub;
+    if (pub == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the publisher");
+    }
+    pub->env = env;
+    pub->codec = codec;
+    pub->producer = pr;
+    pub->instance = start->instance;
+    cdc_publisher_buffers(pub);
+    cdc_publisher_metrics(pub);
+    cdc_buffer_add(&pub->token, start->token.p, start->token.len);
+    pub->id = start->id;
+    pub->txn_seq = start->seq;
+    pub->skip_rows = start->skip_rows;
+    pub->source_ms = start->source_ms;
+    cdc_rc rc = codec->open(&pub->codec_handle, env, err);
+    if (rc == CDC_OK) {
+        rc = cdc_router_new(&pub->router, env, pr, err);
+    }
+    if (rc != CDC_OK) {
+        cdc_publisher_free(pub);
+        *out = NULL;
+    }
+    return rc;
+}
+
+void cdc_publisher_free(cdc_publisher *pub)
+{
+    if (pub == NULL) {
+        return;
+    }
+    cdc_router_free(pub->router);
+    if (pub->codec_handle != NULL) {
+        pub->codec->close(pub->codec_handle);
+    }
+    cdc_buffer_fini(&pub->key);
+    cdc_buffer_fini(&pub->value);
+    cdc_buffer_fini(&pub->header);
+    cdc_buffer_fini(&pub->held.key);
+    cdc_buffer_fini(&pub->held.value);
+    cdc_buffer_fini(&pub->held.header);
+    cdc_buffer_fini(&pub->held.header_last);
+    cdc_buffer_fini(&pub->token);
+    free(pub);
+}
+
+static cdc_bytes cdc_bytes_of(const cdc_buffer *buf)
+{
+    return (cdc_bytes){buf->data, buf->len};
+}
+
+static const char *cdc_event_table_name(const cdc_event *ev)
+{
+    return ev->table != NULL ? ev->table->name : ev->ddl_table;
+}
+
+static const char *cdc_event_database_name(const cdc_event *ev)
+{
+    return ev->table != NULL ? ev->table->database : ev->ddl_database;
+}
+
+static cdc_rc cdc_publisher_where(const cdc_event *ev, cdc_error *err)
+{
+    return cdc_error_context(err, "%s.%s at %s:%llu (transaction %s)", cdc_event_database_name(ev),
+                             cdc_event_table_name(ev), ev->pos_file, (unsigned long long)ev->pos, ev->txn);
+}
+
+static cdc_rc cdc_publisher_send(cdc_publisher *pub, const cdc_route *route, const cdc_buffer *key,
+                                 const cdc_buffer *value, const cdc_buffer *header, cdc_error *err)
+{
+    cdc_rc rc = cdc_producer_send(pub->producer, route->topic, route->partition, cdc_bytes_of(key),
+                                  cdc_bytes_of(value), cdc_bytes_of(header), err);
+    cdc_metric_add(pub->records, 1);
+    cdc_metric_add(pub->bytes, (int64_t)(key->len + value->len));
+    return rc;
+}
+
+static cdc_rc cdc_publisher_release(cdc_publisher *pub, bool last, cdc_error *err)
+{
+    cdc_held *held = &pub->held;
+    if (!held->full) {
+        return CDC_OK;
+    }
+    held->full = false;
+    pub->held_rows = 0;
+    return cdc_publisher_send(pub, &held->route, &held->key, &held->value,
+                              last ? &held->header_last : &held->header, err);
+}
+
+/* A record that is too large is refused here, where table, key and position are known. */
+static cdc_rc cdc_publisher_check_size(const cdc_publisher *pub, const cdc_event *ev, cdc_error *err)
+{
+    size_t max = (size_t)cdc_config_int(pub->env->task->cfg, "message.max_bytes");
+    size_t size = pub->key.len + pub->value.len;
+    if (!pub->value.failed && !pub->key.failed && size <= max) {
+        return CDC_OK;
+    }
+    int key_len = pub->key.len < 200 ? (int)pub->key.len : 200;
+    cdc_error_set(err, CDC_FATAL, "message_too_large",
+                  "the message of key %.*s has %s%zu bytes, more than message.max_bytes = %zu: raise it here, and "
+                  "max.message.bytes of the topic, or leave the table out",
+                  key_len, pub->key.data != NULL ? pub->key.data : "", pub->value.failed ? "over " : "", size, max);
+    return cdc_publisher_where(ev, err);
+}
+
+static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_route *route, cdc_error *err)
+{
+    cdc_buffer_reset(&pub->key);
+    cdc_buffer_reset(&pub->value);
+    cdc_rc rc = pub->codec->encode(pub->codec_handle, ev, &pub->key, &pub->value, err);
+    if (rc != CDC_OK) {
+        return cdc_publisher_where(ev, err);
+    }
+    rc = cdc_publisher_check_size(pub, ev, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    rc = ev->table != NULL ? cdc_router_row(pub->router, ev->table, cdc_bytes_of(&pub->key), route, err)
+                           : cdc_router_ddl(pub->router, ev, route, err);
+    return rc == CDC_OK ? rc : cdc_publisher_where(ev, err);
+}
+
+static void cdc_publisher_header(cdc_publisher *pub, cdc_event *ev, bool last, cdc_buffer *out)
+{
+    ev->last = last;
+    cdc_buffer_reset(out);
+    cdc_header_encode(out, pub->env->task->name, "", ev);
+}
+
+static void cdc_buffer_swap(cdc_buffer *a, cdc_buffer *b)
+{
+    cdc_buffer tmp = *a;
+    *a = *b;
+    *b = tmp;
+}
+
+typedef enum cdc_place { PLACE_INNER, PLACE_LAST, PLACE_UNKNOWN } cdc_place;
+
+/* One record. place: is it the last of its transaction? If that is not known yet it is held back. */
+static cdc_rc cdc_publisher_record(cdc_publisher *pub, const cdc_event *from, cdc_place place, cdc_error *err)
+{
+    cdc_event ev = *from;
+    cdc_route route;
+    ev.id = ++pub->id;
+    ev.seq = ++pub->txn_seq;
+    cdc_rc rc = cdc_publisher_encode(pub, &ev, &route, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    if (place != PLACE_UNKNOWN) {
+        cdc_publisher_header(pub, &ev, place == PLACE_LAST, &pub->header);
+        rc = cdc_publisher_send(pub, &route, &pub->key, &pub->value, &pub->header, err);
+        return rc == CDC_OK ? rc : cdc_publisher_where(&ev, err);
+    }
+    cdc_publisher_header(pub, &ev, false, &pub->held.header);
+    cdc_publisher_header(pub, &ev, true, &pub->held.header_last);
+    cdc_buffer_swap(&pub->key, &pub->held.key);
+    cdc_buffer_swap(&pub->value, &pub->held.value);
+    pub->held.route = route;
+    pub->held.full = true;
+    return CDC_OK;
+}
+
+static bool cdc_event_moves_key(const cdc_event *ev)
+{
+    const cdc_table *tbl = ev->table;
+    for (uint32_t i = 0; i < tbl->nkeys; i++) {
+        if (!cdc_value_equal(&ev->before[tbl->keys[i]], &ev->after[tbl->keys[i]])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One row: one record, or two when a hashing policy meets an UPDATE that moves the row to another key. */
+static cdc_rc cdc_publisher_row(cdc_publisher *pub, const cdc_event *ev, cdc_place place, cdc_error *err)
+{
+    if (ev->op != CDC_OP_UPDATE || !cdc_router_hashes_key(pub->router, ev->table) || !cdc_event_moves_key(ev)) {
+        return cdc_publisher_record(pub, ev, place, err);
+    }
+    cdc_event half = *ev;
+    half.op = CDC_OP_DELETE;
+    half.after = NULL;
+    cdc_rc rc = cdc_publisher_record(pub, &half, PLACE_INNER, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    half = *ev;
+    half.op = CDC_OP_INSERT;
+    half.before = NULL;
+    return cdc_publisher_record(pub, &half, place, err);
+}
+
+static cdc_rc cdc_publisher_end_of_transaction(cdc_publisher *pub, const cdc_event *ev, cdc_error *err)
+{
+    if (pub->skip_rows > 0) {
+        return cdc_error_set(err, CDC_FATAL, "log_differs",
+                             "transaction %s ends at %s:%llu, %llu rows earlier than when it was first read: the "
+                             "source's log is not the one that the checkpoint speaks of (restored server, other "
+                             "host?); start the task under a new name with a new full copy",
+                             ev->txn, ev->pos_file, (unsigned long long)ev->pos, (unsigned long long)pub->skip_rows);
+    }
+    cdc_rc rc = cdc_publisher_release(pub, true, err);
+    pub->txn_rows = 0;
+    pub->txn_seq = 0;
+    pub->atomic = false;
+    return rc;
+}
+
+static cdc_rc cdc_publisher_event(cdc_publisher *pub, const cdc_event *ev, cdc_place place, cdc_error *err)
+{
+    if (ev->op == CDC_OP_COMMIT) {
+        return cdc_publisher_end_of_transaction(pub, ev, err);
+    }
+    pub->txn_rows++;
+    if (pub->skip_rows > 0) {
+        pub->skip_rows--;
+        return CDC_OK;
+    }
+    cdc_rc rc = cdc_publisher_release(pub, false, err);
+    if (rc == CDC_OK) {
+        rc = cdc_publisher_row(pub, ev, place, err);
+    }
+    pub->held_rows = pub->held.full ? 1 : 0;
+    pub->source_ms = ev->source_ms;
+    return rc;
+}
+
+static void cdc_publisher_count(cdc_publisher *pub, const cdc_batch *batch)
+{
+    int64_t n[CDC_OP_COMMIT + 1] = {0};
+    for (uint32_t i = 0; i < batch->nevents; i++) {
+        n[batch->events[i].op]++;
+    }
+    for (int op = CDC_OP_INSERT; op <= CDC_OP_DDL; op++) {
+        cdc_metric_add(pub->rows[op], n[op]);
+    }
+}
+
+cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch, cdc_error *err)
+{
+    for (uint32_t i = 0; i < batch->nevents; i++) {
+        cdc_place place = i + 1 == batch->nevents                      ? PLACE_UNKNOWN
+                          : batch->events[i + 1].op == CDC_OP_COMMIT ? PLACE_LAST
+                                                                       : PLACE_INNER;
+        cdc_rc rc = cdc_publisher_event(pub, &batch->events[i], place, err);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+    }
+    if (batch->atomic && pub->txn_rows > 0) {
+        pub->atomic = true;
+    }
+    if (batch->token_len > 0) {
+        cdc_buffer_reset(&pub->token);
+        cdc_buffer_add(&pub->token, batch->token, batch->token_len);
+        pub->token_moved = true;
+    }
+    cdc_publisher_count(pub, batch);
+    return CDC_OK;
+}
+
+bool cdc_publisher_may_commit(const cdc_publisher *pub)
+{
+    /* Until the rows that Kafka already has are passed, the old checkpoint is the one that holds. */
+    return !pub->atomic && pub->skip_rows == 0;
+}
+
+bool cdc_publisher_dirty(const cdc_publisher *pub)
+{
+    return pub->token_moved || cdc_producer_pending(pub->producer) > 0;
+}
+
+cdc_rc cdc_publisher_commit(cdc_publisher *pub, cdc_error *err)
+{
+    /* The held record is not in Kafka: neither its row nor its number counts as done. */
+    cdc_checkpoint cp = {
+        .instance = pub->instance,
+        .token = cdc_bytes_of(&pub->token),
+        .skip_rows = pub->txn_rows - pub->held_rows,
+        .seq = pub->txn_seq - (pub->held.full ? 1 : 0),
+        .id = pub->id - (pub->held.full ? 1 : 0),
+        .wall_ms = cdc_clock_wall_ms(),
+        .source_ms = pub->source_ms,
+    };
+    cdc_rc rc = cdc_producer_commit(pub->producer, &cp, err);
+    if (rc == CDC_OK) {
+        pub->token_moved = false;
+        cdc_metric_add(pub->commits, 1);
+    }
+    return rc;
+}
+
+cdc_bytes cdc_publisher_token(const cdc_publisher *pub)
+{
+    return cdc_bytes_of(&pub->token);
+}
+
+int64_t cdc_publisher_source_ms(const cdc_publisher *pub)
+{
+    return pub->source_ms;
+}
