@@ -1,0 +1,113 @@
+"""Fixtures: the shared servers of a session, and for each test names and a `sluice` of its own."""
+
+import os
+import re
+import secrets
+import signal
+import uuid
+from types import SimpleNamespace
+
+import pytest
+
+from lib.guard import Guard
+from lib.kafka_reader import TopicReader
+from lib.servers import Kafka, MariaDB, MySQL, mysql_available
+from lib.sluice import Sluice
+
+GUARD = pytest.StashKey()
+LEFT_BEHIND = pytest.StashKey()
+
+
+def pytest_configure(config):
+    def interrupt(*_):
+        raise KeyboardInterrupt  # lets the fixtures end what they started
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+    config.stash[GUARD] = Guard(uuid.uuid4().hex)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    session.config.stash[LEFT_BEHIND] = session.config.stash[GUARD].close()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.stash.get(LEFT_BEHIND, []):
+        terminalreporter.write_line(f"left behind, killed: {line}")
+    log = os.environ.get("CTEST_LOG")
+    if log and os.path.exists(log):
+        with open(log, errors="replace") as file:
+            closing = re.search(r"^\d+% tests passed.*\Z", file.read(), re.M | re.S)
+        terminalreporter.section("ctest")
+        terminalreporter.write(closing.group() if closing else "no summary: see the top\n")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if report.failed:
+        sluice = getattr(item, "funcargs", {}).get("sluice")
+        for process in sluice.processes if sluice else []:
+            tail = "\n".join(process.lines[-50:])
+            report.sections.append((f"stderr of {process.name} ({process.returncode})", tail))
+    return report
+
+
+@pytest.fixture(scope="session")
+def stack_directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("stack", numbered=False)
+
+
+@pytest.fixture(scope="session")
+def kafka(stack_directory):
+    with Kafka(stack_directory / "kafka") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def source(stack_directory):
+    """MySQL 9; MariaDB where Debian sid gives no MySQL (see source.kind)."""
+    kind = MySQL if mysql_available() else MariaDB
+    with kind(stack_directory / "source") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def target(stack_directory):
+    with MariaDB(stack_directory / "target") as server:
+        yield server
+
+
+@pytest.fixture
+def names(request):
+    """task, topic and database of this test alone."""
+    word = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_")).strip("-")
+    task = f"{word[:30].rstrip('-')}-{secrets.token_hex(3)}"
+    return SimpleNamespace(task=task, topic=task, database=task.replace("-", "_"))
+
+
+@pytest.fixture
+def sluice(tmp_path, kafka, source, target, names):
+    """Runs `sluice`; its task files go from the source's database of this test to the target's."""
+    account = {"user": "sluice", "password": "sluice"}
+    runner = Sluice(
+        tmp_path,
+        {
+            "name": names.task,
+            "source": {"type": "mysql", "hosts": [source.address], **account},
+            "objects": {"include": [f"{names.database}.*"]},
+            "kafka": {"bootstrap.servers": kafka.address},
+            "topics": {"data": names.topic},
+            "target": {"type": "mysql", "hosts": [target.address], **account},
+            "state_dir": str(tmp_path / "state"),
+        },
+    )
+    yield runner
+    runner.clean_up()
+
+
+@pytest.fixture
+def reader(kafka, names):
+    """Of this test's data topic."""
+    return TopicReader(kafka.address, names.topic)

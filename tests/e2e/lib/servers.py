@@ -1,0 +1,182 @@
+"""Kafka, MySQL and MariaDB for the tests, by the scripts in tests/stack.
+
+Each server has a data folder and a port of its own; `with MySQL(path) as server:` gives one that a
+test may kill, the session's shared ones come from conftest.py.
+"""
+
+import functools
+import os
+import random
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pymysql
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from lib.wait import wait_until
+
+ROOT = Path(__file__).resolve().parents[3]
+STACK = ROOT / "tests" / "stack"
+NO_MYSQL = 3  # exit status of mysql-fetch.sh when sid has none
+
+
+def free_port():
+    """Below the ephemeral range: an outgoing connection cannot take it while its server restarts."""
+    while True:
+        port = random.randint(15000, 31000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def run_script(name, *args, deadline_s=120):
+    done = subprocess.run(
+        [STACK / name, *map(str, args)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=deadline_s,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{name}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+@functools.cache
+def mysql_available():
+    """False when Debian sid gives no MySQL; MariaDB then stands in at both ends."""
+    done = subprocess.run([STACK / "mysql-fetch.sh"], stdin=subprocess.DEVNULL, timeout=600)
+    if done.returncode not in (0, NO_MYSQL):
+        raise RuntimeError(f"mysql-fetch.sh: exit status {done.returncode}")
+    return done.returncode == 0
+
+
+class Server:
+    """What start-*.sh and stop.sh can do; options are the server's own, kept over restarts."""
+
+    script = None
+
+    def __init__(self, directory, *options):
+        self.directory = Path(directory)
+        self.options = options
+        self.host = "127.0.0.1"
+        self.port = free_port()
+
+    @property
+    def address(self):
+        return f"{self.host}:{self.port}"
+
+    @property
+    def pid(self):
+        return int((self.directory / "server.pid").read_text())
+
+    @property
+    def log(self):
+        return (self.directory / "server.log").read_text(errors="replace")
+
+    def start(self):
+        run_script(self.script, self.directory, self.port, *self.options)
+        return self
+
+    def stop(self):
+        run_script("stop.sh", self.directory)
+
+    def kill(self):
+        """SIGKILL; returns when the process is gone."""
+        run_script("stop.sh", "-9", self.directory)
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def pause(self):
+        """SIGSTOP: connections stay open and nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.kill(self.pid, signal.SIGCONT)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+class Kafka(Server):
+    """options: "property=value" of the broker."""
+
+    script = "start-kafka.sh"
+
+    def admin(self):
+        return AdminClient({"bootstrap.servers": self.address})
+
+    def create_topic(self, name, partitions=1, **config):
+        topic = NewTopic(name, partitions, 1, config={k: str(v) for k, v in config.items()})
+        admin = self.admin()  # its requests end with it
+        admin.create_topics([topic])[name].result(30)
+
+    def topics(self):
+        return set(self.admin().list_topics(timeout=30).topics)
+
+
+class Database(Server):
+    """options: the server's command-line options."""
+
+    kind = None
+
+    def connect(self, user="root", password="", **options):
+        options = {"autocommit": True, "charset": "utf8mb4", "local_infile": True, **options}
+        return pymysql.connect(
+            host=self.host, port=self.port, user=user, password=password, **options
+        )
+
+    def execute(self, *statements):
+        """Runs the statements in one connection, each committed."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def query(self, statement, args=None):
+        """All rows, as a tuple of tuples."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statement, args)
+            return cursor.fetchall()
+
+    def value(self, statement, args=None):
+        return self.query(statement, args)[0][0]
+
+    @property
+    def version(self):
+        return self.value("SELECT VERSION()")
+
+    def wait_for(self, statement, rows, deadline_s=30):
+        """Until the query gives these rows; says what it gave last when it does not."""
+        last = None
+
+        def equal():
+            nonlocal last
+            try:
+                last = self.query(statement)
+            except pymysql.err.ProgrammingError as error:  # the table may not be there yet
+                last = error
+            return last == tuple(rows)
+
+        try:
+            wait_until(equal, deadline_s, interval_s=0.05)
+        except AssertionError:
+            raise AssertionError(f"within {deadline_s} s {statement} gave {last}") from None
+
+
+class MySQL(Database):
+    script = "start-mysql.sh"
+    kind = "mysql"
+
+
+class MariaDB(Database):
+    script = "start-mariadb.sh"
+    kind = "mariadb"

@@ -1,0 +1,95 @@
+"""check, status, topics, tail, run, and the HTTP endpoints."""
+
+import json
+import urllib.request
+
+from lib.servers import free_port
+from lib.wait import wait_until
+
+PHASES = ["schema", "full", "incremental"]
+
+
+def one_table(source, names):
+    name = f"{names.database}.t"
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {name} (id INT PRIMARY KEY, v VARCHAR(20))",
+                   f"INSERT INTO {name} VALUES (1, 'a')")
+    return name
+
+
+def test_check_prints_the_whole_task(sluice):
+    out = sluice.run("check", sluice.task(phases=PHASES)).stdout
+    for word in ("compression.codec", "policy: single", "acks", "connect_minutes: 720"):
+        assert word in out
+    assert "password: sluice" not in out
+
+
+def test_run_supervises_both(source, target, sluice, names):
+    name = one_table(source, names)
+    task = sluice.task(phases=PHASES)
+    runner = sluice.start("run", task)
+    target.wait_for(f"SELECT * FROM {name}", ((1, "a"),))
+    status = json.loads(sluice.run("status", task, "--json").stdout)
+    for part in ("capture", "apply"):
+        assert status[part]["healthy"] is True
+        assert status[part]["pid"] > 0
+        assert status[part]["rss_bytes"] > 0
+        assert "sluice_lag_ms" in status[part]
+    # a killed child is started again
+    import os
+    import signal
+
+    os.kill(status["apply"]["pid"], signal.SIGKILL)
+    source.execute(f"INSERT INTO {name} VALUES (2, 'b')")
+    target.wait_for(f"SELECT * FROM {name} ORDER BY id", ((1, "a"), (2, "b")))
+    assert runner.stop() < 2.5
+
+
+def test_status_says_what_does_not_run(source, sluice, names):
+    one_table(source, names)
+    task = sluice.task(phases=PHASES)
+    done = sluice.run("status", task, status=1)
+    assert "not running" in done.stdout
+    sluice.capture(task)
+    done = sluice.run("status", task, status=1)
+    assert "streaming" in done.stdout and "not running" in done.stdout
+    sluice.apply(task)
+    done = sluice.run("status", task)
+    assert "applying" in done.stdout and "lag" in done.stdout
+
+
+def test_topics_and_tail(source, sluice, names, kafka, reader):
+    name = one_table(source, names)
+    task = sluice.task(phases=PHASES, topics={"partitions": 2, "policy": "pk"})
+    assert names.topic not in kafka.topics()
+    sluice.run("topics", task, "create")
+    assert {names.topic, f"{names.task}.ddl", "_sluice_checkpoints"} <= kafka.topics()
+    sluice.run("capture", task, "--until-caught-up")
+    out = sluice.run("topics", task).stdout
+    assert names.topic in out and "2" in out
+    out = sluice.run("tail", names.topic, "-b", kafka.address, "--from", "earliest", "--count", "1").stdout
+    assert '"type":"INSERT"' in out and "phase=snapshot" in out and name.split(".")[0] in out
+
+
+def get(port, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_http_endpoints(source, target, sluice, names):
+    name = one_table(source, names)
+    port = free_port()
+    task = sluice.task(phases=PHASES, metrics={"listen": f"127.0.0.1:{port}"})
+    sluice.capture(task)
+    sluice.apply(task)
+    target.wait_for(f"SELECT * FROM {name}", ((1, "a"),))
+    for at in (port, port + 1):
+        assert get(at, "/healthz")[0] == 200
+        assert get(at, "/readyz")[0] == 200
+        assert get(at, "/nothing")[0] == 404
+        status, text = get(at, "/metrics")
+        assert status == 200 and "# TYPE sluice_rows_total counter" in text
+        wait_until(lambda: json.loads(get(at, "/status")[1])["ready"], 10, "ready in status")

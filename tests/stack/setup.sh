@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# setup.sh - installs and downloads what building and testing need and what is not there yet.
+# shellcheck source=tests/stack/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+"$STACK/setup-apt.sh" base
+cmp -s "$ROOT/tests/requirements.txt" "$CACHE/venv/installed.txt" ||
+    step "Python packages for the tests" "$STACK/setup-python.sh"
+[ -d "$CACHE/kafka-$KAFKA_VERSION" ] ||
+    step "Kafka $KAFKA_VERSION" "$STACK/kafka-fetch.sh"
+[ -d "$CACHE/mysql/root" ] ||
+    step "MySQL from Debian sid" "$STACK/mysql-fetch.sh" || [ $? -eq 3 ]
