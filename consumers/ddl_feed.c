@@ -22,8 +22,9 @@ struct cdc_ddl_feed {
     uint64_t count;
 };
 
-cdc_rc cdc_ddl_feed_new(cdc_ddl_feed **out, const cdc_env *env, const cdc_sink *sink, void *sink_handle,
-                        const cdc_codec *codec, const char *topic, cdc_error *err)
+cdc_rc cdc_ddl_feed_new(cdc_ddl_feed **out, const cdc_env *env, const cdc_sink *sink,
+                        void *sink_handle, const cdc_codec *codec, const char *topic,
+                        cdc_error *err)
 {
     cdc_ddl_feed *df = calloc(1, sizeof *df);
     *out = df;
@@ -133,8 +134,9 @@ cdc_rc cdc_ddl_feed_apply(cdc_ddl_feed *df, cdc_error *err)
             if (at_end) {
                 df->applied = end;
             } else if (cdc_clock_mono_ms() > deadline) {
-                return cdc_error_set(err, CDC_RETRY, "kafka_slow", "topic %s: no record for %d s before offset %lld",
-                                     df->topic, DRAIN_MS / 1000, (long long)end);
+                return cdc_error_set(err, CDC_RETRY, "kafka_slow",
+                                     "topic %s: no record for %d s before offset %lld", df->topic,
+                                     DRAIN_MS / 1000, (long long)end);
             }
             rc = CDC_OK;
         }

@@ -10,7 +10,8 @@
 
 enum {
     QUEUE_BYTES = 8 * 1024 * 1024,
-    BATCH_BYTES_MAX = 1100 * 1024 * 1024, /* limit for one giant record; ordinary batches end at BATCH_BYTES */
+    BATCH_BYTES_MAX =
+        1100 * 1024 * 1024, /* limit for one giant record; ordinary batches end at BATCH_BYTES */
     BATCH_BYTES = 512 * 1024,
     BATCH_EVENTS = 2000,
     POLL_MS = 100,
@@ -47,8 +48,8 @@ static void cdc_intake_apply_header(const cdc_header *h, const cdc_message *msg,
     ev->offset = msg->offset;
 }
 
-cdc_rc cdc_intake_decode(const cdc_codec *codec, void *handle, const cdc_message *msg, cdc_batch *batch,
-                         cdc_error *err)
+cdc_rc cdc_intake_decode(const cdc_codec *codec, void *handle, const cdc_message *msg,
+                         cdc_batch *batch, cdc_error *err)
 {
     cdc_header h = {.phase = CDC_PHASE_INCR};
     uint32_t first = batch->nevents;
@@ -60,8 +61,8 @@ cdc_rc cdc_intake_decode(const cdc_codec *codec, void *handle, const cdc_message
         rc = codec->decode(handle, msg->key, msg->value, batch, err);
     }
     if (rc != CDC_OK) {
-        return cdc_error_context(err, "topic %s partition %d offset %lld", msg->topic, msg->partition,
-                                 (long long)msg->offset);
+        return cdc_error_context(err, "topic %s partition %d offset %lld", msg->topic,
+                                 msg->partition, (long long)msg->offset);
     }
     for (uint32_t i = first; i < batch->nevents; i++) {
         cdc_intake_apply_header(&h, msg, &batch->events[i]);
@@ -90,7 +91,8 @@ static cdc_rc cdc_intake_record(cdc_intake *in, cdc_message *msg, cdc_batch *bat
 static bool cdc_intake_at_end(cdc_intake *in)
 {
     for (uint32_t i = 0; i < in->n; i++) {
-        int64_t at = cdc_consumer_position(in->consumer, in->offsets[i].topic, in->offsets[i].partition);
+        int64_t at =
+            cdc_consumer_position(in->consumer, in->offsets[i].topic, in->offsets[i].partition);
         if (at < in->ends[i]) {
             return false;
         }
@@ -144,11 +146,13 @@ static void *cdc_intake_main(void *arg)
     while (!atomic_load(&in->stop)) {
         cdc_batch *batch = cdc_queue_take_empty(in->queue);
         if (batch == NULL) {
-            rc = cdc_error_set(&in->err, CDC_FATAL, "no_memory", "out of memory for a batch of records");
+            rc = cdc_error_set(&in->err, CDC_FATAL, "no_memory",
+                               "out of memory for a batch of records");
             break;
         }
         rc = cdc_intake_fill(in, batch);
-        /* What was decoded before an error comes first; the error is met again or kept for after it. */
+        /* What was decoded before an error comes first; the error is met again or kept for after
+         * it. */
         if (rc == CDC_OK || (batch->nevents > 0 && rc != CDC_EOF)) {
             cdc_rc pushed = cdc_intake_hand_over(in, batch);
             if (pushed != CDC_OK) {
@@ -169,15 +173,17 @@ static void *cdc_intake_main(void *arg)
 static void cdc_intake_metrics(cdc_intake *in)
 {
     cdc_metrics *mx = in->env->metrics;
-    in->records = cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_total", "", "Records read from Kafka");
+    in->records =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_total", "", "Records read from Kafka");
     in->bytes = cdc_metrics_number(mx, CDC_COUNTER, "sluice_record_bytes_total", "",
                                    "Bytes of keys and values read from Kafka");
     in->skipped = cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_skipped_total", "",
                                      "Records that are no messages of this format");
 }
 
-cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *codec, cdc_consumer *consumer,
-                        const cdc_offset *offsets, const int64_t *ends, uint32_t n, cdc_error *err)
+cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *codec,
+                        cdc_consumer *consumer, const cdc_offset *offsets, const int64_t *ends,
+                        uint32_t n, cdc_error *err)
 {
     cdc_intake *in = calloc(1, sizeof *in);
     *out = in;
@@ -207,7 +213,8 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
     if (in->runs) {
         return CDC_OK;
     }
-    rc = cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory or threads for the reader of topics");
+    rc = cdc_error_set(err, CDC_FATAL, "no_memory",
+                       "out of memory or threads for the reader of topics");
 fail:
     cdc_intake_stop(in);
     *out = NULL;

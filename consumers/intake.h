@@ -1,5 +1,5 @@
-/* The intake: the reader thread of the replay loop. Consumes the task's data topics from given offsets, decodes, and
- * hands over batches in order. */
+/* The intake: the reader thread of the replay loop. Consumes the task's data topics from given
+ * offsets, decodes, and hands over batches in order. */
 #ifndef CDC_INTAKE_H
 #define CDC_INTAKE_H
 
@@ -9,19 +9,23 @@
 
 typedef struct cdc_intake cdc_intake;
 
-/* The consumer is used by the intake's thread alone from start to stop; offsets: where to begin, also which partitions
- * (strings are borrowed for the intake's life). ends: offset per partition behind which the intake is caught up. */
-cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *codec, cdc_consumer *consumer,
-                        const cdc_offset *offsets, const int64_t *ends, uint32_t n, cdc_error *err) CDC_MUST_CHECK;
+/* The consumer is used by the intake's thread alone from start to stop; offsets: where to begin,
+ * also which partitions (strings are borrowed for the intake's life). ends: offset per partition
+ * behind which the intake is caught up. */
+cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *codec,
+                        cdc_consumer *consumer, const cdc_offset *offsets, const int64_t *ends,
+                        uint32_t n, cdc_error *err) CDC_MUST_CHECK;
 void cdc_intake_stop(cdc_intake *in); /* NULL is fine */
 
-/* Next batch; give it back. AGAIN after timeout_ms; otherwise how the reader ended. batch->caught_up: everything up to
- * the ends is in this batch or earlier ones. */
-cdc_rc cdc_intake_next(cdc_intake *in, cdc_batch **out, int timeout_ms, cdc_error *err) CDC_MUST_CHECK;
+/* Next batch; give it back. AGAIN after timeout_ms; otherwise how the reader ended.
+ * batch->caught_up: everything up to the ends is in this batch or earlier ones. */
+cdc_rc cdc_intake_next(cdc_intake *in, cdc_batch **out, int timeout_ms,
+                       cdc_error *err) CDC_MUST_CHECK;
 void cdc_intake_give_back(cdc_intake *in, cdc_batch *batch);
 
-/* Decodes one record into batch: events with everything that the cdc header says. SKIP: not a message of ours. */
-cdc_rc cdc_intake_decode(const cdc_codec *codec, void *handle, const cdc_message *msg, cdc_batch *batch,
-                         cdc_error *err) CDC_MUST_CHECK;
+/* Decodes one record into batch: events with everything that the cdc header says. SKIP: not a
+ * message of ours. */
+cdc_rc cdc_intake_decode(const cdc_codec *codec, void *handle, const cdc_message *msg,
+                         cdc_batch *batch, cdc_error *err) CDC_MUST_CHECK;
 
 #endif

@@ -11,7 +11,8 @@ static cdc_rc cdc_apply_main(const cdc_env *env, bool until_caught_up, cdc_error
     const cdc_codec *codec = cdc_codec_find(cdc_config_str(env->task->cfg, "message.format"));
     const char *type = env->task->target_type;
     if (type == NULL || strcmp(type, CDC_SINK.name) != 0) {
-        cdc_error_set(err, CDC_FATAL, "usage", "the task has target.type %s, and this program applies to %s",
+        cdc_error_set(err, CDC_FATAL, "usage",
+                      "the task has target.type %s, and this program applies to %s",
                       type != NULL ? type : "unset", CDC_SINK.name);
         err->exit = CDC_EXIT_USAGE;
         return CDC_FATAL;

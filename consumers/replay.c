@@ -12,11 +12,13 @@
 #include "topics/router.h"
 
 enum {
-    TXN_ROWS = 8000,    /* a target transaction takes further source transactions up to so many rows... */
-    TXN_MS = 200,       /* ...or this age */
+    TXN_ROWS =
+        8000,     /* a target transaction takes further source transactions up to so many rows... */
+    TXN_MS = 200, /* ...or this age */
     POLL_MS = 100,
     DDL_EVERY_MS = 500,
-    CAREFUL_ROWS = 20000, /* after an error rows go one by one for so many rows, unless it is met again */
+    CAREFUL_ROWS =
+        20000, /* after an error rows go one by one for so many rows, unless it is met again */
     PARTITIONS_MAX = 10000,
 };
 
@@ -26,7 +28,7 @@ typedef struct cdc_replay {
     const cdc_codec *codec;
     bool until_caught_up;
     cdc_retry retry;
-    bool careful;        /* one source transaction in a target transaction, row by row */
+    bool careful; /* one source transaction in a target transaction, row by row */
     int64_t careful_left;
     cdc_metric *lag, *commits, *txns, *rows;
 } cdc_replay;
@@ -38,14 +40,15 @@ typedef struct cdc_session {
     cdc_consumer *consumer;
     cdc_intake *intake;
     cdc_ddl_feed *ddl;
-    cdc_arena arena;      /* names and arrays below */
-    cdc_offset *offsets;  /* every partition read: the offset behind the last record handed to the sink */
-    cdc_offset *changed;  /* scratch: those that a commit writes */
-    int64_t *committed;   /* by partition: what the target holds */
-    int64_t *ends;        /* by partition: where Kafka ended when the session began */
+    cdc_arena arena; /* names and arrays below */
+    cdc_offset
+        *offsets; /* every partition read: the offset behind the last record handed to the sink */
+    cdc_offset *changed; /* scratch: those that a commit writes */
+    int64_t *committed;  /* by partition: what the target holds */
+    int64_t *ends;       /* by partition: where Kafka ended when the session began */
     uint32_t n;
-    bool open;            /* a target transaction is open */
-    bool unfinished;      /* ...and the last record in it was not the last of its source transaction */
+    bool open;       /* a target transaction is open */
+    bool unfinished; /* ...and the last record in it was not the last of its source transaction */
     bool caught_up;
     uint32_t open_rows, open_txns;
     int64_t opened_ms, ddl_ms, newest_source_ms;
@@ -111,9 +114,10 @@ static void cdc_session_note_offset(cdc_session *ss, const cdc_event *ev)
 
 static cdc_rc cdc_session_where(const cdc_event *ev, cdc_error *err)
 {
-    return cdc_error_context(err, "topic %s partition %d offset %lld (transaction %s, source position %s)", ev->topic,
-                             ev->partition, (long long)ev->offset, ev->txn,
-                             ev->pos_text != NULL ? ev->pos_text : "unknown");
+    return cdc_error_context(
+        err, "topic %s partition %d offset %lld (transaction %s, source position %s)", ev->topic,
+        ev->partition, (long long)ev->offset, ev->txn,
+        ev->pos_text != NULL ? ev->pos_text : "unknown");
 }
 
 /* May the target transaction end behind the last applied record? */
@@ -124,13 +128,15 @@ static bool cdc_session_boundary(const cdc_session *ss)
 
 static bool cdc_session_is_full(const cdc_session *ss)
 {
-    return ss->rp->careful || ss->open_rows >= TXN_ROWS || cdc_clock_mono_ms() - ss->opened_ms >= TXN_MS;
+    return ss->rp->careful || ss->open_rows >= TXN_ROWS ||
+           cdc_clock_mono_ms() - ss->opened_ms >= TXN_MS;
 }
 
 static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err)
 {
     cdc_rc rc = CDC_OK;
-    /* A definition change commits by itself on most servers, so it gets a target transaction of its own. */
+    /* A definition change commits by itself on most servers, so it gets a target transaction of its
+     * own. */
     if (ev->op == CDC_OP_DDL && cdc_session_boundary(ss)) {
         rc = cdc_session_commit(ss, err);
     }
@@ -164,8 +170,8 @@ static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_err
     return CDC_OK;
 }
 
-/* Definitions come by a topic of their own. They are looked for when a row's table is missing, when nothing else is to
- * do, and now and then. */
+/* Definitions come by a topic of their own. They are looked for when a row's table is missing, when
+ * nothing else is to do, and now and then. */
 static cdc_rc cdc_session_ddl(cdc_session *ss, bool now, cdc_error *err)
 {
     int64_t ms = cdc_clock_mono_ms();
@@ -187,7 +193,8 @@ static cdc_rc cdc_session_pump(cdc_session *ss, cdc_error *err)
 {
     while (!cdc_stop_requested() && !(ss->rp->until_caught_up && ss->caught_up && !ss->open)) {
         cdc_batch *batch = NULL;
-        cdc_rc rc = cdc_intake_next(ss->intake, &batch, cdc_session_boundary(ss) ? 0 : POLL_MS, err);
+        cdc_rc rc =
+            cdc_intake_next(ss->intake, &batch, cdc_session_boundary(ss) ? 0 : POLL_MS, err);
         if (rc == CDC_OK) {
             rc = cdc_session_batch(ss, batch, err);
             if (batch->caught_up && rc == CDC_OK) {
@@ -210,13 +217,15 @@ static cdc_rc cdc_session_pump(cdc_session *ss, cdc_error *err)
 
 /* --- session --- */
 
-/* Every partition of the topics, with the offset that the target knows; where it knows none, from.start. */
+/* Every partition of the topics, with the offset that the target knows; where it knows none,
+ * from.start. */
 static cdc_rc cdc_session_first_offset(cdc_session *ss, cdc_offset *at, cdc_error *err)
 {
     const char *start = cdc_config_str(ss->rp->env->task->cfg, "from.start");
     cdc_rc rc = ss->rp->sink->applied(ss->sink, at->topic, at->partition, &at->next, err);
     if (rc == CDC_OK && at->next < 0) {
-        at->next = start != NULL && strcmp(start, "latest") == 0 ? CDC_OFFSET_LATEST : CDC_OFFSET_EARLIEST;
+        at->next =
+            start != NULL && strcmp(start, "latest") == 0 ? CDC_OFFSET_LATEST : CDC_OFFSET_EARLIEST;
     }
     return rc;
 }
@@ -227,19 +236,22 @@ static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, cdc_error *e
     int32_t partitions = 0;
     cdc_rc rc = CDC_OK;
     if (!cdc_config_has(env->task->cfg, "from.topics")) {
-        rc = cdc_admin_ensure(env, topic, (int32_t)cdc_config_int(env->task->cfg, "topics.partitions"), false, err);
+        rc = cdc_admin_ensure(
+            env, topic, (int32_t)cdc_config_int(env->task->cfg, "topics.partitions"), false, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_consumer_partitions(ss->consumer, topic, &partitions, err);
     }
     if (rc == CDC_EOF) {
-        return cdc_error_set(err, CDC_RETRY, "topic_missing",
-                             "topic %s does not exist: start the capture that writes it, or mend from.topics", topic);
+        return cdc_error_set(
+            err, CDC_RETRY, "topic_missing",
+            "topic %s does not exist: start the capture that writes it, or mend from.topics",
+            topic);
     }
     for (int32_t p = 0; p < partitions && rc == CDC_OK; p++) {
         if (ss->n == PARTITIONS_MAX) {
-            return cdc_error_set(err, CDC_FATAL, "partitions", "more than %d partitions in one applier",
-                                 PARTITIONS_MAX);
+            return cdc_error_set(err, CDC_FATAL, "partitions",
+                                 "more than %d partitions in one applier", PARTITIONS_MAX);
         }
         cdc_offset *at = &ss->offsets[ss->n];
         int64_t begin = 0;
@@ -265,14 +277,16 @@ static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
     ss->committed = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->committed);
     ss->ends = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->ends);
     if (ss->offsets == NULL || ss->changed == NULL || ss->committed == NULL || ss->ends == NULL) {
-        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the list of partitions");
+        return cdc_error_set(err, CDC_FATAL, "no_memory",
+                             "out of memory for the list of partitions");
     }
     cdc_rc rc = cdc_router_topics(ss->rp->env->task, &ss->arena, &data, &ndata, &ddl, err);
     for (size_t i = 0; i < ndata && rc == CDC_OK; i++) {
         rc = cdc_session_topic(ss, data[i], err);
     }
     if (rc == CDC_OK && ddl != NULL && ddl[0] != '\0') {
-        rc = cdc_ddl_feed_new(&ss->ddl, ss->rp->env, ss->rp->sink, ss->sink, ss->rp->codec, ddl, err);
+        rc = cdc_ddl_feed_new(&ss->ddl, ss->rp->env, ss->rp->sink, ss->sink, ss->rp->codec, ddl,
+                              err);
     }
     return rc;
 }
@@ -292,7 +306,8 @@ static cdc_rc cdc_session_open(cdc_session *ss, cdc_error *err)
         rc = cdc_session_ddl(ss, true, err);
     }
     if (rc == CDC_OK) {
-        rc = cdc_intake_start(&ss->intake, rp->env, rp->codec, ss->consumer, ss->offsets, ss->ends, ss->n, err);
+        rc = cdc_intake_start(&ss->intake, rp->env, rp->codec, ss->consumer, ss->offsets, ss->ends,
+                              ss->n, err);
     }
     return rc;
 }
@@ -316,12 +331,14 @@ static void cdc_session_ready(cdc_session *ss)
     cdc_metrics_word(mx, "last_error", "");
     cdc_metrics_set_ready(mx, true);
     cdc_metrics_set_healthy(mx, true);
-    CDC_LOG(CDC_LOG_INFO, "ready", CDC_STR("target", ss->rp->sink->name), CDC_NUM("partitions", ss->n),
-            CDC_NUM("offset", ss->n > 0 ? ss->offsets[0].next : 0), CDC_NUM("end", ss->n > 0 ? ss->ends[0] : 0),
+    CDC_LOG(CDC_LOG_INFO, "ready", CDC_STR("target", ss->rp->sink->name),
+            CDC_NUM("partitions", ss->n), CDC_NUM("offset", ss->n > 0 ? ss->offsets[0].next : 0),
+            CDC_NUM("end", ss->n > 0 ? ss->ends[0] : 0),
             CDC_STR("mode", ss->rp->careful ? "careful" : "batched"));
 }
 
-/* A stop finishes what can be finished: whole source transactions are committed, a begun one is undone. */
+/* A stop finishes what can be finished: whole source transactions are committed, a begun one is
+ * undone. */
 static cdc_rc cdc_session_finish(cdc_session *ss, cdc_error *err)
 {
     return cdc_session_boundary(ss) ? cdc_session_commit(ss, err) : CDC_OK;
@@ -348,16 +365,19 @@ static cdc_rc cdc_session_run(cdc_session *ss, cdc_error *err)
         cdc_error_clear(&ddl_err);
         cdc_rc ddl_rc = cdc_session_ddl(ss, true, &ddl_err);
         *err = ddl_rc == CDC_OK ? first : ddl_err;
-        rc = ddl_rc != CDC_OK ? ddl_rc : cdc_ddl_feed_count(ss->ddl) > before ? CDC_RETRY : CDC_FATAL;
+        rc = ddl_rc != CDC_OK                       ? ddl_rc
+             : cdc_ddl_feed_count(ss->ddl) > before ? CDC_RETRY
+                                                    : CDC_FATAL;
     }
     return rc;
 }
 
 /* --- over sessions --- */
 
-/* An error of one row in the midst of a batch: once more, row by row, so that everything before it is applied and the
- * message names it. */
-static bool cdc_replay_turn_careful(cdc_replay *rp, const cdc_session *ss, cdc_rc rc, const cdc_error *err)
+/* An error of one row in the midst of a batch: once more, row by row, so that everything before it
+ * is applied and the message names it. */
+static bool cdc_replay_turn_careful(cdc_replay *rp, const cdc_session *ss, cdc_rc rc,
+                                    const cdc_error *err)
 {
     bool of_a_row = rc == CDC_FATAL && ss->open && strcmp(err->code, "applier_fenced") != 0;
     if (!of_a_row || rp->careful) {
@@ -395,17 +415,21 @@ static void cdc_replay_init(cdc_replay *rp)
 {
     cdc_metrics *mx = rp->env->metrics;
     cdc_retry_init(&rp->retry, rp->env->task->retry_connect_ms);
-    rp->lag = cdc_metrics_number(mx, CDC_GAUGE, "sluice_lag_ms", "",
-                                 "Commit at the source to commit at the target of the newest row, ms");
-    rp->commits = cdc_metrics_number(mx, CDC_COUNTER, "sluice_commits_total", "", "Target transactions committed");
-    rp->txns = cdc_metrics_number(mx, CDC_COUNTER, "sluice_transactions_total", "", "Source transactions applied");
-    rp->rows = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "", "Rows applied and committed");
+    rp->lag =
+        cdc_metrics_number(mx, CDC_GAUGE, "sluice_lag_ms", "",
+                           "Commit at the source to commit at the target of the newest row, ms");
+    rp->commits = cdc_metrics_number(mx, CDC_COUNTER, "sluice_commits_total", "",
+                                     "Target transactions committed");
+    rp->txns = cdc_metrics_number(mx, CDC_COUNTER, "sluice_transactions_total", "",
+                                  "Source transactions applied");
+    rp->rows =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "", "Rows applied and committed");
     cdc_metrics_word(mx, "state", "starting");
     cdc_metrics_word(mx, "phase", "catching-up");
 }
 
-cdc_rc cdc_replay_run(const cdc_env *env, const cdc_sink *sink, const cdc_codec *codec, bool until_caught_up,
-                      cdc_error *err)
+cdc_rc cdc_replay_run(const cdc_env *env, const cdc_sink *sink, const cdc_codec *codec,
+                      bool until_caught_up, cdc_error *err)
 {
     cdc_replay rp = {.env = env, .sink = sink, .codec = codec, .until_caught_up = until_caught_up};
     cdc_replay_init(&rp);

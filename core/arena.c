@@ -53,8 +53,8 @@ void cdc_arena_reset(cdc_arena *ar, size_t keep_bytes)
     cdc_arena_enter(ar, ar->first);
 }
 
-/* The next block that has room for n bytes: one kept from before the last reset, or a new one behind the
- * current. */
+/* The next block that has room for n bytes: one kept from before the last reset, or a new one
+ * behind the current. */
 static struct cdc_arena_block *cdc_arena_next_block(cdc_arena *ar, size_t n)
 {
     struct cdc_arena_block *next = ar->current != NULL ? ar->current->next : NULL;

@@ -1,7 +1,7 @@
 /* cdc_arena: memory that is given out in pieces and taken back all at once.
  *
- * A chain of blocks; alloc moves a pointer; reset keeps the first blocks for the next use. One arena
- * belongs to one thread at a time; handing over the batch that holds it hands over the arena.
+ * A chain of blocks; alloc moves a pointer; reset keeps the first blocks for the next use. One
+ * arena belongs to one thread at a time; handing over the batch that holds it hands over the arena.
  * Every arena has a maximum: an allocation over it returns NULL, which callers turn into an error
  * that names the object. */
 #ifndef CDC_ARENA_H

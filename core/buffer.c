@@ -40,9 +40,10 @@ void cdc_buffer_add_str(cdc_buffer *buf, const char *s)
     cdc_buffer_add(buf, s, strlen(s));
 }
 
-static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536"
-                                  "37383940414243444546474849505152535455565758596061626364656667686970717273"
-                                  "7475767778798081828384858687888990919293949596979899";
+static const char digit_pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536"
+    "37383940414243444546474849505152535455565758596061626364656667686970717273"
+    "7475767778798081828384858687888990919293949596979899";
 
 size_t cdc_format_u64(char *p, uint64_t v)
 {
@@ -107,7 +108,12 @@ void cdc_buffer_addf(cdc_buffer *buf, const char *fmt, ...)
 /* Length of the valid UTF-8 sequence at s, 0 if there is none. */
 static size_t cdc_utf8_length(const unsigned char *s, size_t n)
 {
-    size_t want = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    size_t want = s[0] < 0x80   ? 1
+                  : s[0] < 0xc2 ? 0
+                  : s[0] < 0xe0 ? 2
+                  : s[0] < 0xf0 ? 3
+                  : s[0] < 0xf5 ? 4
+                                : 0;
     if (want == 0 || want > n) {
         return 0;
     }

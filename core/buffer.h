@@ -1,7 +1,8 @@
 /* cdc_buffer: bytes that grow up to a maximum given when it is made.
  *
- * Appending never fails visibly: a buffer that could not grow remembers it in `failed`, ignores what
- * follows, and the writer asks once at the end. That keeps encoders free of a branch per byte. */
+ * Appending never fails visibly: a buffer that could not grow remembers it in `failed`, ignores
+ * what follows, and the writer asks once at the end. That keeps encoders free of a branch per byte.
+ */
 #ifndef CDC_BUFFER_H
 #define CDC_BUFFER_H
 
@@ -31,7 +32,8 @@ static inline void cdc_buffer_reset(cdc_buffer *buf)
 
 bool cdc_buffer_grow(cdc_buffer *buf, size_t n);
 
-/* Makes room for n more bytes and returns where to write them, or NULL; add to len what was written. */
+/* Makes room for n more bytes and returns where to write them, or NULL; add to len what was
+ * written. */
 static inline char *cdc_buffer_reserve(cdc_buffer *buf, size_t n)
 {
     if (n > buf->cap - buf->len && !cdc_buffer_grow(buf, n)) {
@@ -62,8 +64,8 @@ void cdc_buffer_add_str(cdc_buffer *buf, const char *s);
 void cdc_buffer_add_u64(cdc_buffer *buf, uint64_t v); /* decimal */
 void cdc_buffer_add_i64(cdc_buffer *buf, int64_t v);
 void cdc_buffer_addf(cdc_buffer *buf, const char *fmt, ...) CDC_PRINTF(2, 3);
-/* Appends s as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. For cold paths
- * (status, logs); the codecs have their own. */
+/* Appends s as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. For cold
+ * paths (status, logs); the codecs have their own. */
 void cdc_buffer_add_json(cdc_buffer *buf, const char *s, size_t n);
 /* NUL-terminates in place (the NUL does not count in len); "" when it cannot. */
 const char *cdc_buffer_cstr(cdc_buffer *buf);

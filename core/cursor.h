@@ -1,7 +1,9 @@
-/* cdc_cursor: reads input bytes in order and never past their end. All parsers of foreign input use it.
+/* cdc_cursor: reads input bytes in order and never past their end. All parsers of foreign input use
+ * it.
  *
- * A read past the end sets `failed`, gives 0, and leaves the cursor at the end; the parser may go on and
- * ask once. Fixed-width integers are little-endian unless the name says be (MySQL uses both). */
+ * A read past the end sets `failed`, gives 0, and leaves the cursor at the end; the parser may go
+ * on and ask once. Fixed-width integers are little-endian unless the name says be (MySQL uses
+ * both). */
 #ifndef CDC_CURSOR_H
 #define CDC_CURSOR_H
 

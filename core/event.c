@@ -85,8 +85,8 @@ cdc_event *cdc_batch_add(cdc_batch *batch)
 
 bool cdc_batch_hold(cdc_batch *batch, cdc_table *tbl)
 {
-    /* Rows of one table come in runs, and a transaction touches few tables: looking back a little keeps the list
-     * short, and a second reference to a table does no harm. */
+    /* Rows of one table come in runs, and a transaction touches few tables: looking back a little
+     * keeps the list short, and a second reference to a table does no harm. */
     for (uint32_t i = batch->ntables, n = 0; i > 0 && n < 16; i--, n++) {
         if (batch->tables[i - 1] == tbl) {
             return true;

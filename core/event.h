@@ -1,8 +1,8 @@
 /* cdc_event and cdc_batch: what a source hands to the capture loop and a codec to a sink.
  *
- * A batch is an arena and the events in it; it is what crosses the queue between two threads, and who
- * hands over the batch hands over everything but the tables, which are reference-counted. Nothing is
- * allocated per event: events, values and bytes come from the batch's arena. */
+ * A batch is an arena and the events in it; it is what crosses the queue between two threads, and
+ * who hands over the batch hands over everything but the tables, which are reference-counted.
+ * Nothing is allocated per event: events, values and bytes come from the batch's arena. */
 #ifndef CDC_EVENT_H
 #define CDC_EVENT_H
 
@@ -17,7 +17,8 @@ typedef enum cdc_op {
     CDC_OP_UPDATE,
     CDC_OP_DELETE,
     CDC_OP_DDL,    /* ddl_* is set; table is NULL */
-    CDC_OP_COMMIT, /* marker from a source: the transaction that txn names is complete; nothing published */
+    CDC_OP_COMMIT, /* marker from a source: the transaction that txn names is complete; nothing
+                      published */
 } cdc_op;
 
 typedef enum cdc_phase {
@@ -57,11 +58,11 @@ typedef struct cdc_event {
     const char *topic;       /* decoded records: where the record was read from */
     int32_t partition;
     int64_t offset;
-    const char *pos_text;    /* decoded records: the header's pos as it was written; NULL otherwise */
+    const char *pos_text; /* decoded records: the header's pos as it was written; NULL otherwise */
     const char *ddl_database, *ddl_table; /* DDL: object's names, "" if none */
-    const char *ddl_default;              /* DDL: default database when the statement ran, "" if none */
-    const char *ddl_was;                  /* RENAME: old "database.table", "" otherwise */
-    const char *sql;                      /* DDL: statement, UTF-8 */
+    const char *ddl_default; /* DDL: default database when the statement ran, "" if none */
+    const char *ddl_was;     /* RENAME: old "database.table", "" otherwise */
+    const char *sql;         /* DDL: statement, UTF-8 */
     uint32_t sql_len;
 } cdc_event;
 
@@ -73,15 +74,16 @@ typedef struct cdc_batch {
     /* Tables that the events point to: one reference each, dropped by reset. */
     cdc_table **tables;
     uint32_t ntables, tables_cap;
-    /* Restart token valid behind the last COMMIT of this batch (or, if the batch has none, unchanged:
-     * token_len 0). Whoever starts a source with it gets everything after that commit. In the arena. */
+    /* Restart token valid behind the last COMMIT of this batch (or, if the batch has none,
+     * unchanged: token_len 0). Whoever starts a source with it gets everything after that commit.
+     * In the arena. */
     const char *token;
     uint32_t token_len;
-    bool full_done;       /* with this batch the full copy is complete */
-    bool atomic; /* the open transaction must not be split over Kafka transactions */
-    bool caught_up;       /* the source had nothing more when the batch was closed */
+    bool full_done;        /* with this batch the full copy is complete */
+    bool atomic;           /* the open transaction must not be split over Kafka transactions */
+    bool caught_up;        /* the source had nothing more when the batch was closed */
     uint64_t source_bytes; /* bytes read from the source for this batch */
-    int64_t first_ms;     /* when the first event was read */
+    int64_t first_ms;      /* when the first event was read */
     /* Consumer side: next offsets after this batch, one per partition touched. */
     struct cdc_offset *offsets;
     uint32_t noffsets;
@@ -98,10 +100,11 @@ cdc_batch *cdc_batch_new(size_t max_bytes); /* NULL: out of memory */
 void cdc_batch_free(cdc_batch *batch);
 void cdc_batch_reset(cdc_batch *batch); /* drops events and table references, keeps some memory */
 
-/* Appends a zeroed event; NULL when the arena is at its maximum or memory is out. The pointer is valid until
- * the next add: growing moves the array. */
+/* Appends a zeroed event; NULL when the arena is at its maximum or memory is out. The pointer is
+ * valid until the next add: growing moves the array. */
 cdc_event *cdc_batch_add(cdc_batch *batch);
-/* Makes the batch hold a reference to tbl (once, however often it is called in a row). False: no memory. */
+/* Makes the batch hold a reference to tbl (once, however often it is called in a row). False: no
+ * memory. */
 bool cdc_batch_hold(cdc_batch *batch, cdc_table *tbl);
 
 static inline size_t cdc_batch_bytes(const cdc_batch *batch)

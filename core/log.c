@@ -13,8 +13,8 @@
 #define LOG_LIMIT_MS 10000
 #define LOG_SLOTS 64
 
-/* How often an event name was logged lately. Names share a slot when their hash does: that only makes the limit
- * a little stricter. */
+/* How often an event name was logged lately. Names share a slot when their hash does: that only
+ * makes the limit a little stricter. */
 typedef struct cdc_log_slot {
     int64_t since_ms;
     uint32_t count;

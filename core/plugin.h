@@ -1,9 +1,9 @@
 /* The three interfaces that a database or a format fills in: source, codec, sink.
  *
- * Each is a const struct of functions. A handle belongs to one thread at a time, named at the function.
- * Option tables live in a file of their own in each plug-in's folder (options.c), free of the database's
- * client library, so that every program can validate every task file.
- * One contract test (tests/component/contract_*.c) runs on every plug-in of a kind. */
+ * Each is a const struct of functions. A handle belongs to one thread at a time, named at the
+ * function. Option tables live in a file of their own in each plug-in's folder (options.c), free of
+ * the database's client library, so that every program can validate every task file. One contract
+ * test (tests/component/contract_*.c) runs on every plug-in of a kind. */
 #ifndef CDC_PLUGIN_H
 #define CDC_PLUGIN_H
 
@@ -27,26 +27,29 @@ typedef struct cdc_env {
 typedef struct cdc_source {
     const char *name; /* "mysql" */
 
-    /* Connects, and checks that the server can be captured (binlog on, ROW, FULL...). RETRY: not reachable now;
-     * FATAL with exit 3: the server or the account is not fit, err says what mends it. */
+    /* Connects, and checks that the server can be captured (binlog on, ROW, FULL...). RETRY: not
+     * reachable now; FATAL with exit 3: the server or the account is not fit, err says what mends
+     * it. */
     cdc_rc (*open)(void **src, const cdc_env *env, cdc_error *err);
 
-    /* Positions the source. token NULL: as source.start says (full copy, now, earliest, a position). Otherwise a
-     * token that a batch of this source carried: continue right behind it. FATAL if the log no longer holds it. */
+    /* Positions the source. token NULL: as source.start says (full copy, now, earliest, a
+     * position). Otherwise a token that a batch of this source carried: continue right behind it.
+     * FATAL if the log no longer holds it. */
     cdc_rc (*start)(void *src, const char *token, size_t len, cdc_error *err);
 
-    /* Appends events to an empty batch: waits up to timeout_ms for the first, then takes what is there without
-     * waiting, up to its own limits of rows and bytes. Transactions may span batches. Events of a transaction are
-     * in log order, then one CDC_OP_COMMIT. Every event has op, phase, txn, gtid, pos, source_ms, capture_ms,
-     * server_id set. Rows of tables that the selection leaves out never appear; a transaction without any selected
-     * row gives no row events, but its COMMIT may appear and the token moves on.
-     * A table's rows have exactly table->ncols values. OK: the batch has events or a token; AGAIN: nothing came
-     * (also a heartbeat). RETRY: connection lost; close, open, start from the last token that is safe. EOF: phases
-     * end with the full copy and it is complete. Thread: the reader's. Returns within timeout_ms + 1 s. */
+    /* Appends events to an empty batch: waits up to timeout_ms for the first, then takes what is
+     * there without waiting, up to its own limits of rows and bytes. Transactions may span batches.
+     * Events of a transaction are in log order, then one CDC_OP_COMMIT. Every event has op, phase,
+     * txn, gtid, pos, source_ms, capture_ms, server_id set. Rows of tables that the selection
+     * leaves out never appear; a transaction without any selected row gives no row events, but its
+     * COMMIT may appear and the token moves on. A table's rows have exactly table->ncols values.
+     * OK: the batch has events or a token; AGAIN: nothing came (also a heartbeat). RETRY:
+     * connection lost; close, open, start from the last token that is safe. EOF: phases end with
+     * the full copy and it is complete. Thread: the reader's. Returns within timeout_ms + 1 s. */
     cdc_rc (*poll)(void *src, cdc_batch *batch, int timeout_ms, cdc_error *err);
 
-    /* Everything up to this token is safe in Kafka. For sources that tell their server. Publisher's thread, may be
-     * called while poll runs: only store it. NULL if not needed. */
+    /* Everything up to this token is safe in Kafka. For sources that tell their server. Publisher's
+     * thread, may be called while poll runs: only store it. NULL if not needed. */
     void (*ack)(void *src, const char *token, size_t len);
 
     /* Drops the connection at once and frees the handle; src may be NULL. Any state. */
@@ -66,12 +69,14 @@ typedef struct cdc_codec {
     cdc_rc (*open)(void **codec, const cdc_env *env, cdc_error *err);
 
     /* Appends the message's key and value for one row or DDL event. err names table and column. */
-    cdc_rc (*encode)(void *codec, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value, cdc_error *err);
+    cdc_rc (*encode)(void *codec, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
+                     cdc_error *err);
 
-    /* Appends the events of one message to the batch (one, or one per row of a grouped message): op, table (a
-     * reference held by the batch), before, after, source_ms, capture_ms, id, gtid, server_id, ddl and sql. before of
-     * an UPDATE has the old values of changed columns and the after values of the rest. The caller adds what the cdc
-     * header says. Nothing of the batch points into key or value afterwards. SKIP: a message that is not ours. */
+    /* Appends the events of one message to the batch (one, or one per row of a grouped message):
+     * op, table (a reference held by the batch), before, after, source_ms, capture_ms, id, gtid,
+     * server_id, ddl and sql. before of an UPDATE has the old values of changed columns and the
+     * after values of the rest. The caller adds what the cdc header says. Nothing of the batch
+     * points into key or value afterwards. SKIP: a message that is not ours. */
     cdc_rc (*decode)(void *codec, cdc_bytes key, cdc_bytes value, cdc_batch *batch, cdc_error *err);
 
     void (*close)(void *codec);
@@ -82,29 +87,33 @@ typedef struct cdc_codec {
 typedef struct cdc_sink {
     const char *name; /* "mysql" */
 
-    /* Connects, checks the account, creates what it keeps its offsets in. RETRY / FATAL as for a source. Claims the
-     * task: an older process that still writes with the same task name is fenced, its next commit fails FATAL. */
+    /* Connects, checks the account, creates what it keeps its offsets in. RETRY / FATAL as for a
+     * source. Claims the task: an older process that still writes with the same task name is
+     * fenced, its next commit fails FATAL. */
     cdc_rc (*open)(void **sink, const cdc_env *env, cdc_error *err);
 
     /* The offset to read next in that partition as the target knows it; -1: never applied. */
-    cdc_rc (*applied)(void *sink, const char *topic, int32_t partition, int64_t *next, cdc_error *err);
+    cdc_rc (*applied)(void *sink, const char *topic, int32_t partition, int64_t *next,
+                      cdc_error *err);
 
     cdc_rc (*begin)(void *sink, cdc_error *err);
 
-    /* Adds one row or DDL event (never COMMIT) to the open target transaction. May be buffered, but not beyond
-     * commit; what it keeps it copies, or it has executed before it returns. err names table and key. RETRY: connection
-     * lost, deadlock, lock wait: the whole transaction is undone; begin again from the last committed offsets.
-     * FATAL: conflict, missing table, ... */
+    /* Adds one row or DDL event (never COMMIT) to the open target transaction. May be buffered, but
+     * not beyond commit; what it keeps it copies, or it has executed before it returns. err names
+     * table and key. RETRY: connection lost, deadlock, lock wait: the whole transaction is undone;
+     * begin again from the last committed offsets. FATAL: conflict, missing table, ... */
     cdc_rc (*apply)(void *sink, const cdc_event *ev, cdc_error *err);
 
-    /* Writes the offsets (next to read, one per partition) and commits, all in the same target transaction. When the
-     * answer is lost: RETRY; after open, applied() tells whether it was done. */
+    /* Writes the offsets (next to read, one per partition) and commits, all in the same target
+     * transaction. When the answer is lost: RETRY; after open, applied() tells whether it was done.
+     */
     cdc_rc (*commit)(void *sink, const cdc_offset *offsets, uint32_t noffsets, cdc_error *err);
 
     void (*rollback)(void *sink); /* forgets the open transaction; also after an error */
     void (*close)(void *sink);    /* NULL is fine */
 
-    /* Rows one by one from now on (true), so that an error names the very row, or batched (false). */
+    /* Rows one by one from now on (true), so that an error names the very row, or batched (false).
+     */
     void (*careful)(void *sink, bool on);
 } cdc_sink;
 

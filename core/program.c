@@ -25,8 +25,8 @@ static bool cdc_program_set_level(const char *name)
     return false;
 }
 
-static cdc_rc cdc_program_arguments(const cdc_program *prog, int argc, char **argv, cdc_arguments *args,
-                                    cdc_error *err)
+static cdc_rc cdc_program_arguments(const cdc_program *prog, int argc, char **argv,
+                                    cdc_arguments *args, cdc_error *err)
 {
     static const struct option options[] = {{"until-caught-up", no_argument, NULL, 'u'},
                                             {"log-level", required_argument, NULL, 'l'},
@@ -40,14 +40,15 @@ static cdc_rc cdc_program_arguments(const cdc_program *prog, int argc, char **ar
         } else if (c == 'j') {
             cdc_log_set_json(true);
         } else if (c != 'l' || !cdc_program_set_level(optarg)) {
-            cdc_error_set(err, CDC_FATAL, "usage", "%s: unknown argument %s; see sluice %s --help", prog->name,
-                          argv[optind - 1], prog->name);
+            cdc_error_set(err, CDC_FATAL, "usage", "%s: unknown argument %s; see sluice %s --help",
+                          prog->name, argv[optind - 1], prog->name);
             err->exit = CDC_EXIT_USAGE;
             return CDC_FATAL;
         }
     }
     if (argc - optind != 1) {
-        cdc_error_set(err, CDC_FATAL, "usage", "usage: sluice %s TASK.yaml [--until-caught-up]", prog->name);
+        cdc_error_set(err, CDC_FATAL, "usage", "usage: sluice %s TASK.yaml [--until-caught-up]",
+                      prog->name);
         err->exit = CDC_EXIT_USAGE;
         return CDC_FATAL;
     }
@@ -55,27 +56,32 @@ static cdc_rc cdc_program_arguments(const cdc_program *prog, int argc, char **ar
     return CDC_OK;
 }
 
-static cdc_rc cdc_program_http(const cdc_program *prog, const cdc_env *env, cdc_http **http, cdc_error *err)
+static cdc_rc cdc_program_http(const cdc_program *prog, const cdc_env *env, cdc_http **http,
+                               cdc_error *err)
 {
     char path[256];
     const cdc_task *task = env->task;
     if (mkdir(task->state_dir, 0755) != 0 && errno != EEXIST) {
-        return cdc_error_refuse(err, "state_dir", "state_dir %s cannot be made: %s; create it or set state_dir",
+        return cdc_error_refuse(err, "state_dir",
+                                "state_dir %s cannot be made: %s; create it or set state_dir",
                                 task->state_dir, strerror(errno));
     }
     snprintf(path, sizeof path, "%s/%s.%s.sock", task->state_dir, task->name, prog->name);
-    /* One listen address in the file, two programs: the applier of a task that also captures takes the next port. */
+    /* One listen address in the file, two programs: the applier of a task that also captures takes
+     * the next port. */
     const char *listen = cdc_config_str(task->cfg, "metrics.listen");
     char next[64];
     const char *colon = listen != NULL ? strrchr(listen, ':') : NULL;
     if (colon != NULL && task->source_type != NULL && strcmp(prog->name, "apply") == 0) {
-        snprintf(next, sizeof next, "%.*s:%ld", (int)(colon - listen), listen, strtol(colon + 1, NULL, 10) + 1);
+        snprintf(next, sizeof next, "%.*s:%ld", (int)(colon - listen), listen,
+                 strtol(colon + 1, NULL, 10) + 1);
         listen = next;
     }
     return cdc_http_start(http, env->metrics, listen, path, err);
 }
 
-static cdc_rc cdc_program_run(const cdc_program *prog, const cdc_arguments *args, cdc_task *task, cdc_error *err)
+static cdc_rc cdc_program_run(const cdc_program *prog, const cdc_arguments *args, cdc_task *task,
+                              cdc_error *err)
 {
     cdc_selection *selection = NULL;
     cdc_http *http = NULL;
@@ -114,7 +120,8 @@ int cdc_program_main(const cdc_program *prog, int argc, char **argv)
         rc = cdc_program_run(prog, &args, &task, &err);
     }
     if (rc == CDC_OK) {
-        CDC_LOG(CDC_LOG_INFO, "stopped", CDC_STR("reason", cdc_stop_requested() ? "signal" : "done"));
+        CDC_LOG(CDC_LOG_INFO, "stopped",
+                CDC_STR("reason", cdc_stop_requested() ? "signal" : "done"));
     } else {
         cdc_log_error("failed", &err);
     }

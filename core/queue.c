@@ -138,7 +138,8 @@ cdc_rc cdc_queue_pop(cdc_queue *q, cdc_batch **out, int timeout_ms)
             rc = CDC_EOF;
             goto out;
         }
-        if (timeout_ms == 0 || pthread_cond_timedwait(&q->can_pop, &q->lock, &deadline) == ETIMEDOUT) {
+        if (timeout_ms == 0 ||
+            pthread_cond_timedwait(&q->can_pop, &q->lock, &deadline) == ETIMEDOUT) {
             rc = CDC_AGAIN;
             goto out;
         }

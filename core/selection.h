@@ -1,5 +1,6 @@
-/* Which databases and tables a task takes: objects.include and objects.exclude, patterns "db.table" with * and ?.
- * Names are compared as the source gives them (case-sensitive). Immutable; any thread. */
+/* Which databases and tables a task takes: objects.include and objects.exclude, patterns "db.table"
+ * with * and ?. Names are compared as the source gives them (case-sensitive). Immutable; any
+ * thread. */
 #ifndef CDC_SELECTION_H
 #define CDC_SELECTION_H
 

@@ -52,13 +52,15 @@ static size_t cdc_length(const char *s)
     return (s != NULL ? strlen(s) : 0) + 1;
 }
 
-static size_t cdc_table_size(const char *database, const char *name, const cdc_column *cols, uint32_t ncols,
-                             uint32_t nkeys, uint32_t *nlabels)
+static size_t cdc_table_size(const char *database, const char *name, const cdc_column *cols,
+                             uint32_t ncols, uint32_t nkeys, uint32_t *nlabels)
 {
-    size_t size = sizeof(cdc_table) + ncols * sizeof(cdc_column) + cdc_length(database) + cdc_length(name);
+    size_t size =
+        sizeof(cdc_table) + ncols * sizeof(cdc_column) + cdc_length(database) + cdc_length(name);
     *nlabels = 0;
     for (uint32_t i = 0; i < ncols; i++) {
-        size += cdc_length(cols[i].name) + cdc_length(cols[i].type_text) + cdc_length(cols[i].charset);
+        size +=
+            cdc_length(cols[i].name) + cdc_length(cols[i].type_text) + cdc_length(cols[i].charset);
         *nlabels += cols[i].nlabels;
         for (uint32_t k = 0; k < cols[i].nlabels; k++) {
             size += cdc_length(cols[i].labels[k]);
@@ -105,24 +107,27 @@ static cdc_table *cdc_table_build(const char *database, const char *name, const 
     return tbl;
 }
 
-cdc_rc cdc_table_new(cdc_table **out, const char *database, const char *name, const cdc_column *cols,
-                     uint32_t ncols, const uint16_t *keys, uint32_t nkeys, cdc_error *err)
+cdc_rc cdc_table_new(cdc_table **out, const char *database, const char *name,
+                     const cdc_column *cols, uint32_t ncols, const uint16_t *keys, uint32_t nkeys,
+                     cdc_error *err)
 {
     *out = NULL;
     if (ncols == 0 || ncols > CDC_TABLE_COLUMNS_MAX) {
-        return cdc_error_set(err, CDC_FATAL, "table_columns", "table %s.%s has %u columns; 1 to %d are possible",
-                             database, name, ncols, CDC_TABLE_COLUMNS_MAX);
+        return cdc_error_set(err, CDC_FATAL, "table_columns",
+                             "table %s.%s has %u columns; 1 to %d are possible", database, name,
+                             ncols, CDC_TABLE_COLUMNS_MAX);
     }
     for (uint32_t i = 0; i < nkeys; i++) {
         if (keys[i] >= ncols) {
-            return cdc_error_set(err, CDC_FATAL, "table_key", "table %s.%s: key part %u names column %u of %u",
-                                 database, name, i + 1, keys[i] + 1U, ncols);
+            return cdc_error_set(err, CDC_FATAL, "table_key",
+                                 "table %s.%s: key part %u names column %u of %u", database, name,
+                                 i + 1, keys[i] + 1U, ncols);
         }
     }
     cdc_table *tbl = cdc_table_build(database, name, cols, ncols, keys, nkeys);
     if (tbl == NULL) {
-        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the definition of table %s.%s",
-                             database, name);
+        return cdc_error_set(err, CDC_FATAL, "no_memory",
+                             "out of memory for the definition of table %s.%s", database, name);
     }
     atomic_init(&tbl->refs, 1);
     tbl->uid = atomic_fetch_add(&next_uid, 1);

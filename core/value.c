@@ -4,17 +4,17 @@
 
 const char *cdc_kind_name(cdc_kind kind)
 {
-    static const char *const names[] = {"absent", "null",     "int",       "uint", "decimal", "float",
-                                        "double", "bit",      "enum",      "set",  "year",    "date",
-                                        "time",   "datetime", "timestamp", "text", "bytes",   "json"};
+    static const char *const names[] = {
+        "absent", "null", "int",  "uint", "decimal",  "float",     "double", "bit",   "enum",
+        "set",    "year", "date", "time", "datetime", "timestamp", "text",   "bytes", "json"};
     return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "unknown";
 }
 
 static bool cdc_value_equal_temporal(const cdc_value *a, const cdc_value *b)
 {
-    return a->digits == b->digits && a->year == b->year && a->t.usec == b->t.usec && a->t.hour == b->t.hour &&
-           a->t.month == b->t.month && a->t.day == b->t.day && a->t.minute == b->t.minute &&
-           a->t.second == b->t.second && a->t.neg == b->t.neg;
+    return a->digits == b->digits && a->year == b->year && a->t.usec == b->t.usec &&
+           a->t.hour == b->t.hour && a->t.month == b->t.month && a->t.day == b->t.day &&
+           a->t.minute == b->t.minute && a->t.second == b->t.second && a->t.neg == b->t.neg;
 }
 
 bool cdc_value_equal(const cdc_value *a, const cdc_value *b)

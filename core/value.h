@@ -1,5 +1,5 @@
-/* cdc_value: one column's value, tagged. 24 bytes, plain data; bytes it points to live in the arena of
- * the batch that the event belongs to (or longer).
+/* cdc_value: one column's value, tagged. 24 bytes, plain data; bytes it points to live in the arena
+ * of the batch that the event belongs to (or longer).
  *
  * Every source turns its wire format into these; every codec and sink reads only these. */
 #ifndef CDC_VALUE_H

@@ -17,10 +17,10 @@ enum {
     QUEUE_BYTES = 8 * 1024 * 1024,
     BATCH_BYTES_MAX = 1100 * 1024 * 1024, /* one row can have 1 GB; ordinary batches have 1 MB */
     POLL_MS = 100,
-    COMMIT_RECORDS = 50000,   /* a Kafka transaction ends at the latest after so many records... */
-    COMMIT_MS = 200,          /* ...or this long after it began, when the backlog never lets it rest */
-    COMMIT_PAUSE_MS = 5,      /* rest between two of them: see docs/adr/0005-commit-pacing.md */
-    TOKEN_ONLY_MS = 1000,     /* a token that moved without records is made durable this often */
+    COMMIT_RECORDS = 50000, /* a Kafka transaction ends at the latest after so many records... */
+    COMMIT_MS = 200,      /* ...or this long after it began, when the backlog never lets it rest */
+    COMMIT_PAUSE_MS = 5,  /* rest between two of them: see docs/adr/0005-commit-pacing.md */
+    TOKEN_ONLY_MS = 1000, /* a token that moved without records is made durable this often */
     FENCED_WAIT_MS = 1500,
 };
 
@@ -44,11 +44,11 @@ typedef struct cdc_session {
     cdc_queue *queue;
     pthread_t reader;
     bool reader_runs;
-    _Atomic bool stop;     /* the publisher tells the reader to end */
-    cdc_rc reader_rc;      /* written by the reader before it closes the queue */
+    _Atomic bool stop; /* the publisher tells the reader to end */
+    cdc_rc reader_rc;  /* written by the reader before it closes the queue */
     cdc_error reader_err;
-    int64_t opened_ms;     /* when the first record of the open Kafka transaction was sent; 0 = none */
-    int64_t committed_ms;  /* when the last commit ended */
+    int64_t opened_ms; /* when the first record of the open Kafka transaction was sent; 0 = none */
+    int64_t committed_ms; /* when the last commit ended */
     bool caught_up, full_done;
 } cdc_session;
 
@@ -75,7 +75,8 @@ static void *cdc_reader_main(void *arg)
     while (!atomic_load(&ss->stop)) {
         cdc_batch *batch = cdc_queue_take_empty(ss->queue);
         if (batch == NULL) {
-            rc = cdc_error_set(&ss->reader_err, CDC_FATAL, "no_memory", "out of memory for a batch of events");
+            rc = cdc_error_set(&ss->reader_err, CDC_FATAL, "no_memory",
+                               "out of memory for a batch of events");
             break;
         }
         rc = source->poll(ss->source, batch, POLL_MS, &ss->reader_err);
@@ -222,7 +223,8 @@ static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
     size_t ndata = 0;
     cdc_error ignored;
     cdc_error_clear(&ignored);
-    /* A template with {database} or {table} has no fixed list: those topics are made when their first row comes. */
+    /* A template with {database} or {table} has no fixed list: those topics are made when their
+     * first row comes. */
     if (cdc_router_topics(env->task, &ar, &data, &ndata, &ddl, &ignored) == CDC_OK) {
         int32_t partitions = (int32_t)cdc_config_int(env->task->cfg, "topics.partitions");
         for (size_t i = 0; i < ndata && rc == CDC_OK; i++) {
@@ -242,7 +244,8 @@ static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
 }
 
 /* Kafka side: fence an older process, read where it stopped, and write our name there. */
-static cdc_rc cdc_session_open_kafka(cdc_session *ss, cdc_arena *ar, cdc_checkpoint *cp, cdc_error *err)
+static cdc_rc cdc_session_open_kafka(cdc_session *ss, cdc_arena *ar, cdc_checkpoint *cp,
+                                     cdc_error *err)
 {
     cdc_rc rc = cdc_session_ensure_topics(ss, err);
     if (rc == CDC_OK) {
@@ -261,7 +264,8 @@ static cdc_rc cdc_session_open_kafka(cdc_session *ss, cdc_arena *ar, cdc_checkpo
     cp->wall_ms = cdc_clock_wall_ms();
     rc = cdc_producer_commit(ss->producer, cp, err);
     ss->committed_ms = cdc_clock_mono_ms();
-    return rc == CDC_OK ? cdc_publisher_new(&ss->publisher, ss->cap->env, ss->cap->codec, ss->producer, cp, err)
+    return rc == CDC_OK ? cdc_publisher_new(&ss->publisher, ss->cap->env, ss->cap->codec,
+                                            ss->producer, cp, err)
                         : rc;
 }
 
@@ -277,7 +281,8 @@ static cdc_rc cdc_session_open_source(cdc_session *ss, const cdc_checkpoint *cp,
     }
     ss->queue = cdc_queue_new(QUEUE_BYTES, BATCH_BYTES_MAX);
     if (ss->queue == NULL || pthread_create(&ss->reader, NULL, cdc_reader_main, ss) != 0) {
-        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory or threads for the reader");
+        return cdc_error_set(err, CDC_FATAL, "no_memory",
+                             "out of memory or threads for the reader");
     }
     ss->reader_runs = true;
     return CDC_OK;
@@ -340,9 +345,9 @@ out:
 
 /* --- over sessions --- */
 
-/* Kafka says that the transactional id belongs to somebody newer. Either a second capture of this task has started, or
- * our own transaction ran into its timeout and the broker ended it. The checkpoint tells: a newcomer writes its
- * instance there before anything else. */
+/* Kafka says that the transactional id belongs to somebody newer. Either a second capture of this
+ * task has started, or our own transaction ran into its timeout and the broker ended it. The
+ * checkpoint tells: a newcomer writes its instance there before anything else. */
 static cdc_rc cdc_capture_fenced(cdc_capture *cap, cdc_error *err)
 {
     cdc_stop_wait(FENCED_WAIT_MS);
@@ -354,7 +359,8 @@ static cdc_rc cdc_capture_fenced(cdc_capture *cap, cdc_error *err)
     cdc_rc rc = cdc_checkpoint_read(cap->env, &ar, &cp, &read_err);
     if (rc == CDC_OK && cp.instance != NULL && strcmp(cp.instance, cap->instance) != 0) {
         cdc_error_set(err, CDC_FATAL, "capture_fenced",
-                      "another capture of task %s (instance %.8s) has taken over from this one (instance %.8s); this "
+                      "another capture of task %s (instance %.8s) has taken over from this one "
+                      "(instance %.8s); this "
                       "one stops, nothing is lost or doubled: run only one capture for each task",
                       cap->env->task->name, cp.instance, cap->instance);
         rc = CDC_FATAL;
@@ -404,18 +410,21 @@ static void cdc_capture_init(cdc_capture *cap)
     cdc_retry_init(&cap->retry, cap->env->task->retry_connect_ms);
     cap->lag = cdc_metrics_number(mx, CDC_GAUGE, "sluice_lag_ms", "",
                                   "Commit at the source to commit in Kafka of the newest row, ms");
-    cap->queue_bytes = cdc_metrics_number(mx, CDC_GAUGE, "sluice_queue_bytes", "", "Events read, not yet published");
-    cap->source_bytes = cdc_metrics_number(mx, CDC_COUNTER, "sluice_source_bytes_total", "", "Bytes read at the source");
+    cap->queue_bytes = cdc_metrics_number(mx, CDC_GAUGE, "sluice_queue_bytes", "",
+                                          "Events read, not yet published");
+    cap->source_bytes = cdc_metrics_number(mx, CDC_COUNTER, "sluice_source_bytes_total", "",
+                                           "Bytes read at the source");
     cap->sessions = cdc_metrics_number(mx, CDC_COUNTER, "sluice_sessions_total", "",
                                        "Times that source and producer were opened");
     cdc_metrics_word(mx, "state", "starting");
     cdc_metrics_word(mx, "phase", cap->env->task->phase_full ? "full" : "incremental");
 }
 
-cdc_rc cdc_capture_run(const cdc_env *env, const cdc_source *source, const cdc_codec *codec, bool until_caught_up,
-                       cdc_error *err)
+cdc_rc cdc_capture_run(const cdc_env *env, const cdc_source *source, const cdc_codec *codec,
+                       bool until_caught_up, cdc_error *err)
 {
-    cdc_capture cap = {.env = env, .source = source, .codec = codec, .until_caught_up = until_caught_up};
+    cdc_capture cap = {
+        .env = env, .source = source, .codec = codec, .until_caught_up = until_caught_up};
     cdc_capture_init(&cap);
     while (!cdc_stop_requested()) {
         cdc_session ss = {.cap = &cap};

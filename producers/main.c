@@ -11,7 +11,8 @@ static cdc_rc cdc_capture_main(const cdc_env *env, bool until_caught_up, cdc_err
     const cdc_codec *codec = cdc_codec_find(cdc_config_str(env->task->cfg, "message.format"));
     const char *type = env->task->source_type;
     if (type == NULL || strcmp(type, CDC_SOURCE.name) != 0) {
-        cdc_error_set(err, CDC_FATAL, "usage", "the task has source.type %s, and this program captures %s",
+        cdc_error_set(err, CDC_FATAL, "usage",
+                      "the task has source.type %s, and this program captures %s",
                       type != NULL ? type : "unset", CDC_SOURCE.name);
         err->exit = CDC_EXIT_USAGE;
         return CDC_FATAL;
@@ -21,6 +22,7 @@ static cdc_rc cdc_capture_main(const cdc_env *env, bool until_caught_up, cdc_err
 
 int main(int argc, char **argv)
 {
-    const cdc_program prog = {.name = "capture", .tables = cdc_all_options, .run = cdc_capture_main};
+    const cdc_program prog = {
+        .name = "capture", .tables = cdc_all_options, .run = cdc_capture_main};
     return cdc_program_main(&prog, argc, argv);
 }

@@ -7,7 +7,8 @@
 
 enum { TOKEN_BYTES_MAX = 16 * 1024 * 1024, HEADER_BYTES_MAX = 64 * 1024 };
 
-/* A record that waits to learn whether it is the last of its transaction: both headers are ready. */
+/* A record that waits to learn whether it is the last of its transaction: both headers are ready.
+ */
 typedef struct cdc_held {
     bool full;
     cdc_route route;
@@ -41,11 +42,16 @@ static void cdc_publisher_metrics(cdc_publisher *pub)
 {
     cdc_metrics *mx = pub->env->metrics;
     const char *help = "Source rows published, by operation";
-    pub->rows[CDC_OP_INSERT] = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"insert\"", help);
-    pub->rows[CDC_OP_UPDATE] = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"update\"", help);
-    pub->rows[CDC_OP_DELETE] = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"delete\"", help);
-    pub->rows[CDC_OP_DDL] = cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"ddl\"", help);
-    pub->records = cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_total", "", "Records handed to Kafka");
+    pub->rows[CDC_OP_INSERT] =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"insert\"", help);
+    pub->rows[CDC_OP_UPDATE] =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"update\"", help);
+    pub->rows[CDC_OP_DELETE] =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"delete\"", help);
+    pub->rows[CDC_OP_DDL] =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"ddl\"", help);
+    pub->records =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_total", "", "Records handed to Kafka");
     pub->bytes = cdc_metrics_number(mx, CDC_COUNTER, "sluice_record_bytes_total", "",
                                     "Bytes of keys and values handed to Kafka, before compression");
     pub->commits = cdc_metrics_number(mx, CDC_COUNTER, "sluice_commits_total", "",
@@ -67,8 +73,8 @@ static void cdc_publisher_buffers(cdc_publisher *pub)
     cdc_buffer_init(&pub->token, TOKEN_BYTES_MAX);
 }
 
-cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_codec *codec, cdc_producer *pr,
-                         const cdc_checkpoint *start, cdc_error *err)
+cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_codec *codec,
+                         cdc_producer *pr, const cdc_checkpoint *start, cdc_error *err)
 {
     cdc_publisher *pub = calloc(1, sizeof *pub);
     *out = pub;
@@ -135,7 +141,8 @@ static const char *cdc_event_database_name(const cdc_event *ev)
 static cdc_rc cdc_publisher_where(const cdc_event *ev, cdc_error *err)
 {
     return cdc_error_context(err, "%s.%s at %s:%llu (transaction %s)", cdc_event_database_name(ev),
-                             cdc_event_table_name(ev), ev->pos_file, (unsigned long long)ev->pos, ev->txn);
+                             cdc_event_table_name(ev), ev->pos_file, (unsigned long long)ev->pos,
+                             ev->txn);
 }
 
 static cdc_rc cdc_publisher_send(cdc_publisher *pub, const cdc_route *route, const cdc_buffer *key,
@@ -161,7 +168,8 @@ static cdc_rc cdc_publisher_release(cdc_publisher *pub, bool last, cdc_error *er
 }
 
 /* A record that is too large is refused here, where table, key and position are known. */
-static cdc_rc cdc_publisher_check_size(const cdc_publisher *pub, const cdc_event *ev, cdc_error *err)
+static cdc_rc cdc_publisher_check_size(const cdc_publisher *pub, const cdc_event *ev,
+                                       cdc_error *err)
 {
     size_t max = (size_t)cdc_config_int(pub->env->task->cfg, "message.max_bytes");
     size_t size = pub->key.len + pub->value.len;
@@ -170,13 +178,16 @@ static cdc_rc cdc_publisher_check_size(const cdc_publisher *pub, const cdc_event
     }
     int key_len = pub->key.len < 200 ? (int)pub->key.len : 200;
     cdc_error_set(err, CDC_FATAL, "message_too_large",
-                  "the message of key %.*s has %s%zu bytes, more than message.max_bytes = %zu: raise it here, and "
+                  "the message of key %.*s has %s%zu bytes, more than message.max_bytes = %zu: "
+                  "raise it here, and "
                   "max.message.bytes of the topic, or leave the table out",
-                  key_len, pub->key.data != NULL ? pub->key.data : "", pub->value.failed ? "over " : "", size, max);
+                  key_len, pub->key.data != NULL ? pub->key.data : "",
+                  pub->value.failed ? "over " : "", size, max);
     return cdc_publisher_where(ev, err);
 }
 
-static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_route *route, cdc_error *err)
+static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_route *route,
+                                   cdc_error *err)
 {
     cdc_buffer_reset(&pub->key);
     cdc_buffer_reset(&pub->value);
@@ -188,8 +199,9 @@ static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_
     if (rc != CDC_OK) {
         return rc;
     }
-    rc = ev->table != NULL ? cdc_router_row(pub->router, ev->table, cdc_bytes_of(&pub->key), route, err)
-                           : cdc_router_ddl(pub->router, ev, route, err);
+    rc = ev->table != NULL
+             ? cdc_router_row(pub->router, ev->table, cdc_bytes_of(&pub->key), route, err)
+             : cdc_router_ddl(pub->router, ev, route, err);
     return rc == CDC_OK ? rc : cdc_publisher_where(ev, err);
 }
 
@@ -209,8 +221,10 @@ static void cdc_buffer_swap(cdc_buffer *a, cdc_buffer *b)
 
 typedef enum cdc_place { PLACE_INNER, PLACE_LAST, PLACE_UNKNOWN } cdc_place;
 
-/* One record. place: is it the last of its transaction? If that is not known yet it is held back. */
-static cdc_rc cdc_publisher_record(cdc_publisher *pub, const cdc_event *from, cdc_place place, cdc_error *err)
+/* One record. place: is it the last of its transaction? If that is not known yet it is held back.
+ */
+static cdc_rc cdc_publisher_record(cdc_publisher *pub, const cdc_event *from, cdc_place place,
+                                   cdc_error *err)
 {
     cdc_event ev = *from;
     cdc_route route;
@@ -245,10 +259,13 @@ static bool cdc_event_moves_key(const cdc_event *ev)
     return false;
 }
 
-/* One row: one record, or two when a hashing policy meets an UPDATE that moves the row to another key. */
-static cdc_rc cdc_publisher_row(cdc_publisher *pub, const cdc_event *ev, cdc_place place, cdc_error *err)
+/* One row: one record, or two when a hashing policy meets an UPDATE that moves the row to another
+ * key. */
+static cdc_rc cdc_publisher_row(cdc_publisher *pub, const cdc_event *ev, cdc_place place,
+                                cdc_error *err)
 {
-    if (ev->op != CDC_OP_UPDATE || !cdc_router_hashes_key(pub->router, ev->table) || !cdc_event_moves_key(ev)) {
+    if (ev->op != CDC_OP_UPDATE || !cdc_router_hashes_key(pub->router, ev->table) ||
+        !cdc_event_moves_key(ev)) {
         return cdc_publisher_record(pub, ev, place, err);
     }
     cdc_event half = *ev;
@@ -264,14 +281,16 @@ static cdc_rc cdc_publisher_row(cdc_publisher *pub, const cdc_event *ev, cdc_pla
     return cdc_publisher_record(pub, &half, place, err);
 }
 
-static cdc_rc cdc_publisher_end_of_transaction(cdc_publisher *pub, const cdc_event *ev, cdc_error *err)
+static cdc_rc cdc_publisher_end_of_transaction(cdc_publisher *pub, const cdc_event *ev,
+                                               cdc_error *err)
 {
     if (pub->skip_rows > 0) {
-        return cdc_error_set(err, CDC_FATAL, "log_differs",
-                             "transaction %s ends at %s:%llu, %llu rows earlier than when it was first read: the "
-                             "source's log is not the one that the checkpoint speaks of (restored server, other "
-                             "host?); start the task under a new name with a new full copy",
-                             ev->txn, ev->pos_file, (unsigned long long)ev->pos, (unsigned long long)pub->skip_rows);
+        return cdc_error_set(
+            err, CDC_FATAL, "log_differs",
+            "transaction %s ends at %s:%llu, %llu rows earlier than when it was first read: the "
+            "source's log is not the one that the checkpoint speaks of (restored server, other "
+            "host?); start the task under a new name with a new full copy",
+            ev->txn, ev->pos_file, (unsigned long long)ev->pos, (unsigned long long)pub->skip_rows);
     }
     cdc_rc rc = cdc_publisher_release(pub, true, err);
     pub->txn_rows = 0;
@@ -280,7 +299,8 @@ static cdc_rc cdc_publisher_end_of_transaction(cdc_publisher *pub, const cdc_eve
     return rc;
 }
 
-static cdc_rc cdc_publisher_event(cdc_publisher *pub, const cdc_event *ev, cdc_place place, cdc_error *err)
+static cdc_rc cdc_publisher_event(cdc_publisher *pub, const cdc_event *ev, cdc_place place,
+                                  cdc_error *err)
 {
     if (ev->op == CDC_OP_COMMIT) {
         return cdc_publisher_end_of_transaction(pub, ev, err);
@@ -313,9 +333,9 @@ static void cdc_publisher_count(cdc_publisher *pub, const cdc_batch *batch)
 cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch, cdc_error *err)
 {
     for (uint32_t i = 0; i < batch->nevents; i++) {
-        cdc_place place = i + 1 == batch->nevents                      ? PLACE_UNKNOWN
+        cdc_place place = i + 1 == batch->nevents                    ? PLACE_UNKNOWN
                           : batch->events[i + 1].op == CDC_OP_COMMIT ? PLACE_LAST
-                                                                       : PLACE_INNER;
+                                                                     : PLACE_INNER;
         cdc_rc rc = cdc_publisher_event(pub, &batch->events[i], place, err);
         if (rc != CDC_OK) {
             return rc;
@@ -335,7 +355,8 @@ cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch, cdc_error
 
 bool cdc_publisher_may_commit(const cdc_publisher *pub)
 {
-    /* Until the rows that Kafka already has are passed, the old checkpoint is the one that holds. */
+    /* Until the rows that Kafka already has are passed, the old checkpoint is the one that holds.
+     */
     return !pub->atomic && pub->skip_rows == 0;
 }
 

@@ -1,9 +1,11 @@
-/* The publisher: turns the events of batches into records, in order, and keeps the count that makes a restart exact.
+/* The publisher: turns the events of batches into records, in order, and keeps the count that makes
+ * a restart exact.
  *
- * It sends a transaction's record only when it knows whether it is the last one, so the newest record of an unfinished
- * transaction is held back until the next event comes. What has been sent is described at any time by: the token
- * behind the last COMMIT, the number of source rows since (skip_rows), and of records (seq). A restart begins at the
- * token and drops the first skip_rows rows. One thread. */
+ * It sends a transaction's record only when it knows whether it is the last one, so the newest
+ * record of an unfinished transaction is held back until the next event comes. What has been sent
+ * is described at any time by: the token behind the last COMMIT, the number of source rows since
+ * (skip_rows), and of records (seq). A restart begins at the token and drops the first skip_rows
+ * rows. One thread. */
 #ifndef CDC_PUBLISHER_H
 #define CDC_PUBLISHER_H
 
@@ -13,13 +15,16 @@
 
 typedef struct cdc_publisher cdc_publisher;
 
-/* start: where the last process stopped (copied, but for instance, which is borrowed for the publisher's life). */
-cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_codec *codec, cdc_producer *pr,
-                         const cdc_checkpoint *start, cdc_error *err) CDC_MUST_CHECK;
+/* start: where the last process stopped (copied, but for instance, which is borrowed for the
+ * publisher's life). */
+cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_codec *codec,
+                         cdc_producer *pr, const cdc_checkpoint *start,
+                         cdc_error *err) CDC_MUST_CHECK;
 void cdc_publisher_free(cdc_publisher *pub);
 
 /* Sends the records of a batch (all but the held one). */
-cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch,
+                           cdc_error *err) CDC_MUST_CHECK;
 
 /* May a Kafka transaction end here? Not inside a source transaction that must not be split. */
 bool cdc_publisher_may_commit(const cdc_publisher *pub);

@@ -40,9 +40,16 @@ typedef struct fake_source {
 static cdc_rc fake_source_open(void **out, const cdc_env *env, cdc_error *err)
 {
     (void)env;
-    const cdc_column cols[] = {
-        {.name = "id", .type_text = "bigint unsigned", .kind = CDC_UINT, .is_unsigned = true, .java_type = -5},
-        {.name = "note", .type_text = "varchar(20)", .kind = CDC_TEXT, .java_type = 12, .charset = "utf8mb4"}};
+    const cdc_column cols[] = {{.name = "id",
+                                .type_text = "bigint unsigned",
+                                .kind = CDC_UINT,
+                                .is_unsigned = true,
+                                .java_type = -5},
+                               {.name = "note",
+                                .type_text = "varchar(20)",
+                                .kind = CDC_TEXT,
+                                .java_type = 12,
+                                .charset = "utf8mb4"}};
     const uint16_t keys[] = {0};
     fake_source *src = calloc(1, sizeof *src);
     *out = src;
@@ -148,7 +155,8 @@ static cdc_rc fake_sink_open(void **out, const cdc_env *env, cdc_error *err)
     return CDC_OK;
 }
 
-static cdc_rc fake_sink_applied(void *sink, const char *topic, int32_t partition, int64_t *next, cdc_error *err)
+static cdc_rc fake_sink_applied(void *sink, const char *topic, int32_t partition, int64_t *next,
+                                cdc_error *err)
 {
     (void)sink;
     (void)err;
@@ -174,7 +182,8 @@ static cdc_rc fake_sink_apply(void *sink, const cdc_event *ev, cdc_error *err)
     (void)sink;
     uint64_t id = ev->after[0].u;
     if (fake.sink_conflict_at_id == id) {
-        return cdc_error_set(err, CDC_FATAL, "conflict_insert", "row %llu is there", (unsigned long long)id);
+        return cdc_error_set(err, CDC_FATAL, "conflict_insert", "row %llu is there",
+                             (unsigned long long)id);
     }
     if (fake.sink_retry_after_rows > 0 && ++sink_rows == fake.sink_retry_after_rows) {
         return cdc_error_set(err, CDC_RETRY, "fake", "the target went away");
@@ -194,7 +203,8 @@ static cdc_rc fake_sink_apply(void *sink, const cdc_event *ev, cdc_error *err)
 static void fake_sink_set_offset(const cdc_offset *at)
 {
     size_t i = 0;
-    while (i < noffsets && (strcmp(offsets[i].topic, at->topic) != 0 || offsets[i].partition != at->partition)) {
+    while (i < noffsets &&
+           (strcmp(offsets[i].topic, at->topic) != 0 || offsets[i].partition != at->partition)) {
         i++;
     }
     noffsets += i == noffsets ? 1 : 0;

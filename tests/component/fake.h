@@ -1,8 +1,9 @@
-/* A source and a sink without a database, for the loops' own tests. Both can be told to fail in given ways.
+/* A source and a sink without a database, for the loops' own tests. Both can be told to fail in
+ * given ways.
  *
- * The source's log is a function: transaction t (from 1) has 1 + t % 7 rows; row r of it inserts id t*100+r. A token is
- * the number of the last complete transaction. The sink keeps rows and offsets in memory and makes them visible at
- * commit, as a database does. */
+ * The source's log is a function: transaction t (from 1) has 1 + t % 7 rows; row r of it inserts id
+ * t*100+r. A token is the number of the last complete transaction. The sink keeps rows and offsets
+ * in memory and makes them visible at commit, as a database does. */
 #ifndef FAKE_H
 #define FAKE_H
 

@@ -1,5 +1,6 @@
-/* The two loops with a fake source and a fake sink: through librdkafka's mock cluster, or, for what the mock cannot do
- * (its read_committed readers see aborted records), through the broker that SLUICE_TEST_KAFKA names. */
+/* The two loops with a fake source and a fake sink: through librdkafka's mock cluster, or, for what
+ * the mock cannot do (its read_committed readers see aborted records), through the broker that
+ * SLUICE_TEST_KAFKA names. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -205,8 +206,8 @@ static void test_conflict_stops_behind_everything_before_it(void **state)
     pipeline_close(&pl);
 }
 
-/* The source breaks inside a transaction whose first rows are in Kafka already: needs a broker that hides aborted
- * records. */
+/* The source breaks inside a transaction whose first rows are in Kafka already: needs a broker that
+ * hides aborted records. */
 static void test_source_lost_inside_a_transaction(void **state)
 {
     (void)state;

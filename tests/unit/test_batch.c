@@ -14,8 +14,16 @@ static cdc_table *make_table(const char *type_text)
     const char *const labels[] = {"x", "y"};
     const cdc_column cols[] = {
         {.name = "id", .type_text = "bigint", .kind = CDC_INT, .java_type = -5},
-        {.name = "Name", .type_text = type_text, .kind = CDC_TEXT, .nullable = true, .charset = "utf8mb4"},
-        {.name = "e", .type_text = "enum('x','y')", .kind = CDC_ENUM, .labels = labels, .nlabels = 2},
+        {.name = "Name",
+         .type_text = type_text,
+         .kind = CDC_TEXT,
+         .nullable = true,
+         .charset = "utf8mb4"},
+        {.name = "e",
+         .type_text = "enum('x','y')",
+         .kind = CDC_ENUM,
+         .labels = labels,
+         .nlabels = 2},
     };
     const uint16_t keys[] = {0};
     cdc_table *tbl = NULL;
@@ -169,9 +177,12 @@ static void test_queue_full_and_closed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_copies_everything),   cmocka_unit_test(test_table_refuses_nonsense),
-        cmocka_unit_test(test_batch_holds_tables_until_reset), cmocka_unit_test(test_batch_ends_at_its_maximum),
-        cmocka_unit_test(test_ddl_names_both_ways),       cmocka_unit_test(test_queue_keeps_order_and_its_bound),
+        cmocka_unit_test(test_table_copies_everything),
+        cmocka_unit_test(test_table_refuses_nonsense),
+        cmocka_unit_test(test_batch_holds_tables_until_reset),
+        cmocka_unit_test(test_batch_ends_at_its_maximum),
+        cmocka_unit_test(test_ddl_names_both_ways),
+        cmocka_unit_test(test_queue_keeps_order_and_its_bound),
         cmocka_unit_test(test_queue_full_and_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,8 +97,15 @@ static void test_buffer_numbers(void **state)
     static const struct {
         int64_t v;
         const char *text;
-    } cases[] = {{0, "0"}, {9, "9"}, {10, "10"}, {99, "99"}, {100, "100"}, {-1, "-1"}, {12345, "12345"},
-                 {INT64_MAX, "9223372036854775807"}, {INT64_MIN, "-9223372036854775808"}};
+    } cases[] = {{0, "0"},
+                 {9, "9"},
+                 {10, "10"},
+                 {99, "99"},
+                 {100, "100"},
+                 {-1, "-1"},
+                 {12345, "12345"},
+                 {INT64_MAX, "9223372036854775807"},
+                 {INT64_MIN, "-9223372036854775808"}};
     cdc_buffer buf;
     cdc_buffer_init(&buf, 100);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -118,7 +125,8 @@ static void test_buffer_json_text_is_always_valid(void **state)
     cdc_buffer buf;
     cdc_buffer_init(&buf, 200);
     cdc_buffer_add_json(&buf, "a\"\\\n\x01\xc3\xa4\xff\xe2\x82", 10);
-    assert_string_equal(cdc_buffer_cstr(&buf), "\"a\\\"\\\\\\u000a\\u0001\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+    assert_string_equal(cdc_buffer_cstr(&buf),
+                        "\"a\\\"\\\\\\u000a\\u0001\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
     cdc_buffer_fini(&buf);
 }
 

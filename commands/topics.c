@@ -1,0 +1,105 @@
+/* topics: what the task has in Kafka; create makes what is missing. */
+#include "command.h"
+#include "topics/admin.h"
+#include "topics/checkpoint.h"
+#include "topics/consumer.h"
+#include "topics/router.h"
+
+#define OUTPUT_BYTES_MAX (8 * 1024 * 1024)
+
+typedef struct cdc_topics {
+    cdc_command_env ce;
+    cdc_consumer *consumer;
+    cdc_buffer out;
+    bool create;
+    bool missing; /* some topic is not there */
+} cdc_topics;
+
+static cdc_rc cdc_topics_partitions(cdc_topics *tp, const char *name, int32_t n, cdc_error *err)
+{
+    for (int32_t p = 0; p < n; p++) {
+        int64_t begin;
+        int64_t end;
+        cdc_rc rc = cdc_consumer_bounds(tp->consumer, name, p, &begin, &end, err);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+        cdc_buffer_addf(&tp->out, "%s\t%d\t%lld\t%lld\n", name, (int)p, (long long)begin,
+                        (long long)end);
+    }
+    return CDC_OK;
+}
+
+static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, bool compacted,
+                             cdc_error *err)
+{
+    cdc_topic_info info;
+    cdc_rc rc = cdc_admin_describe(&tp->ce.env, name, &info, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    if (info.partitions == 0 && tp->create) {
+        rc = cdc_admin_ensure(&tp->ce.env, name, wanted, compacted, err);
+        info.partitions = wanted;
+    } else if (info.partitions == 0) {
+        tp->missing = true;
+        cdc_buffer_addf(&tp->out, "%s\tmissing\n", name);
+    }
+    return rc == CDC_OK ? cdc_topics_partitions(tp, name, info.partitions, err) : rc;
+}
+
+static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
+{
+    const char *const *data;
+    const char *ddl;
+    size_t n;
+    const cdc_task *task = &tp->ce.task;
+    bool source = task->source_type != NULL;
+    cdc_rc rc = cdc_router_topics(task, ar, &data, &n, &ddl, err);
+    if (rc == CDC_OK) {
+        rc = cdc_consumer_new(&tp->consumer, &tp->ce.env, err);
+    }
+    cdc_buffer_add_str(&tp->out, "topic\tpartition\tbegin\tend\n");
+    for (size_t i = 0; rc == CDC_OK && i < n; i++) {
+        rc = cdc_topics_one(tp, data[i], (int32_t)cdc_config_int(task->cfg, "topics.partitions"),
+                            false, err);
+    }
+    if (rc == CDC_OK && ddl != NULL && ddl[0] != '\0') {
+        rc = cdc_topics_one(tp, ddl, 1, false, err);
+    }
+    if (rc == CDC_OK && source) {
+        rc = cdc_topics_one(tp, CDC_CHECKPOINT_TOPIC, 1, true, err);
+    }
+    return rc;
+}
+
+int cdc_command_topics(int argc, char **argv)
+{
+    cdc_topics tp = {.create = argc == 3};
+    cdc_arena ar;
+    cdc_error err;
+    if (argc < 2 || argc > 3 || argv[1][0] == '-' ||
+        (argc == 3 && strcmp(argv[2], "create") != 0)) {
+        return cdc_command_usage("topics", "usage: sluice topics TASK.yaml [create]");
+    }
+    cdc_error_clear(&err);
+    if (cdc_command_open(&tp.ce, argv[1], &err) != CDC_OK) {
+        return cdc_command_failed(&err);
+    }
+    cdc_arena_init(&ar, 16 * 1024, 16 * 1024 * 1024);
+    cdc_buffer_init(&tp.out, OUTPUT_BYTES_MAX);
+    cdc_rc rc = cdc_topics_all(&tp, &ar, &err);
+    int code = cdc_command_print(&tp.out);
+    if (rc != CDC_OK) {
+        code = cdc_command_failed(&err);
+    } else if (tp.missing) {
+        fprintf(stderr, "sluice: topics are missing; sluice topics %s create makes them\n",
+                argv[1]);
+        code = CDC_EXIT_FAILED;
+    }
+    cdc_consumer_free(tp.consumer);
+    cdc_buffer_fini(&tp.out);
+    cdc_arena_fini(&ar);
+    cdc_command_close(&tp.ce);
+    return code;
+}

@@ -1,0 +1,387 @@
+#include "conn.h"
+
+#include <errmsg.h>
+#include <mysqld_error.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#if defined(MARIADB_BASE_VERSION) || defined(MARIADB_VERSION_ID)
+#define SINK_MYSQL_CONNECTOR_C 1
+#endif
+
+enum {
+    CONNECT_S = 5,
+    READ_S = 120, /* longer than any lock wait below, so that a silent server is told from a waiting one */
+    UNDO_MS = 800,
+    PORT = 3306,
+    CLIENT_PACKET_MAX = 1024 * 1024 * 1024,
+};
+
+/* No strict mode is left out: a value that the target cannot hold as it is must be an error. What the source could
+ * hold passes: zero dates, 31 February, 0 in an AUTO_INCREMENT column. */
+#define SQL_MODE                                                                                   \
+    "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,"             \
+    "NO_ENGINE_SUBSTITUTION"
+
+static const char SESSION[] =
+    "SET NAMES utf8mb4;"
+    "SET autocommit=0,time_zone='+00:00',sql_mode='" SQL_MODE "',"
+    "innodb_lock_wait_timeout=10,lock_wait_timeout=30,foreign_key_checks=1,unique_checks=1";
+
+/* --- errors --- */
+
+bool sink_mysql_is_passing(unsigned number)
+{
+    switch (number) {
+    case CR_CONNECTION_ERROR:
+    case CR_CONN_HOST_ERROR:
+    case CR_SERVER_GONE_ERROR:
+    case CR_SERVER_LOST:
+    case CR_UNKNOWN_HOST:
+    case CR_SERVER_HANDSHAKE_ERR:
+    case 2055: /* CR_SERVER_LOST_EXTENDED */
+    case 5014: /* Connector/C: connection reset while writing */
+    case 1021: /* disk full */
+    case 1040: /* too many connections */
+    case 1042: /* the server cannot resolve our host */
+    case 1043: /* bad handshake */
+    case 1047: /* Galera: node not prepared */
+    case 1053: /* server shutdown in progress */
+    case 1080: /* forcing close */
+    case 1114: /* table full */
+    case 1129: /* host blocked after connection errors */
+    case 1152: /* aborted connection */
+    case 1158: /* network read and write errors */
+    case 1159:
+    case 1160:
+    case 1161:
+    case 1180: /* COMMIT failed */
+    case 1184:
+    case 1203: /* too many connections of the user */
+    case 1205: /* lock wait */
+    case 1213: /* deadlock */
+    case 1226: /* resource limit of the user */
+    case 1290: /* --read-only: a replica, or the primary is changing */
+    case 1317: /* query interrupted */
+    case 1412: /* table definition changed under the transaction */
+    case 1613: /* XA: rolled back */
+    case 1614: /* XA: deadlock */
+    case 1637: /* too many active transactions */
+    case 1836: /* read-only mode */
+    case 1927: /* MariaDB: connection was killed */
+    case 1969: /* MariaDB: statement time exceeded */
+    case 3024: /* MySQL: the same */
+    case 3098: /* group replication */
+    case 3100:
+    case 3101:
+    case 3169: /* MySQL: session was killed */
+    case 3572: /* NOWAIT */
+    case 4031: /* MySQL: disconnected because of inactivity */
+        return true;
+    default:
+        return false;
+    }
+}
+
+cdc_rc sink_mysql_fail(sink_mysql_conn *conn, const char *doing, cdc_error *err)
+{
+    unsigned number = mysql_errno(conn->my);
+    char code[48];
+    snprintf(code, sizeof code, "mysql_%u", number);
+    return cdc_error_set(err, sink_mysql_is_passing(number) ? CDC_RETRY : CDC_FATAL, code,
+                         "target %s: %s: error %u: %s", conn->where, doing, number,
+                         mysql_error(conn->my));
+}
+
+/* Connecting failed: which option is wrong? */
+static cdc_rc sink_mysql_fail_connect(sink_mysql_conn *conn, cdc_error *err)
+{
+    unsigned number = mysql_errno(conn->my);
+    const char *cure = NULL;
+    switch (number) {
+    case 1045:
+    case 1698:
+        cure = "check target.user and target.password, and that the account may log in from this "
+               "host";
+        break;
+    case 1130:
+        cure = "the server does not let this host in: CREATE USER for it, or another target.hosts";
+        break;
+    case 1044:
+        cure = "grant the account of target.user its privileges";
+        break;
+    case CR_SSL_CONNECTION_ERROR:
+        cure = "check target.tls (mode, ca, cert, key)";
+        break;
+    case 1820:
+    case 1862:
+        cure = "the password of target.user has expired: ALTER USER ... IDENTIFIED BY";
+        break;
+    default:
+        break;
+    }
+    if (cure == NULL) {
+        sink_mysql_fail(conn, "connect (target.hosts)", err);
+        if (err->rc == CDC_FATAL) {
+            err->exit = CDC_EXIT_REFUSED;
+        }
+        return err->rc;
+    }
+    return cdc_error_refuse(err, "mysql_connect", "target %s: error %u: %s: %s", conn->where,
+                            number, mysql_error(conn->my), cure);
+}
+
+/* --- connecting --- */
+
+bool sink_mysql_split_host(const char *text, char *host, size_t size, unsigned *port)
+{
+    const char *start = text;
+    const char *end = NULL; /* of the host */
+    const char *rest;       /* "" or ":port" */
+    if (text[0] == '[') {
+        start = text + 1;
+        end = strchr(start, ']');
+        rest = end != NULL ? end + 1 : "?";
+    } else {
+        const char *colon = strrchr(text, ':');
+        bool v6 = colon != NULL && strchr(text, ':') != colon;
+        end = colon != NULL && !v6 ? colon : text + strlen(text);
+        rest = end;
+    }
+    *port = PORT;
+    if (rest[0] == ':') {
+        char *stop = NULL;
+        unsigned long n = strtoul(rest + 1, &stop, 10);
+        if (rest[1] < '0' || rest[1] > '9' || *stop != '\0' || n == 0 || n > 65535) {
+            return false;
+        }
+        *port = (unsigned)n;
+    } else if (rest[0] != '\0') {
+        return false;
+    }
+    size_t n = (size_t)(end - start);
+    if (n == 0 || n >= size) {
+        return false;
+    }
+    memcpy(host, start, n);
+    host[n] = '\0';
+    return true;
+}
+
+#ifdef SINK_MYSQL_CONNECTOR_C
+/* Connector/C checks the chain as soon as a CA is given, and the name when asked to verify. */
+static void sink_mysql_tls_mode(MYSQL *my, const char *mode)
+{
+    my_bool on = 1;
+    my_bool off = 0;
+    mysql_optionsv(my, MYSQL_OPT_SSL_ENFORCE, &on);
+    mysql_optionsv(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT,
+                   strcmp(mode, "verify-identity") == 0 ? &on : &off);
+}
+
+static void sink_mysql_tls_off(MYSQL *my)
+{
+    my_bool off = 0;
+    mysql_optionsv(my, MYSQL_OPT_SSL_ENFORCE, &off);
+    mysql_optionsv(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &off);
+}
+
+static int sink_mysql_socket(MYSQL *my)
+{
+    return (int)mysql_get_socket(my);
+}
+#else
+static void sink_mysql_tls_mode(MYSQL *my, const char *mode)
+{
+    enum mysql_ssl_mode ssl = strcmp(mode, "required") == 0    ? SSL_MODE_REQUIRED
+                              : strcmp(mode, "verify-ca") == 0 ? SSL_MODE_VERIFY_CA
+                                                               : SSL_MODE_VERIFY_IDENTITY;
+    mysql_options(my, MYSQL_OPT_SSL_MODE, &ssl);
+}
+
+static void sink_mysql_tls_off(MYSQL *my)
+{
+    enum mysql_ssl_mode ssl = SSL_MODE_DISABLED;
+    bool get = true; /* caching_sha2_password without TLS sends the password under the server's RSA key */
+    mysql_options(my, MYSQL_OPT_SSL_MODE, &ssl);
+    mysql_options(my, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &get);
+}
+
+static int sink_mysql_socket(MYSQL *my)
+{
+    return my->net.fd;
+}
+#endif
+
+static cdc_rc sink_mysql_set_tls(MYSQL *my, const cdc_config *cfg, cdc_error *err)
+{
+    const char *mode = cdc_config_str(cfg, "target.tls.mode");
+    const char *ca = cdc_config_str(cfg, "target.tls.ca");
+    const char *cert = cdc_config_str(cfg, "target.tls.cert");
+    const char *key = cdc_config_str(cfg, "target.tls.key");
+    if (mode == NULL || strcmp(mode, "off") == 0) {
+        sink_mysql_tls_off(my);
+        return CDC_OK;
+    }
+    bool verify = strcmp(mode, "required") != 0;
+    if (verify && ca == NULL) {
+        return cdc_error_refuse(err, "tls_ca",
+                                "target.tls.mode %s needs target.tls.ca: the file with the CA that "
+                                "signed the server's certificate",
+                                mode);
+    }
+    sink_mysql_tls_mode(my, mode);
+    if (verify) {
+        mysql_options(my, MYSQL_OPT_SSL_CA, ca);
+    }
+    if (cert != NULL) {
+        mysql_options(my, MYSQL_OPT_SSL_CERT, cert);
+    }
+    if (key != NULL) {
+        mysql_options(my, MYSQL_OPT_SSL_KEY, key);
+    }
+    return CDC_OK;
+}
+
+static void sink_mysql_set_options(MYSQL *my)
+{
+    unsigned connect_s = CONNECT_S;
+    unsigned read_s = READ_S;
+    unsigned long packet = CLIENT_PACKET_MAX;
+    unsigned no_local = 0;
+    mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+    mysql_options(my, MYSQL_OPT_READ_TIMEOUT, &read_s);
+    mysql_options(my, MYSQL_OPT_WRITE_TIMEOUT, &read_s);
+    mysql_options(my, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet);
+    mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no_local);
+    mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+}
+
+/* MySQL's version as a number, 80019 for 8.0.19; 0 for MariaDB, whose numbers mean other things. */
+static unsigned long sink_mysql_version(sink_mysql_conn *conn)
+{
+    return conn->maria ? 0 : mysql_get_server_version(conn->my);
+}
+
+static cdc_rc sink_mysql_session(sink_mysql_conn *conn, cdc_error *err)
+{
+    static const char facts[] = "SELECT @@max_allowed_packet, @@version_comment, VERSION()";
+    static const char format[] = "SHOW VARIABLES LIKE 'binlog_format'";
+    static const char isolation[] = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+    MYSQL_RES *res = NULL;
+    cdc_rc rc = sink_mysql_exec(conn, "set the session up", SESSION, sizeof SESSION - 1, err);
+    if (rc == CDC_OK) {
+        rc = sink_mysql_query(conn, "read its settings", facts, sizeof facts - 1, &res, err);
+    }
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    MYSQL_ROW row = mysql_fetch_row(res);
+    conn->max_packet = row != NULL && row[0] != NULL ? strtoul(row[0], NULL, 10) : 1024 * 1024;
+    conn->maria = row != NULL && row[2] != NULL && strstr(row[2], "MariaDB") != NULL;
+    conn->row_alias = sink_mysql_version(conn) >= 80019;
+    mysql_free_result(res);
+
+    /* No gap locks, so that parallel writers meet less; but a binlog of statements does not allow it. */
+    rc = sink_mysql_query(conn, "read its settings", format, sizeof format - 1, &res, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    row = mysql_fetch_row(res);
+    bool statements = row != NULL && row[1] != NULL && strcmp(row[1], "STATEMENT") == 0;
+    mysql_free_result(res);
+    return statements ? CDC_OK
+                      : sink_mysql_exec(conn, "set the isolation level", isolation,
+                                        sizeof isolation - 1, err);
+}
+
+cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host, cdc_error *err)
+{
+    const cdc_config *cfg = env->task->cfg;
+    const char *text = cdc_config_item(cfg, "target.hosts", host);
+    const char *user = cdc_config_str(cfg, "target.user");
+    memset(conn, 0, sizeof *conn);
+    if (!sink_mysql_split_host(text, conn->host, sizeof conn->host, &conn->port)) {
+        return cdc_error_refuse(err, "target_hosts", "target.hosts: %s is no host:port", text);
+    }
+    snprintf(conn->where, sizeof conn->where, "%s@%s:%u", user != NULL ? user : "", conn->host,
+             conn->port);
+    conn->my = mysql_init(NULL);
+    if (conn->my == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for a connection");
+    }
+    sink_mysql_set_options(conn->my);
+    cdc_rc rc = sink_mysql_set_tls(conn->my, cfg, err);
+    unsigned long flags = CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS;
+    if (rc == CDC_OK &&
+        mysql_real_connect(conn->my, conn->host, user, cdc_config_secret(cfg, "target.password"),
+                           NULL, conn->port, NULL, flags) == NULL) {
+        rc = sink_mysql_fail_connect(conn, err);
+    }
+    if (rc == CDC_OK) {
+        rc = sink_mysql_session(conn, err);
+    }
+    if (rc != CDC_OK) {
+        sink_mysql_disconnect(conn);
+    }
+    return rc;
+}
+
+void sink_mysql_disconnect(sink_mysql_conn *conn)
+{
+    if (conn->my != NULL) {
+        mysql_close(conn->my);
+        conn->my = NULL;
+    }
+}
+
+/* --- statements --- */
+
+cdc_rc sink_mysql_exec(sink_mysql_conn *conn, const char *doing, const char *sql, size_t len,
+                       cdc_error *err)
+{
+    if (mysql_real_query(conn->my, sql, len) != 0) {
+        return sink_mysql_fail(conn, doing, err);
+    }
+    int more;
+    do {
+        MYSQL_RES *res = mysql_store_result(conn->my);
+        if (res != NULL) {
+            mysql_free_result(res);
+        } else if (mysql_errno(conn->my) != 0) {
+            return sink_mysql_fail(conn, doing, err);
+        }
+        more = mysql_next_result(conn->my);
+    } while (more == 0);
+    return more > 0 ? sink_mysql_fail(conn, doing, err) : CDC_OK;
+}
+
+cdc_rc sink_mysql_query(sink_mysql_conn *conn, const char *doing, const char *sql, size_t len,
+                        MYSQL_RES **out, cdc_error *err)
+{
+    *out = NULL;
+    if (mysql_real_query(conn->my, sql, len) != 0 ||
+        (*out = mysql_store_result(conn->my)) == NULL) {
+        return sink_mysql_fail(conn, doing, err);
+    }
+    return CDC_OK;
+}
+
+void sink_mysql_undo(sink_mysql_conn *conn)
+{
+    if (conn->my == NULL) {
+        return;
+    }
+    static const char sql[] = "ROLLBACK";
+    bool done = mysql_send_query(conn->my, sql, sizeof sql - 1) == 0;
+    if (done) {
+        struct pollfd wait = {.fd = sink_mysql_socket(conn->my), .events = POLLIN};
+        done = poll(&wait, 1, UNDO_MS) == 1 && mysql_read_query_result(conn->my) == 0;
+    }
+    if (!done) {
+        /* Not mysql_close alone: with TLS it could wait for the peer. */
+        shutdown(sink_mysql_socket(conn->my), SHUT_RDWR);
+        sink_mysql_disconnect(conn);
+    }
+}

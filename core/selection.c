@@ -1,0 +1,165 @@
+#include "selection.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A pattern cut at its first dot, so that * never reaches from the database's name into the
+ * table's. */
+typedef struct cdc_pattern {
+    const char *database;
+    const char *table;
+} cdc_pattern;
+
+struct cdc_selection {
+    cdc_pattern *include, *exclude;
+    size_t ninclude, nexclude;
+    char *text; /* holds the patterns' bytes */
+};
+
+bool cdc_glob(const char *pattern, const char *s)
+{
+    /* On a mismatch the last * takes one more character; earlier ones never need to be tried again.
+     */
+    const char *star = NULL;
+    const char *resume = NULL;
+    while (*s != '\0') {
+        if (*pattern == '*') {
+            star = pattern++;
+            resume = s;
+        } else if (*pattern == '?' || *pattern == *s) {
+            /* ? takes a character, not a byte of one */
+            if (*pattern == '?') {
+                while (((unsigned char)s[1] & 0xC0) == 0x80) {
+                    s++;
+                }
+            }
+            pattern++;
+            s++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            s = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') {
+        pattern++;
+    }
+    return *pattern == '\0';
+}
+
+static cdc_rc cdc_selection_refuse(const cdc_config *cfg, const char *path, size_t i,
+                                   const char *pattern, cdc_error *err)
+{
+    char item[64];
+    snprintf(item, sizeof item, "%s[%zu]", path, i);
+    cdc_error_set(
+        err, CDC_FATAL, "config",
+        "%s: %s '%s' is no pattern; write database.table, with * and ? as needed (shop.*)",
+        cdc_config_where(cfg, item), path, pattern);
+    err->exit = CDC_EXIT_USAGE;
+    return CDC_FATAL;
+}
+
+static cdc_rc cdc_selection_list(cdc_pattern **out, size_t *nout, char **text,
+                                 const cdc_config *cfg, const char *path, cdc_error *err)
+{
+    size_t n = cdc_config_count(cfg, path);
+    *out = calloc(n + 1, sizeof **out);
+    if (*out == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "memory", "out of memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *pattern = cdc_config_item(cfg, path, i);
+        const char *dot = strchr(pattern, '.');
+        if (dot == NULL || dot == pattern || dot[1] == '\0') {
+            return cdc_selection_refuse(cfg, path, i, pattern, err);
+        }
+        size_t len = strlen(pattern) + 1;
+        memcpy(*text, pattern, len);
+        (*text)[dot - pattern] = '\0';
+        (*out)[i] = (cdc_pattern){*text, *text + (dot - pattern) + 1};
+        *text += len;
+        (*nout)++;
+    }
+    return CDC_OK;
+}
+
+static size_t cdc_selection_bytes(const cdc_config *cfg, const char *path)
+{
+    size_t bytes = 1;
+    for (size_t i = 0; i < cdc_config_count(cfg, path); i++) {
+        bytes += strlen(cdc_config_item(cfg, path, i)) + 1;
+    }
+    return bytes;
+}
+
+cdc_rc cdc_selection_new(cdc_selection **out, const cdc_config *cfg, cdc_error *err)
+{
+    static const char include[] = "objects.include";
+    static const char exclude[] = "objects.exclude";
+    cdc_rc rc;
+    *out = NULL;
+    cdc_selection *sel = calloc(1, sizeof *sel);
+    if (sel != NULL) {
+        sel->text = malloc(cdc_selection_bytes(cfg, include) + cdc_selection_bytes(cfg, exclude));
+    }
+    if (sel == NULL || sel->text == NULL) {
+        rc = cdc_error_set(err, CDC_FATAL, "memory", "out of memory");
+        goto out;
+    }
+    char *text = sel->text;
+    rc = cdc_selection_list(&sel->include, &sel->ninclude, &text, cfg, include, err);
+    if (rc == CDC_OK) {
+        rc = cdc_selection_list(&sel->exclude, &sel->nexclude, &text, cfg, exclude, err);
+    }
+out:
+    if (rc == CDC_OK) {
+        *out = sel;
+    } else {
+        cdc_selection_free(sel);
+    }
+    return rc;
+}
+
+void cdc_selection_free(cdc_selection *sel)
+{
+    if (sel != NULL) {
+        free(sel->include);
+        free(sel->exclude);
+        free(sel->text);
+        free(sel);
+    }
+}
+
+static bool cdc_selection_any(const cdc_pattern *list, size_t n, const char *database,
+                              const char *table)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (cdc_glob(list[i].database, database) && cdc_glob(list[i].table, table)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cdc_selection_table(const cdc_selection *sel, const char *database, const char *table)
+{
+    return cdc_selection_any(sel->include, sel->ninclude, database, table) &&
+           !cdc_selection_any(sel->exclude, sel->nexclude, database, table);
+}
+
+bool cdc_selection_database(const cdc_selection *sel, const char *database)
+{
+    bool taken = false;
+    for (size_t i = 0; i < sel->ninclude; i++) {
+        taken = taken || cdc_glob(sel->include[i].database, database);
+    }
+    for (size_t i = 0; i < sel->nexclude; i++) {
+        if (strcmp(sel->exclude[i].table, "*") == 0 &&
+            cdc_glob(sel->exclude[i].database, database)) {
+            return false;
+        }
+    }
+    return taken;
+}

@@ -1,0 +1,316 @@
+#include "task.h"
+
+#include <string.h>
+
+#include "clock.h"
+
+#define NAME_MAX_BYTES 64
+
+static cdc_rc cdc_task_fault(const cdc_task *task, const char *path, cdc_error *err,
+                             const char *fmt, ...) CDC_PRINTF(4, 5);
+
+static cdc_rc cdc_task_fault(const cdc_task *task, const char *path, cdc_error *err,
+                             const char *fmt, ...)
+{
+    char text[CDC_ERROR_TEXT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    cdc_error_set(err, CDC_FATAL, "config", "%s: %s", cdc_config_where(task->cfg, path), text);
+    err->exit = CDC_EXIT_USAGE;
+    return CDC_FATAL;
+}
+
+/* n digits at *s, which moves behind them; -1 if they are not there. */
+static int cdc_task_digits(const char **s, int n)
+{
+    int v = 0;
+    for (int i = 0; i < n; i++, (*s)++) {
+        if (**s < '0' || **s > '9') {
+            return -1;
+        }
+        v = v * 10 + (**s - '0');
+    }
+    return v;
+}
+
+/* [hh:mm[:ss[.fff]]] behind the date, in ms; -1: malformed. */
+static int64_t cdc_task_clock(const char **s)
+{
+    if (**s != 'T' && **s != ' ') {
+        return 0;
+    }
+    (*s)++;
+    int hour = cdc_task_digits(s, 2);
+    int minute = *(*s) == ':' ? ((*s)++, cdc_task_digits(s, 2)) : -1;
+    int second = 0;
+    int64_t ms = 0;
+    if (**s == ':') {
+        (*s)++;
+        second = cdc_task_digits(s, 2);
+    }
+    if (**s == '.') {
+        int64_t scale = 100;
+        for ((*s)++; **s >= '0' && **s <= '9'; (*s)++, scale /= 10) {
+            ms += (**s - '0') * scale;
+        }
+    }
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) {
+        return -1;
+    }
+    return ((hour * 60 + minute) * 60 + second) * 1000 + ms;
+}
+
+/* Z, +hh:mm, -hh:mm or nothing up to the end, in minutes. */
+static bool cdc_task_zone(const char *s, int *minutes)
+{
+    *minutes = 0;
+    if (*s == 'Z') {
+        s++;
+    } else if (*s == '+' || *s == '-') {
+        int sign = *s++ == '-' ? -1 : 1;
+        int hour = cdc_task_digits(&s, 2);
+        s += *s == ':' ? 1 : 0;
+        int minute = hour >= 0 ? cdc_task_digits(&s, 2) : -1;
+        if (hour < 0 || hour > 14 || minute < 0 || minute > 59) {
+            return false;
+        }
+        *minutes = sign * (hour * 60 + minute);
+    }
+    return *s == '\0';
+}
+
+bool cdc_task_time(const char *s, int64_t *wall_ms)
+{
+    int zone;
+    int year = cdc_task_digits(&s, 4);
+    int month = *s == '-' ? (s++, cdc_task_digits(&s, 2)) : -1;
+    int day = *s == '-' ? (s++, cdc_task_digits(&s, 2)) : -1;
+    if (year < 0 || month < 1 || month > 12 || day < 1 || day > 31) {
+        return false;
+    }
+    int64_t days = cdc_clock_days(year, (unsigned)month, (unsigned)day);
+    int y;
+    unsigned m;
+    unsigned d;
+    cdc_clock_civil(days, &y, &m, &d);
+    int64_t of_day = cdc_task_clock(&s);
+    if ((unsigned)day != d || of_day < 0 || !cdc_task_zone(s, &zone)) {
+        return false;
+    }
+    *wall_ms = days * 86400000 + of_day - (int64_t)zone * 60000;
+    return true;
+}
+
+static cdc_rc cdc_task_check_name(cdc_task *task, cdc_error *err)
+{
+    const char *name = cdc_config_str(task->cfg, "name");
+    size_t len = strlen(name);
+    if (len < 1 || len > NAME_MAX_BYTES ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != len) {
+        return cdc_task_fault(task, "name", err, "name must be 1 to %d of a-z 0-9 - _, not '%.80s'",
+                              NAME_MAX_BYTES, name);
+    }
+    task->name = name;
+    return CDC_OK;
+}
+
+static cdc_rc cdc_task_check_ends(cdc_task *task, cdc_error *err)
+{
+    const cdc_config *cfg = task->cfg;
+    task->source_type = cdc_config_has(cfg, "source") ? cdc_config_str(cfg, "source.type") : NULL;
+    task->target_type = cdc_config_has(cfg, "target") ? cdc_config_str(cfg, "target.type") : NULL;
+    if (task->source_type == NULL && task->target_type == NULL) {
+        return cdc_task_fault(task, "", err,
+                              "the task has neither a source nor a target; add at least one");
+    }
+    if (task->source_type == NULL && !cdc_config_has(cfg, "from")) {
+        return cdc_task_fault(task, "target", err,
+                              "a task without a source needs from.topics: the topics to apply");
+    }
+    if (task->target_type == NULL && cdc_config_has(cfg, "from")) {
+        return cdc_task_fault(task, "from", err, "from needs a target that is written; add one");
+    }
+    return CDC_OK;
+}
+
+static cdc_rc cdc_task_check_phases(cdc_task *task, cdc_error *err)
+{
+    const cdc_config *cfg = task->cfg;
+    for (size_t i = 0; i < cdc_config_count(cfg, "phases"); i++) {
+        const char *phase = cdc_config_item(cfg, "phases", i);
+        task->phase_schema = task->phase_schema || strcmp(phase, "schema") == 0;
+        task->phase_full = task->phase_full || strcmp(phase, "full") == 0;
+        task->phase_incremental = task->phase_incremental || strcmp(phase, "incremental") == 0;
+    }
+    if (!task->phase_full && !task->phase_incremental) {
+        return cdc_task_fault(task, "phases", err, "phases must have full or incremental");
+    }
+    if (!cdc_config_has(cfg, "source.start")) {
+        return CDC_OK;
+    }
+    bool full = strcmp(cdc_config_str(cfg, "source.start"), "full") == 0;
+    if (full && !task->phase_full) {
+        return cdc_task_fault(task, "source.start", err,
+                              "source.start is full, but phases has no full; change one of them");
+    }
+    if (!full && cdc_config_has(cfg, "phases") && task->phase_full) {
+        return cdc_task_fault(task, "source.start", err,
+                              "source.start is not full, but phases has full; change one of them");
+    }
+    if (!full) {
+        task->phase_full = false;
+    }
+    return CDC_OK;
+}
+
+static cdc_rc cdc_task_check_retry(cdc_task *task, cdc_error *err)
+{
+    int64_t connect = cdc_config_int(task->cfg, "retry.connect_minutes");
+    int64_t other = cdc_config_int(task->cfg, "retry.other_minutes");
+    if (other >= connect && cdc_config_has(task->cfg, "retry.other_minutes")) {
+        return cdc_task_fault(task, "retry.other_minutes", err,
+                              "retry.other_minutes (%lld) must be shorter than "
+                              "retry.connect_minutes (%lld)",
+                              (long long)other, (long long)connect);
+    }
+    if (other >= connect) {
+        other = connect - 1; /* the default of the one does not fit the other's value */
+    }
+    task->retry_connect_ms = connect * 60000;
+    task->retry_other_ms = other * 60000;
+    return CDC_OK;
+}
+
+static cdc_rc cdc_task_check_hosts(cdc_task *task, const char *path, cdc_error *err)
+{
+    char item[64];
+    size_t n = cdc_config_has(task->cfg, path) ? cdc_config_count(task->cfg, path) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *host = cdc_config_item(task->cfg, path, i);
+        const char *colon = strrchr(host, ':');
+        char *end = NULL;
+        long port = colon != NULL ? strtol(colon + 1, &end, 10) : 1;
+        bool bad = host[0] == '\0' || colon == host || port < 1 || port > 65535 ||
+                   (colon != NULL && (end == colon + 1 || *end != '\0' || colon[1] < '0'));
+        if (bad) {
+            snprintf(item, sizeof item, "%s[%zu]", path, i);
+            return cdc_task_fault(task, item, err, "%s: '%.200s' is not host:port", path, host);
+        }
+    }
+    return CDC_OK;
+}
+
+static bool cdc_task_topic_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("._-", c) != NULL);
+}
+
+/* A template of a topic's name: Kafka's characters and the three placeholders. */
+static cdc_rc cdc_task_check_topic(cdc_task *task, const char *path, const char *placeholders,
+                                   cdc_error *err)
+{
+    const char *text = cdc_config_str(task->cfg, path);
+    for (const char *p = text; *p != '\0';) {
+        char name[32];
+        size_t n = *p == '{' ? strcspn(p, "}") + 1 : 0;
+        snprintf(name, sizeof name, "%.*s", (int)n, p);
+        if (n > 0 && n < sizeof name && strstr(placeholders, name) != NULL) {
+            p += n;
+        } else if (cdc_task_topic_char(*p)) {
+            p++;
+        } else {
+            return cdc_task_fault(task, path, err,
+                                  "%s '%.200s' is no topic name; it may have a-z A-Z 0-9 . _ - and "
+                                  "%s",
+                                  path, text, placeholders);
+        }
+    }
+    return CDC_OK;
+}
+
+static cdc_rc cdc_task_check_kafka(cdc_task *task, cdc_error *err)
+{
+    const cdc_config *cfg = task->cfg;
+    int64_t ms;
+    if (cdc_config_lookup(cfg, "kafka", "bootstrap.servers") == NULL) {
+        return cdc_task_fault(task, "kafka", err,
+                              "kafka has no bootstrap.servers; give the brokers as host:port,...");
+    }
+    cdc_rc rc = cdc_task_check_topic(task, "topics.data", "{task} {database} {table}", err);
+    if (rc == CDC_OK && cdc_config_str(cfg, "topics.data")[0] == '\0') {
+        rc = cdc_task_fault(task, "topics.data", err, "topics.data is empty; name a topic");
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_topic(task, "topics.ddl", "{task}", err);
+    }
+    const char *start = cdc_config_str(cfg, "from.start");
+    if (rc == CDC_OK && strncmp(start, "time:", 5) == 0 && !cdc_task_time(start + 5, &ms)) {
+        rc = cdc_task_fault(task, "from.start", err,
+                            "from.start '%.80s' has no ISO 8601 time (time:2026-11-21T05:00:00Z)",
+                            start);
+    }
+    return rc;
+}
+
+static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
+{
+    cdc_rc rc = cdc_task_check_name(task, err);
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_ends(task, err);
+    }
+    if (rc == CDC_OK && task->source_type != NULL) {
+        rc = cdc_task_check_hosts(task, "source.hosts", err);
+    }
+    if (rc == CDC_OK && task->target_type != NULL) {
+        rc = cdc_task_check_hosts(task, "target.hosts", err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_phases(task, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_retry(task, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_kafka(task, err);
+    }
+    task->exactly_once = strcmp(cdc_config_str(task->cfg, "delivery"), "exactly-once") == 0;
+    task->state_dir = cdc_config_str(task->cfg, "state_dir");
+    return rc;
+}
+
+static cdc_rc cdc_task_take(cdc_task *task, cdc_config *cfg, cdc_error *err)
+{
+    task->cfg = cfg;
+    cdc_rc rc = cdc_task_check(task, err);
+    if (rc != CDC_OK) {
+        cdc_task_fini(task);
+    }
+    return rc;
+}
+
+cdc_rc cdc_task_load(cdc_task *task, const char *path, const cdc_option *const *tables,
+                     cdc_error *err)
+{
+    cdc_config *cfg;
+    *task = (cdc_task){.cfg = NULL};
+    cdc_rc rc = cdc_config_load(&cfg, path, tables, err);
+    return rc == CDC_OK ? cdc_task_take(task, cfg, err) : rc;
+}
+
+cdc_rc cdc_task_parse(cdc_task *task, const char *file, const char *text, size_t len,
+                      const cdc_option *const *tables, cdc_error *err)
+{
+    cdc_config *cfg;
+    *task = (cdc_task){.cfg = NULL};
+    cdc_rc rc = cdc_config_parse(&cfg, file, text, len, tables, err);
+    return rc == CDC_OK ? cdc_task_take(task, cfg, err) : rc;
+}
+
+void cdc_task_fini(cdc_task *task)
+{
+    cdc_config_free(task->cfg);
+    *task = (cdc_task){.cfg = NULL};
+}

@@ -1,0 +1,217 @@
+#include "copy_tables.h"
+
+#define SQL_MAX (1U << 20)
+
+void src_mysql_add_name(cdc_buffer *out, const char *name)
+{
+    cdc_buffer_add_char(out, '`');
+    for (; *name != '\0'; name++) {
+        if (*name == '`') {
+            cdc_buffer_add_char(out, '`');
+        }
+        cdc_buffer_add_char(out, *name);
+    }
+    cdc_buffer_add_char(out, '`');
+}
+
+/* 'text' with quotes doubled; the session's sql_mode has no NO_BACKSLASH_ESCAPES, so those are doubled too. */
+static void add_literal(cdc_buffer *out, const char *s)
+{
+    cdc_buffer_add_char(out, '\'');
+    for (; *s != '\0'; s++) {
+        if (*s == '\'' || *s == '\\') {
+            cdc_buffer_add_char(out, *s);
+        }
+        cdc_buffer_add_char(out, *s);
+    }
+    cdc_buffer_add_char(out, '\'');
+}
+
+int src_mysql_copy_table_compare(const char *database_a, const char *name_a, const char *database_b,
+                                 const char *name_b)
+{
+    int c = strcmp(database_a, database_b);
+    return c != 0 ? c : strcmp(name_a, name_b);
+}
+
+static int compare_tables(const void *a, const void *b)
+{
+    const src_mysql_copy_table *x = a;
+    const src_mysql_copy_table *y = b;
+    return src_mysql_copy_table_compare(x->database, x->name, y->database, y->name);
+}
+
+void src_mysql_copy_tables_fini(src_mysql_copy_tables *tables)
+{
+    for (size_t i = 0; i < tables->n; i++) {
+        free(tables->items[i].database);
+        free(tables->items[i].name);
+    }
+    free(tables->items);
+    memset(tables, 0, sizeof(*tables));
+}
+
+static cdc_rc add_table(src_mysql_copy_tables *tables, MYSQL_ROW row, cdc_error *err)
+{
+    if (strcmp(row[2], "BASE TABLE") != 0) {
+        return cdc_error_refuse(err, "mysql_copy_table",
+                                "table %s.%s is system-versioned, its history cannot be copied; exclude it "
+                                "(objects.exclude)",
+                                row[0], row[1]);
+    }
+    src_mysql_copy_table *table = &tables->items[tables->n];
+    table->database = strdup(row[0]);
+    table->name = strdup(row[1]);
+    table->transactional = row[3] != NULL && strcmp(row[3], "InnoDB") == 0;
+    tables->n++;
+    if (table->database == NULL || table->name == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the list of tables");
+    }
+    return CDC_OK;
+}
+
+cdc_rc src_mysql_copy_tables_load(src_mysql_copy_tables *tables, src_mysql_connection *conn,
+                                  const cdc_selection *selection, cdc_error *err)
+{
+    memset(tables, 0, sizeof(*tables));
+    MYSQL_RES *res;
+    cdc_rc rc = src_mysql_select(
+        conn,
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES "
+        "WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN "
+        "('mysql', 'sys', 'information_schema', 'performance_schema')",
+        &res, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    tables->items = calloc((size_t)mysql_num_rows(res) + 1, sizeof(*tables->items));
+    if (tables->items == NULL) {
+        rc = cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the list of tables");
+    }
+    for (MYSQL_ROW row; rc == CDC_OK && (row = mysql_fetch_row(res)) != NULL;) {
+        if (cdc_selection_table(selection, row[0], row[1])) {
+            rc = add_table(tables, row, err);
+        }
+    }
+    mysql_free_result(res);
+    if (rc == CDC_OK && tables->n == 0) {
+        rc = cdc_error_refuse(err, "mysql_no_tables",
+                              "no table of server %s matches objects.include, or user %s may not see it; "
+                              "check the patterns, and GRANT SELECT on the tables",
+                              conn->name, conn->user);
+    }
+    if (rc == CDC_OK) {
+        qsort(tables->items, tables->n, sizeof(*tables->items), compare_tables);
+    }
+    return rc;
+}
+
+/* --- one table's definition --- */
+
+static cdc_rc select_for(src_mysql_connection *conn, const char *head,
+                         const src_mysql_copy_table *table, const char *tail, MYSQL_RES **res,
+                         cdc_error *err)
+{
+    cdc_buffer sql;
+    cdc_buffer_init(&sql, SQL_MAX);
+    cdc_buffer_add_str(&sql, head);
+    cdc_buffer_add_str(&sql, " WHERE TABLE_SCHEMA = ");
+    add_literal(&sql, table->database);
+    cdc_buffer_add_str(&sql, " AND TABLE_NAME = ");
+    add_literal(&sql, table->name);
+    cdc_buffer_add_str(&sql, tail);
+    cdc_rc rc = src_mysql_select(conn, cdc_buffer_cstr(&sql), res, err);
+    cdc_buffer_fini(&sql);
+    return rc;
+}
+
+static uint64_t number(const char *s)
+{
+    return s != NULL ? strtoull(s, NULL, 10) : 0;
+}
+
+static void read_column(MYSQL_ROW row, src_mysql_column_info *col)
+{
+    col->name = row[0];
+    col->data_type = row[1];
+    col->column_type = row[2];
+    col->charset = row[3];
+    col->octets = number(row[4]);
+    col->chars = number(row[5]);
+    col->precision = (uint32_t)number(row[6]);
+    col->scale = (uint32_t)number(row[7]);
+    col->datetime_precision = (uint32_t)number(row[8]);
+    col->nullable = row[9] != NULL && strcmp(row[9], "YES") == 0;
+}
+
+/* keys: room for ncols. The primary key's columns by their place in cols. */
+static cdc_rc read_keys(MYSQL_RES *res, src_mysql_table_info *info, uint16_t *keys, cdc_error *err)
+{
+    for (MYSQL_ROW row; (row = mysql_fetch_row(res)) != NULL;) {
+        uint32_t i = 0;
+        while (i < info->ncols && strcmp(info->cols[i].name, row[0]) != 0) {
+            i++;
+        }
+        if (i == info->ncols || info->nkeys == info->ncols) {
+            return cdc_error_set(err, CDC_RETRY, "mysql_definition",
+                                 "table %s.%s is being altered (key column %s is not among its columns)",
+                                 info->database, info->name, row[0]);
+        }
+        keys[info->nkeys++] = (uint16_t)i;
+    }
+    return CDC_OK;
+}
+
+static cdc_rc build(const src_mysql_copy_table *table, MYSQL_RES *columns, MYSQL_RES *keys,
+                    src_mysql_table **out, cdc_error *err)
+{
+    src_mysql_table_info info = {.database = table->database, .name = table->name};
+    size_t ncols = (size_t)mysql_num_rows(columns);
+    src_mysql_column_info *cols = calloc(ncols, sizeof(*cols));
+    uint16_t *key_cols = calloc(ncols, sizeof(*key_cols));
+    cdc_rc rc = CDC_OK;
+    if (cols == NULL || key_cols == NULL) {
+        rc = cdc_error_set(err, CDC_FATAL, "memory", "out of memory for a table's definition");
+    } else {
+        for (MYSQL_ROW row; (row = mysql_fetch_row(columns)) != NULL;) {
+            read_column(row, &cols[info.ncols++]);
+        }
+        info.cols = cols;
+        info.keys = key_cols;
+        rc = read_keys(keys, &info, key_cols, err);
+    }
+    if (rc == CDC_OK) {
+        rc = src_mysql_table_from_info(&info, out, err);
+    }
+    free(cols);
+    free(key_cols);
+    return rc;
+}
+
+cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_copy_table *table,
+                                   src_mysql_table **out, cdc_error *err)
+{
+    MYSQL_RES *columns = NULL;
+    MYSQL_RES *keys = NULL;
+    *out = NULL;
+    cdc_rc rc = select_for(conn,
+                           "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, "
+                           "CHARACTER_OCTET_LENGTH, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, "
+                           "NUMERIC_SCALE, DATETIME_PRECISION, IS_NULLABLE "
+                           "FROM information_schema.COLUMNS",
+                           table, " ORDER BY ORDINAL_POSITION", &columns, err);
+    if (rc == CDC_OK) {
+        rc = select_for(conn, "SELECT COLUMN_NAME FROM information_schema.STATISTICS", table,
+                        " AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX", &keys, err);
+    }
+    if (rc == CDC_OK) {
+        rc = mysql_num_rows(columns) == 0 ? CDC_SKIP : build(table, columns, keys, out, err);
+    }
+    if (columns != NULL) {
+        mysql_free_result(columns);
+    }
+    if (keys != NULL) {
+        mysql_free_result(keys);
+    }
+    return rc;
+}

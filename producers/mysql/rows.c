@@ -1,0 +1,143 @@
+#include "producers/mysql/rows.h"
+
+#include <string.h>
+
+static cdc_rc rows_malformed(cdc_error *err)
+{
+    return cdc_error_set(err, CDC_FATAL, "mysql_event_malformed",
+                         "malformed rows event; the binlog is damaged or of an unknown version: check "
+                         "it with mysqlbinlog");
+}
+
+static bool all_bits(const uint8_t *bits, uint32_t n)
+{
+    for (uint32_t i = 0; i < n / 8; i++) {
+        if (bits[i] != 0xff) {
+            return false;
+        }
+    }
+    return n % 8 == 0 || (bits[n / 8] | (uint8_t)(0xffU << (n % 8))) == 0xff;
+}
+
+static cdc_rc rows_type(const src_mysql_event *ev, src_mysql_rows *out, bool *v2, cdc_error *err)
+{
+    *v2 = ev->type >= SRC_MYSQL_WRITE_ROWS_EVENT;
+    switch (ev->type) {
+    case SRC_MYSQL_WRITE_ROWS_V1_EVENT:
+    case SRC_MYSQL_WRITE_ROWS_EVENT:
+        out->op = CDC_OP_INSERT;
+        return CDC_OK;
+    case SRC_MYSQL_UPDATE_ROWS_V1_EVENT:
+    case SRC_MYSQL_UPDATE_ROWS_EVENT:
+        out->op = CDC_OP_UPDATE;
+        return CDC_OK;
+    case SRC_MYSQL_DELETE_ROWS_V1_EVENT:
+    case SRC_MYSQL_DELETE_ROWS_EVENT:
+        out->op = CDC_OP_DELETE;
+        return CDC_OK;
+    default: {
+        cdc_rc rc = src_mysql_event_check_supported(ev, err);
+        return rc != CDC_OK ? rc : rows_malformed(err);
+    }
+    }
+}
+
+cdc_rc src_mysql_rows_begin(const src_mysql_event *ev, src_mysql_rows *out, cdc_error *err)
+{
+    bool v2;
+    memset(out, 0, sizeof *out);
+    cdc_rc rc = rows_type(ev, out, &v2, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    cdc_cursor c = ev->body;
+    out->table_id = cdc_cursor_le(&c, 6);
+    out->flags = cdc_cursor_u16(&c);
+    if (v2) { /* extra data; its length counts itself */
+        size_t extra = cdc_cursor_u16(&c);
+        c.failed = c.failed || extra < 2;
+        cdc_cursor_bytes(&c, extra - 2);
+    }
+    uint64_t ncols = cdc_cursor_lenenc(&c);
+    if (c.failed || ncols > CDC_TABLE_COLUMNS_MAX) {
+        return rows_malformed(err);
+    }
+    out->ncols = (uint32_t)ncols;
+    const uint8_t *present = cdc_cursor_bytes(&c, (out->ncols + 7) / 8);
+    const uint8_t *present_after =
+        out->op == CDC_OP_UPDATE ? cdc_cursor_bytes(&c, (out->ncols + 7) / 8) : present;
+    if (c.failed) {
+        return rows_malformed(err);
+    }
+    out->full = all_bits(present, out->ncols) && all_bits(present_after, out->ncols);
+    out->data = c;
+    return CDC_OK;
+}
+
+static cdc_rc rows_image(src_mysql_rows *rows, const src_mysql_table *tbl, src_mysql_decode *dec,
+                         cdc_value *values, cdc_error *err)
+{
+    const uint8_t *nulls = cdc_cursor_bytes(&rows->data, (tbl->ncols + 7) / 8);
+    if (nulls == NULL) {
+        return rows_malformed(err);
+    }
+    for (uint32_t i = 0; i < tbl->ncols; i++) {
+        if ((nulls[i / 8] >> (i % 8) & 1U) != 0) {
+            values[i] = (cdc_value){.kind = CDC_NULL};
+            continue;
+        }
+        cdc_rc rc = src_mysql_value_read(&tbl->plan[i], &rows->data, dec, &values[i], err);
+        if (rc != CDC_OK) {
+            return cdc_error_context(err, "column %s", tbl->table->cols[i].name);
+        }
+    }
+    return CDC_OK;
+}
+
+static cdc_rc rows_check(const src_mysql_rows *rows, const src_mysql_table *tbl, cdc_error *err)
+{
+    if (rows->ncols != tbl->ncols) {
+        return cdc_error_set(err, CDC_FATAL, "mysql_event_malformed",
+                             "rows of %u columns for a definition of %u; the binlog is damaged: check "
+                             "it with mysqlbinlog",
+                             rows->ncols, tbl->ncols);
+    }
+    if (!rows->full) {
+        return cdc_error_set(err, CDC_FATAL, "mysql_row_image",
+                             "binlog_row_image is not FULL: columns are missing from the row images; run "
+                             "SET GLOBAL binlog_row_image=FULL on the source, let its clients "
+                             "reconnect, and copy the table again");
+    }
+    return CDC_OK;
+}
+
+cdc_rc src_mysql_rows_next(src_mysql_rows *rows, const src_mysql_table *tbl, src_mysql_decode *dec,
+                           cdc_value **before, cdc_value **after, cdc_error *err)
+{
+    *before = NULL;
+    *after = NULL;
+    if (cdc_cursor_left(&rows->data) == 0) {
+        return CDC_EOF;
+    }
+    cdc_rc rc = rows_check(rows, tbl, err);
+    if (rc == CDC_OK) {
+        size_t images = rows->op == CDC_OP_UPDATE ? 2 : 1;
+        cdc_value *values = cdc_arena_alloc(dec->ar, images * tbl->ncols * sizeof *values);
+        if (values == NULL) {
+            rc = cdc_error_set(err, CDC_FATAL, "no_memory",
+                               "a row does not fit the memory that one batch may use");
+            goto out;
+        }
+        *before = rows->op == CDC_OP_INSERT ? NULL : values;
+        *after = rows->op == CDC_OP_DELETE ? NULL : values + (images - 1) * tbl->ncols;
+        rc = rows_image(rows, tbl, dec, values, err);
+        if (rc == CDC_OK && images == 2) {
+            rc = rows_image(rows, tbl, dec, *after, err);
+        }
+    }
+out:
+    if (rc != CDC_OK) {
+        cdc_error_context(err, "table %s.%s", tbl->table->database, tbl->table->name);
+    }
+    return rc;
+}

@@ -1,0 +1,367 @@
+#include "source.h"
+
+#include "core/log.h"
+#include "full_copy.h"
+#include "stream.h"
+
+#define STREAM_READ_TIMEOUT_S 10U
+#define VALUE_MAX ((size_t)1 << 30)
+#define TEXT_MAX (64U << 20)
+
+typedef struct source {
+    const cdc_env *env;
+    src_mysql_connection conn; /* closed while it serves a stream or a copy runs */
+    src_mysql_server server;
+    src_mysql_decode dec;
+    uint32_t server_id; /* ours */
+    src_mysql_copy *copy;
+    src_mysql_stream *stream;
+} source;
+
+static void close_source(void *handle)
+{
+    source *src = handle;
+    if (src == NULL) {
+        return;
+    }
+    src_mysql_copy_close(src->copy);
+    src_mysql_stream_close(src->stream);
+    src_mysql_disconnect(&src->conn);
+    src_mysql_decode_fini(&src->dec);
+    free(src);
+}
+
+static cdc_rc connect_and_check(source *src, const char *only, cdc_error *err)
+{
+    cdc_rc rc =
+        src_mysql_connect(&src->conn, src->env->task->cfg, only, STREAM_READ_TIMEOUT_S, err);
+    if (rc == CDC_OK) {
+        rc = src_mysql_server_check(&src->conn, &src->server, err);
+    }
+    return rc;
+}
+
+static cdc_rc open_source(void **out, const cdc_env *env, cdc_error *err)
+{
+    *out = NULL;
+    source *src = calloc(1, sizeof(*src));
+    if (src == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the source");
+    }
+    src->env = env;
+    src_mysql_decode_init(&src->dec, VALUE_MAX);
+    cdc_rc rc = connect_and_check(src, NULL, err);
+    if (rc == CDC_OK) {
+        uint32_t wish = (uint32_t)cdc_config_int(env->task->cfg, "source.server_id");
+        rc = src_mysql_server_choose_id(&src->conn, wish, &src->server_id, err);
+    }
+    if (rc != CDC_OK) {
+        close_source(src);
+        return rc;
+    }
+    cdc_metrics_word(env->metrics, "server_version", src->server.version);
+    cdc_metrics_word(env->metrics, "source_server", src->conn.name);
+    CDC_LOG(CDC_LOG_INFO, "source_open", CDC_STR("server", src->conn.name),
+            CDC_STR("version", src->server.version), CDC_NUM("server_id", src->server_id),
+            CDC_STR("identity", src->server.identity));
+    *out = src;
+    return CDC_OK;
+}
+
+/* --- where to start --- */
+
+static cdc_rc parse_set(const source *src, const char *text, size_t len, src_mysql_gtid_set **out,
+                        cdc_error *err)
+{
+    *out = src_mysql_gtid_set_new(src->server.is_mariadb);
+    if (*out == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the GTID set");
+    }
+    cdc_rc rc = src_mysql_gtid_set_parse(*out, text, len, err);
+    if (rc != CDC_OK) {
+        src_mysql_gtid_set_free(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+/* What the server has executed by now, as a set. */
+static cdc_rc executed_now(source *src, src_mysql_gtid_set **out, cdc_error *err)
+{
+    cdc_buffer text;
+    cdc_buffer_init(&text, TEXT_MAX);
+    *out = NULL;
+    cdc_rc rc = src_mysql_server_executed(&src->conn, &src->server, &text, err);
+    if (rc == CDC_OK) {
+        rc = parse_set(src, cdc_buffer_cstr(&text), text.len, out, err);
+    }
+    cdc_buffer_fini(&text);
+    return rc;
+}
+
+/* Are the changes behind the start still in the server's log? */
+static cdc_rc check_log_holds(source *src, const src_mysql_stream_start *start, cdc_error *err)
+{
+    if (!start->by_gtid) {
+        return src_mysql_server_check_file(&src->conn, &start->at, err);
+    }
+    cdc_buffer text;
+    cdc_buffer_init(&text, TEXT_MAX);
+    src_mysql_gtid_set_print(start->executed, &text);
+    cdc_rc rc = src_mysql_server_check_purged(&src->conn, &src->server, cdc_buffer_cstr(&text), err);
+    cdc_buffer_fini(&text);
+    return rc;
+}
+
+/* Fills in the end of the log and opens the stream; takes start->executed. */
+static cdc_rc start_stream(source *src, src_mysql_stream_start *start, cdc_error *err)
+{
+    start->env = src->env;
+    start->server = &src->server;
+    start->dec = &src->dec;
+    start->server_id = src->server_id;
+    cdc_rc rc = check_log_holds(src, start, err);
+    if (rc == CDC_OK) {
+        rc = src_mysql_server_log_end(&src->conn, &src->server, &start->end, err);
+    }
+    src_mysql_gtid_set *all = NULL;
+    if (rc == CDC_OK && start->by_gtid) {
+        rc = executed_now(src, &all, err);
+        start->at_end = rc == CDC_OK && src_mysql_gtid_set_includes(start->executed, all);
+    } else if (rc == CDC_OK) {
+        start->at_end = src_mysql_log_pos_compare(&start->at, &start->end) >= 0;
+    }
+    src_mysql_gtid_set_free(all);
+    if (rc != CDC_OK) {
+        src_mysql_gtid_set_free(start->executed);
+        return rc;
+    }
+    rc = src_mysql_stream_open(&src->stream, &src->conn, start, err);
+    if (rc == CDC_OK) {
+        CDC_LOG(CDC_LOG_INFO, "stream_open", CDC_STR("by", start->by_gtid ? "gtid" : "position"),
+                CDC_STR("file", start->at.file), CDC_NUM("pos", start->at.pos));
+    }
+    return rc;
+}
+
+/* File and position without GTIDs mean nothing on another server. */
+static cdc_rc check_same_server(const source *src, const src_mysql_position *pos, cdc_error *err)
+{
+    if (pos->server[0] == '\0' || strcmp(pos->server, src->server.identity) == 0) {
+        return CDC_OK;
+    }
+    return cdc_error_refuse(err, "mysql_other_server",
+                            "server %s (%s) is not the one that position %s:%llu belongs to (%s), and "
+                            "without GTIDs the place cannot be found on another server: point "
+                            "source.hosts at the old one, or start again with a full copy under a new name",
+                            src->conn.name, src->server.identity, pos->at.file,
+                            (unsigned long long)pos->at.pos, pos->server);
+}
+
+static cdc_rc start_at_position(source *src, const src_mysql_position *pos, cdc_error *err)
+{
+    src_mysql_stream_start start = {.at = pos->at, .until = pos->until};
+    bool same = pos->server[0] == '\0' || strcmp(pos->server, src->server.identity) == 0;
+    cdc_rc rc = CDC_OK;
+    if (pos->gtid != NULL && src->server.has_gtids) {
+        rc = parse_set(src, pos->gtid, strlen(pos->gtid), &start.executed, err);
+        start.by_gtid = true;
+    } else {
+        rc = check_same_server(src, pos, err);
+    }
+    if (rc == CDC_OK && !same) {
+        /* positions are the old server's; all that the copy can hold is in the new one's log by now */
+        start.at = (src_mysql_log_pos){.file = ""};
+        if (pos->until.file[0] != '\0') {
+            rc = src_mysql_server_log_end(&src->conn, &src->server, &start.until, err);
+        }
+    }
+    if (rc != CDC_OK) {
+        src_mysql_gtid_set_free(start.executed);
+        return rc;
+    }
+    return start_stream(src, &start, err);
+}
+
+static cdc_rc start_now(source *src, cdc_error *err)
+{
+    src_mysql_stream_start start = {.by_gtid = src->server.has_gtids};
+    cdc_rc rc = CDC_OK;
+    if (start.by_gtid) {
+        rc = executed_now(src, &start.executed, err);
+    }
+    if (rc == CDC_OK) {
+        rc = src_mysql_server_log_end(&src->conn, &src->server, &start.at, err);
+    }
+    if (rc != CDC_OK) {
+        src_mysql_gtid_set_free(start.executed);
+        return rc;
+    }
+    return start_stream(src, &start, err);
+}
+
+static cdc_rc start_at_gtid(source *src, const char *text, cdc_error *err)
+{
+    if (!src->server.has_gtids) {
+        return cdc_error_refuse(err, "mysql_gtid_mode",
+                                "source.start is gtid:..., but server %s has gtid_mode off; use "
+                                "position:FILE:POS",
+                                src->conn.name);
+    }
+    src_mysql_stream_start start = {.by_gtid = true};
+    cdc_rc rc = parse_set(src, text, strlen(text), &start.executed, err);
+    if (rc != CDC_OK) {
+        err->exit = CDC_EXIT_REFUSED;
+        return cdc_error_context(err, "source.start");
+    }
+    return start_stream(src, &start, err);
+}
+
+/* MariaDB can tell the GTIDs of a place in its log; MySQL's come at the head of the next log. */
+static cdc_rc gtids_of_place(source *src, const src_mysql_log_pos *at, src_mysql_gtid_set **out,
+                             cdc_error *err)
+{
+    char sql[2 * SRC_MYSQL_FILE_MAX + 128];
+    char file[2 * SRC_MYSQL_FILE_MAX + 1];
+    mysql_real_escape_string(src->conn.mysql, file, at->file, (unsigned long)strlen(at->file));
+    snprintf(sql, sizeof(sql), "SELECT BINLOG_GTID_POS('%s', %llu)", file,
+             (unsigned long long)at->pos);
+    cdc_buffer text;
+    cdc_buffer_init(&text, TEXT_MAX);
+    cdc_rc rc = src_mysql_select_text(&src->conn, sql, &text, err);
+    if (rc == CDC_OK && text.len > 0) {
+        rc = parse_set(src, cdc_buffer_cstr(&text), text.len, out, err);
+    }
+    cdc_buffer_fini(&text);
+    return rc;
+}
+
+static cdc_rc start_at_place(source *src, const char *text, cdc_error *err)
+{
+    src_mysql_stream_start start = {.by_gtid = false};
+    if (!src_mysql_log_pos_parse(&start.at, text, strlen(text)) || start.at.pos < 4) {
+        return cdc_error_refuse(err, "mysql_position",
+                                "source.start: \"position:%s\" is not position:FILE:POS with POS at "
+                                "least 4, e.g. position:binlog.000003:4",
+                                text);
+    }
+    if (src->server.is_mariadb) {
+        cdc_rc rc = src_mysql_server_check_file(&src->conn, &start.at, err);
+        if (rc == CDC_OK) {
+            rc = gtids_of_place(src, &start.at, &start.executed, err);
+        }
+        if (rc != CDC_OK) {
+            return rc;
+        }
+    }
+    return start_stream(src, &start, err);
+}
+
+static cdc_rc start_copy(source *src, const src_mysql_position *from, cdc_error *err)
+{
+    cdc_rc rc = src_mysql_server_check_copy(&src->conn, &src->server, src->env->task->cfg, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    if (from != NULL && from->server[0] != '\0' && strcmp(from->server, src->server.identity) != 0) {
+        /* the copy goes on from another server's snapshot; its log must still hold all since the start, which
+         * is checked when the stream opens */
+        CDC_LOG(CDC_LOG_WARN, "copy_other_server", CDC_STR("server", src->conn.name));
+    }
+    rc = src_mysql_copy_open(&src->copy, src->env, &src->server, &src->dec, src->conn.name, from, err);
+    src_mysql_disconnect(&src->conn); /* hours may pass until the stream is opened */
+    return rc;
+}
+
+static cdc_rc start_from_token(source *src, const char *token, size_t len, cdc_error *err)
+{
+    cdc_arena ar;
+    cdc_arena_init(&ar, 4096, TEXT_MAX);
+    src_mysql_position pos;
+    cdc_rc rc = src_mysql_position_parse(&pos, token, len, &ar, err);
+    if (rc == CDC_OK && pos.stage != SRC_MYSQL_STREAM) {
+        rc = start_copy(src, &pos, err);
+    } else if (rc == CDC_OK && src->env->task->phase_incremental) {
+        rc = start_at_position(src, &pos, err);
+    }
+    cdc_arena_fini(&ar);
+    return rc;
+}
+
+static cdc_rc start_source(void *handle, const char *token, size_t len, cdc_error *err)
+{
+    source *src = handle;
+    const cdc_task *task = src->env->task;
+    if (token != NULL) {
+        return start_from_token(src, token, len, err);
+    }
+    const char *from = cdc_config_str(task->cfg, "source.start");
+    if (from == NULL) {
+        from = task->phase_full ? "full" : "now";
+    }
+    if (strcmp(from, "full") == 0) {
+        return start_copy(src, NULL, err);
+    }
+    if (!task->phase_incremental) {
+        return CDC_OK; /* neither a copy nor a stream: the first poll says so */
+    }
+    if (strcmp(from, "now") == 0) {
+        return start_now(src, err);
+    }
+    if (strncmp(from, "gtid:", 5) == 0) {
+        return start_at_gtid(src, from + 5, err);
+    }
+    if (strncmp(from, "position:", 9) == 0) {
+        return start_at_place(src, from + 9, err);
+    }
+    return cdc_error_refuse(err, "mysql_start",
+                            "source.start: \"%s\" is not one of full, now, gtid:SET, position:FILE:POS",
+                            from);
+}
+
+/* --- poll --- */
+
+/* The copy is complete: the stream goes on from where the copy began. */
+static cdc_rc leave_copy(source *src, cdc_error *err)
+{
+    if (!src->env->task->phase_incremental) {
+        return CDC_EOF;
+    }
+    cdc_rc rc = connect_and_check(src, NULL, err);
+    if (rc == CDC_OK) {
+        rc = start_at_position(src, src_mysql_copy_position(src->copy), err);
+    }
+    if (rc == CDC_OK) {
+        src_mysql_copy_close(src->copy);
+        src->copy = NULL;
+    }
+    return rc;
+}
+
+static cdc_rc poll_source(void *handle, cdc_batch *batch, int timeout_ms, cdc_error *err)
+{
+    source *src = handle;
+    if (src->copy != NULL) {
+        cdc_rc rc = src_mysql_copy_poll(src->copy, batch, timeout_ms, err);
+        if (rc != CDC_EOF) {
+            return rc;
+        }
+        rc = leave_copy(src, err);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+    }
+    if (src->stream == NULL) {
+        return CDC_EOF;
+    }
+    return src_mysql_stream_poll(src->stream, batch, timeout_ms, err);
+}
+
+const cdc_source src_mysql = {
+    .name = "mysql",
+    .open = open_source,
+    .start = start_source,
+    .poll = poll_source,
+    .ack = NULL,
+    .close = close_source,
+};

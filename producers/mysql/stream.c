@@ -1,0 +1,622 @@
+#include <stddef.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "dump.h"
+#include "stream_state.h"
+
+#define BATCH_SOURCE_BYTES (1U << 20)
+#define BATCH_ROWS 4096U
+#define BATCH_ARENA_BYTES (4U << 20)
+#define WINDOW_BYTES ((size_t)1 << 20)
+#define TOKEN_EVERY_MS 1000
+#define SILENCE_MS 10000 /* 20 heartbeats */
+#define TOKEN_MAX (64U << 20)
+#define STATEMENT_MAX (256U << 20)
+
+/* --- events into the batch --- */
+
+static cdc_rc at_position(const src_mysql_stream *st, cdc_error *err)
+{
+    return cdc_error_context(err, "server %s at %s:%llu", st->conn.name, st->at.file,
+                             (unsigned long long)st->at.pos);
+}
+
+cdc_rc src_mysql_stream_full(const src_mysql_stream *st, cdc_error *err)
+{
+    (void)cdc_error_set(err, CDC_FATAL, "mysql_too_large",
+                        "an event does not fit into the memory of a batch (%zu MB)",
+                        st->batch->arena.max_bytes >> 20);
+    return at_position(st, err);
+}
+
+bool src_mysql_stream_in_window(const src_mysql_stream *st)
+{
+    return st->until.file[0] != '\0' && src_mysql_log_pos_compare(&st->at, &st->until) <= 0;
+}
+
+/* The transaction's texts, once per transaction and batch. */
+static bool intern_names(src_mysql_stream *st)
+{
+    cdc_arena *ar = &st->batch->arena;
+    if (st->file_text == NULL) {
+        st->file_text = cdc_arena_strndup(ar, st->at.file, strlen(st->at.file));
+    }
+    if (st->txn_text == NULL) {
+        char text[SRC_MYSQL_FILE_MAX + SRC_MYSQL_GTID_TEXT_MAX + 24];
+        if (st->txn.has_gtid) {
+            if (st->server->is_mariadb) {
+                src_mysql_mariadb_gtid_text(&st->txn.mariadb_gtid, text);
+            } else {
+                src_mysql_gtid_text(&st->txn.gtid, text);
+            }
+        } else {
+            snprintf(text, sizeof(text), "%s:%llu", st->txn.begin.file,
+                     (unsigned long long)st->txn.begin.pos);
+        }
+        st->txn_text = cdc_arena_strndup(ar, text, strlen(text));
+        st->gtid_text = st->txn.has_gtid ? st->txn_text : "";
+    }
+    return st->file_text != NULL && st->txn_text != NULL;
+}
+
+cdc_event *src_mysql_stream_add(src_mysql_stream *st, cdc_op op, int64_t source_ms,
+                                uint32_t server_id)
+{
+    if (!intern_names(st)) {
+        return NULL;
+    }
+    cdc_event *out = cdc_batch_add(st->batch);
+    if (out == NULL) {
+        return NULL;
+    }
+    out->op = (uint8_t)op;
+    out->phase = src_mysql_stream_in_window(st) ? CDC_PHASE_SNAPSHOT : CDC_PHASE_INCR;
+    out->server_id = server_id;
+    out->source_ms = source_ms;
+    out->capture_ms = st->capture_ms;
+    out->txn = st->txn_text;
+    out->gtid = st->gtid_text;
+    out->pos_file = st->file_text;
+    out->pos = st->at.pos;
+    if (st->batch->first_ms == 0) {
+        st->batch->first_ms = st->capture_ms;
+    }
+    return out;
+}
+
+/* --- rows --- */
+
+static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    if (src_mysql_rows_begin(ev, &st->rows, err) != CDC_OK) {
+        return at_position(st, err);
+    }
+    if (st->rows.table_id == SRC_MYSQL_ROWS_NO_TABLE) {
+        return CDC_OK;
+    }
+    const src_mysql_known_table *known = src_mysql_map_cache_find(st->tables, st->rows.table_id);
+    if (known == NULL) {
+        (void)cdc_error_set(err, CDC_FATAL, "mysql_event",
+                            "rows of table id %llu without its TABLE_MAP event: the position is "
+                            "inside of a transaction; start at the beginning of one",
+                            (unsigned long long)st->rows.table_id);
+        return at_position(st, err);
+    }
+    if (known->tbl == NULL) {
+        return CDC_OK;
+    }
+    const cdc_table *tbl = known->tbl->table;
+    if (st->txn.is_xa) {
+        (void)cdc_error_set(err, CDC_FATAL, "mysql_xa",
+                            "an XA transaction changes table %s.%s, which this version does not take; "
+                            "exclude the table, or use ordinary transactions and start behind this one "
+                            "(source.start)",
+                            tbl->database, tbl->name);
+        return at_position(st, err);
+    }
+    if (tbl->nkeys == 0 && src_mysql_stream_in_window(st)) {
+        (void)cdc_error_set(err, CDC_FATAL, "mysql_copy_keyless",
+                            "table %s.%s has no primary key and was changed while its full copy began, so "
+                            "its rows cannot be matched; add a primary key, or start the task again under "
+                            "a new name when nothing writes to the table",
+                            tbl->database, tbl->name);
+        return at_position(st, err);
+    }
+    st->rows_open = true;
+    st->rows_table = known;
+    st->rows_ms = st->txn.commit_ms > 0 ? st->txn.commit_ms : (int64_t)ev->timestamp * 1000;
+    st->rows_server_id = ev->server_id;
+    st->window_bytes = WINDOW_BYTES;
+    return CDC_OK;
+}
+
+static bool batch_is_full(const src_mysql_stream *st)
+{
+    return st->batch->nevents >= BATCH_ROWS || st->batch->source_bytes >= BATCH_SOURCE_BYTES ||
+           st->batch->arena.used_bytes >= BATCH_ARENA_BYTES;
+}
+
+/* Decodes rows of `part`, a copy of the next bytes, until its end or until the batch is full. Moves part on
+ * behind the last row taken. FATAL: the next row cannot be decoded from these bytes. */
+static cdc_rc decode_rows(src_mysql_stream *st, src_mysql_rows *part, cdc_error *err)
+{
+    cdc_table *tbl = st->rows_table->tbl->table;
+    while (cdc_cursor_left(&part->data) > 0) {
+        if (st->batch->nevents >= BATCH_ROWS || st->batch->arena.used_bytes >= 2 * BATCH_ARENA_BYTES) {
+            st->stop = true;
+            return CDC_OK;
+        }
+        cdc_value *before = NULL;
+        cdc_value *after = NULL;
+        cdc_cursor from = part->data;
+        cdc_rc rc = src_mysql_rows_next(part, st->rows_table->tbl, st->dec, &before, &after, err);
+        if (rc == CDC_OK && !cdc_batch_hold(st->batch, tbl)) {
+            rc = src_mysql_stream_full(st, err);
+        }
+        cdc_event *out = NULL;
+        if (rc == CDC_OK) {
+            out = src_mysql_stream_add(st, part->op, st->rows_ms, st->rows_server_id);
+            rc = out != NULL ? CDC_OK : src_mysql_stream_full(st, err);
+        }
+        if (rc != CDC_OK) {
+            part->data = from;
+            return rc == CDC_EOF ? CDC_OK : rc;
+        }
+        out->table = tbl;
+        out->before = before;
+        out->after = after;
+    }
+    return CDC_OK;
+}
+
+static void start_batch_over(src_mysql_stream *st)
+{
+    uint64_t bytes = st->batch->source_bytes;
+    cdc_batch_reset(st->batch);
+    st->batch->source_bytes = bytes;
+    st->txn_text = st->gtid_text = st->file_text = NULL;
+}
+
+/* Takes the next slice of the open event: copies up to a window of it into the batch's arena, and decodes
+ * out of that. A row that is cut off at the window's end is taken again in the next slice; if not even one row
+ * fits, with a wider window; if the batch holds other rows already, in a batch of its own. */
+static cdc_rc continue_rows(src_mysql_stream *st, cdc_error *err)
+{
+    size_t left = cdc_cursor_left(&st->rows.data);
+    size_t n = left < st->window_bytes ? left : st->window_bytes;
+    uint32_t before = st->batch->nevents;
+    src_mysql_rows part = st->rows;
+    cdc_rc rc = CDC_OK;
+    uint8_t *copy = cdc_arena_memdup(&st->batch->arena, st->rows.data.p, n);
+    if (copy == NULL && n > 0) {
+        rc = src_mysql_stream_full(st, err);
+    } else {
+        part.data = cdc_cursor_of(copy, n);
+        rc = decode_rows(st, &part, err);
+        (void)cdc_cursor_bytes(&st->rows.data, n - cdc_cursor_left(&part.data));
+    }
+    if (st->batch->nevents > before) {
+        st->txn.emitted = true;
+        cdc_metric_add(st->events_total, st->batch->nevents - before);
+    }
+    st->rows_open = cdc_cursor_left(&st->rows.data) > 0;
+    if (rc == CDC_OK) {
+        return CDC_OK;
+    }
+    if (st->batch->nevents > before && n < left) {
+        cdc_error_clear(err); /* most likely the cut at the window's end: the next slice tells */
+        return CDC_OK;
+    }
+    if (before > 0 || st->batch->nevents > 0) {
+        cdc_error_clear(err);
+        st->stop = true;
+        return CDC_OK;
+    }
+    if (n < left) {
+        cdc_error_clear(err);
+        start_batch_over(st);
+        st->window_bytes *= 4;
+        return CDC_OK;
+    }
+    return at_position(st, err);
+}
+
+/* --- positions --- */
+
+static void set_file(src_mysql_stream *st, const char *file, size_t n, uint64_t pos)
+{
+    n = n < SRC_MYSQL_FILE_MAX ? n : SRC_MYSQL_FILE_MAX;
+    if (strlen(st->at.file) != n || memcmp(st->at.file, file, n) != 0) {
+        memcpy(st->at.file, file, n);
+        st->at.file[n] = '\0';
+        st->file_text = NULL;
+    }
+    st->at.pos = pos;
+}
+
+/* The header has the low 32 bits only; logs can be longer. */
+static void set_end(src_mysql_stream *st, uint32_t end_pos)
+{
+    uint64_t pos = (st->at.pos & ~(uint64_t)UINT32_MAX) | end_pos;
+    if (pos < st->at.pos && st->at.pos - pos > UINT32_MAX / 2) {
+        pos += (uint64_t)1 << 32;
+    }
+    st->at.pos = pos;
+}
+
+/* Positions without a transaction count too, but only forward: with GTIDs the server begins to read at the
+ * head of a log. */
+static void passed(src_mysql_stream *st)
+{
+    if (!st->txn.in_group && src_mysql_log_pos_compare(&st->at, &st->done) > 0) {
+        st->done = st->at;
+        st->moved = true;
+    }
+}
+
+static cdc_rc handle_rotate(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    src_mysql_rotate rotate;
+    if (src_mysql_event_rotate(ev, &rotate, err) != CDC_OK) {
+        return at_position(st, err);
+    }
+    set_file(st, rotate.file, rotate.file_len, rotate.position);
+    passed(st);
+    return CDC_OK;
+}
+
+static cdc_rc handle_heartbeat(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    src_mysql_rotate beat;
+    if (src_mysql_event_heartbeat(ev, &beat, err) != CDC_OK) {
+        return at_position(st, err);
+    }
+    src_mysql_log_pos to = {.pos = beat.position};
+    if (beat.file_len == 0 || beat.file_len > SRC_MYSQL_FILE_MAX || beat.position == 0) {
+        return CDC_OK;
+    }
+    memcpy(to.file, beat.file, beat.file_len);
+    if (src_mysql_log_pos_compare(&to, &st->at) > 0) {
+        set_file(st, beat.file, beat.file_len, beat.position);
+        passed(st);
+    }
+    if (!st->txn.in_group) {
+        cdc_metric_set(st->lag_ms, 0);
+    }
+    return CDC_OK;
+}
+
+static cdc_rc handle_format(src_mysql_stream *st, const uint8_t *p, size_t n, cdc_error *err)
+{
+    src_mysql_event ev;
+    src_mysql_format format;
+    if (src_mysql_event_parse(p, n, SRC_MYSQL_CHECKSUM_NONE, &ev, err) != CDC_OK ||
+        src_mysql_event_format(&ev, &format, err) != CDC_OK) {
+        return at_position(st, err);
+    }
+    st->checksum = format.checksum ? SRC_MYSQL_CHECKSUM_SKIP : SRC_MYSQL_CHECKSUM_NONE;
+    st->format_seen = true;
+    return CDC_OK;
+}
+
+/* The state at the beginning of a log: tells the executed set when we came by file and position. */
+static cdc_rc handle_previous_gtids(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    if (st->executed != NULL || !st->server->has_gtids) {
+        return CDC_OK;
+    }
+    st->executed = src_mysql_gtid_set_new(false);
+    if (st->executed == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the GTID set");
+    }
+    cdc_rc rc = src_mysql_gtid_set_decode(st->executed, ev->body.p, cdc_cursor_left(&ev->body), err);
+    return rc == CDC_OK ? CDC_OK : at_position(st, err);
+}
+
+/* --- dispatch --- */
+
+static cdc_rc unsupported(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    if (src_mysql_event_check_supported(ev, err) != CDC_OK) {
+        return at_position(st, err);
+    }
+    if ((ev->flags & SRC_MYSQL_EVENT_IGNORABLE) != 0) {
+        return CDC_OK;
+    }
+    (void)cdc_error_set(err, CDC_FATAL, "mysql_event",
+                        "event of type %u (%s), which this version does not know: a newer server, or a "
+                        "feature of it that must be switched off",
+                        ev->type, src_mysql_event_type_name(ev->type));
+    return at_position(st, err);
+}
+
+/* Row events in forms that are not taken: fatal only for selected tables. */
+static cdc_rc special_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    cdc_cursor c = ev->body;
+    const src_mysql_known_table *known = src_mysql_map_cache_find(st->tables, cdc_cursor_le(&c, 6));
+    if (known == NULL || known->tbl == NULL) {
+        return CDC_OK;
+    }
+    cdc_rc rc = unsupported(st, ev, err);
+    const cdc_table *tbl = known->tbl->table;
+    return rc == CDC_OK ? rc : cdc_error_context(err, "table %s.%s", tbl->database, tbl->name);
+}
+
+static cdc_rc handle_event(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    switch (ev->type) {
+    case SRC_MYSQL_GTID_EVENT:
+    case SRC_MYSQL_ANONYMOUS_GTID_EVENT:
+    case SRC_MYSQL_GTID_TAGGED_EVENT:
+    case SRC_MYSQL_MARIADB_GTID_EVENT:
+        return src_mysql_txn_gtid(st, ev, err);
+    case SRC_MYSQL_TABLE_MAP_EVENT:
+        return src_mysql_map_cache_event(st->tables, ev->body, err) == CDC_OK ? CDC_OK
+                                                                             : at_position(st, err);
+    case SRC_MYSQL_WRITE_ROWS_EVENT:
+    case SRC_MYSQL_UPDATE_ROWS_EVENT:
+    case SRC_MYSQL_DELETE_ROWS_EVENT:
+    case SRC_MYSQL_WRITE_ROWS_V1_EVENT:
+    case SRC_MYSQL_UPDATE_ROWS_V1_EVENT:
+    case SRC_MYSQL_DELETE_ROWS_V1_EVENT:
+        return begin_rows(st, ev, err);
+    case SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT:
+    case SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_V1_EVENT:
+    case SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_V1_EVENT:
+    case SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_V1_EVENT:
+    case SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_EVENT:
+    case SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_EVENT:
+    case SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_EVENT:
+        return special_rows(st, ev, err);
+    case SRC_MYSQL_QUERY_EVENT:
+        return src_mysql_txn_query(st, ev, err);
+    case SRC_MYSQL_XID_EVENT:
+        return src_mysql_txn_commit(st, ev, err);
+    case SRC_MYSQL_XA_PREPARE_EVENT:
+        return src_mysql_txn_xa_prepare(st, ev, err);
+    case SRC_MYSQL_EXECUTE_LOAD_QUERY_EVENT:
+        return src_mysql_txn_load_query(st, ev, err);
+    case SRC_MYSQL_ROTATE_EVENT:
+        return handle_rotate(st, ev, err);
+    case SRC_MYSQL_HEARTBEAT_EVENT:
+    case SRC_MYSQL_HEARTBEAT_V2_EVENT:
+        return handle_heartbeat(st, ev, err);
+    case SRC_MYSQL_PREVIOUS_GTIDS_EVENT:
+        return handle_previous_gtids(st, ev, err);
+    case SRC_MYSQL_STOP_EVENT: /* these say nothing that is needed; the statement they belong to decides */
+    case SRC_MYSQL_INTVAR_EVENT:
+    case SRC_MYSQL_RAND_EVENT:
+    case SRC_MYSQL_USER_VAR_EVENT:
+    case SRC_MYSQL_BEGIN_LOAD_QUERY_EVENT:
+    case 9: /* APPEND_BLOCK */
+    case SRC_MYSQL_IGNORABLE_EVENT:
+    case SRC_MYSQL_ROWS_QUERY_EVENT:
+    case SRC_MYSQL_TRANSACTION_CONTEXT_EVENT:
+    case SRC_MYSQL_VIEW_CHANGE_EVENT:
+    case SRC_MYSQL_MARIADB_ANNOTATE_ROWS_EVENT:
+    case SRC_MYSQL_MARIADB_BINLOG_CHECKPOINT_EVENT:
+    case SRC_MYSQL_MARIADB_GTID_LIST_EVENT:
+        return CDC_OK;
+    default:
+        return unsupported(st, ev, err);
+    }
+}
+
+static cdc_rc take_event(src_mysql_stream *st, cdc_error *err)
+{
+    const uint8_t *p = NULL;
+    size_t n = 0;
+    cdc_rc rc = src_mysql_raw_fetch(st->raw, &p, &n);
+    if (rc != CDC_OK) {
+        return src_mysql_dump_error(&st->conn, rc, &st->at, err);
+    }
+    st->hidden = src_mysql_input_hidden(st->conn.mysql, n);
+    st->heard_ms = cdc_clock_mono_ms();
+    st->capture_ms = cdc_clock_wall_ms();
+    st->batch->source_bytes += n;
+    cdc_metric_add(st->bytes_total, (int64_t)n);
+    if (n > 4 && p[4] == SRC_MYSQL_FORMAT_DESCRIPTION_EVENT) {
+        return handle_format(st, p, n, err);
+    }
+    src_mysql_event ev;
+    if (src_mysql_event_parse(p, n, st->checksum, &ev, err) != CDC_OK) {
+        return at_position(st, err);
+    }
+    bool moves = (ev.flags & SRC_MYSQL_EVENT_ARTIFICIAL) == 0 && ev.end_pos != 0 &&
+                 ev.type != SRC_MYSQL_ROTATE_EVENT && ev.type != SRC_MYSQL_HEARTBEAT_EVENT &&
+                 ev.type != SRC_MYSQL_HEARTBEAT_V2_EVENT;
+    if (moves) {
+        set_end(st, ev.end_pos);
+    }
+    return handle_event(st, &ev, err);
+}
+
+/* --- tokens and batches --- */
+
+static cdc_rc make_token(src_mysql_stream *st, cdc_error *err)
+{
+    src_mysql_position pos = {.server = st->server->identity, .at = st->done};
+    if (st->until.file[0] != '\0' && src_mysql_log_pos_compare(&st->done, &st->until) < 0) {
+        pos.until = st->until;
+    }
+    cdc_buffer_reset(&st->set_text);
+    if (st->executed != NULL) {
+        src_mysql_gtid_set_print(st->executed, &st->set_text);
+        pos.gtid = cdc_buffer_cstr(&st->set_text);
+    }
+    if (pos.gtid == NULL && pos.at.file[0] == '\0') {
+        return CDC_OK; /* nothing has said yet where we are */
+    }
+    cdc_buffer_reset(&st->token);
+    src_mysql_position_print(&pos, &st->token);
+    char *token = st->token.failed || st->set_text.failed
+                      ? NULL
+                      : cdc_arena_strndup(&st->batch->arena, st->token.data, st->token.len);
+    if (token == NULL) {
+        return src_mysql_stream_full(st, err);
+    }
+    st->batch->token = token;
+    st->batch->token_len = (uint32_t)st->token.len;
+    st->token_ms = cdc_clock_mono_ms();
+    st->moved = false;
+    char text[SRC_MYSQL_FILE_MAX + 32];
+    snprintf(text, sizeof(text), "%s:%llu", st->done.file, (unsigned long long)st->done.pos);
+    cdc_metrics_word(st->env->metrics, "source_position", text);
+    return CDC_OK;
+}
+
+static void check_caught_up(src_mysql_stream *st)
+{
+    st->caught_up = st->caught_up ||
+                    (!st->txn.in_group && st->at.file[0] != '\0' &&
+                     src_mysql_log_pos_compare(&st->at, &st->end) >= 0);
+}
+
+static bool token_is_due(const src_mysql_stream *st)
+{
+    return st->moved && !st->txn.in_group && cdc_clock_mono_ms() - st->token_ms >= TOKEN_EVERY_MS;
+}
+
+static cdc_rc finish_batch(src_mysql_stream *st, cdc_error *err)
+{
+    bool first_caught_up = st->caught_up && !st->caught_up_told;
+    st->batch->caught_up = st->caught_up;
+    if (st->committed || token_is_due(st) || first_caught_up) {
+        cdc_rc rc = make_token(st, err);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+    }
+    cdc_metric_set(st->bad_text_total, (int64_t)st->dec->bad_text);
+    bool any = st->batch->nevents > 0 || st->batch->token_len > 0 || first_caught_up;
+    st->caught_up_told = st->caught_up_told || st->caught_up;
+    return any ? CDC_OK : CDC_AGAIN;
+}
+
+static void begin_batch(src_mysql_stream *st, cdc_batch *batch)
+{
+    st->batch = batch;
+    st->dec->ar = &batch->arena;
+    st->stop = st->committed = false;
+    st->txn_text = st->gtid_text = st->file_text = NULL;
+}
+
+cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout_ms, cdc_error *err)
+{
+    int64_t now = cdc_clock_mono_ms();
+    int64_t deadline = now + timeout_ms;
+    st->heard_ms = now > st->heard_ms + SILENCE_MS ? now - SILENCE_MS / 2 : st->heard_ms;
+    bool took = false;
+    begin_batch(st, batch);
+    while (!st->stop && !batch_is_full(st)) {
+        if (st->rows_open) {
+            cdc_rc rc = continue_rows(st, err);
+            if (rc != CDC_OK) {
+                return rc;
+            }
+            continue;
+        }
+        check_caught_up(st);
+        bool in_hand = batch->nevents > 0 || (st->caught_up && !st->caught_up_told);
+        now = cdc_clock_mono_ms();
+        int wait_ms = in_hand || now >= deadline ? 0 : (int)(deadline - now);
+        if (!src_mysql_input_wait(st->conn.mysql, st->hidden, wait_ms > 0, wait_ms)) {
+            if (!in_hand && cdc_clock_mono_ms() - st->heard_ms > SILENCE_MS) {
+                return cdc_error_set(err, CDC_RETRY, "mysql_silence",
+                                     "server %s is silent for %d s, not even a heartbeat came",
+                                     st->conn.name, SILENCE_MS / 1000);
+            }
+            break;
+        }
+        if (took && !in_hand && now >= deadline) {
+            break; /* much is read, but nothing of it is for us */
+        }
+        took = true;
+        cdc_rc rc = take_event(st, err);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+        if (token_is_due(st)) {
+            break;
+        }
+    }
+    check_caught_up(st);
+    return finish_batch(st, err);
+}
+
+/* --- life --- */
+
+static void register_metrics(src_mysql_stream *st)
+{
+    cdc_metrics *mx = st->env->metrics;
+    st->bytes_total = cdc_metrics_number(mx, CDC_COUNTER, "sluice_source_bytes_total", "",
+                                         "Bytes read from the source's log.");
+    st->transactions_total =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_source_transactions_total", "",
+                           "Transactions read from the source's log, also those left out.");
+    st->events_total = cdc_metrics_number(mx, CDC_COUNTER, "sluice_source_rows_total", "",
+                                          "Row changes of selected tables read from the source.");
+    st->lag_ms = cdc_metrics_number(mx, CDC_GAUGE, "sluice_source_lag_ms", "",
+                                    "Time from a commit at the source to our reading it, in ms.");
+    st->bad_text_total =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_source_bad_text_bytes_total", "",
+                           "Bytes that were no text of their charset and became U+FFFD.");
+}
+
+cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_take,
+                             const src_mysql_stream_start *start, cdc_error *err)
+{
+    *out = NULL;
+    src_mysql_stream *st = calloc(1, sizeof(*st));
+    src_mysql_map_cache *tables = src_mysql_map_cache_new(start->env->selection);
+    if (st == NULL || tables == NULL) {
+        src_mysql_disconnect(conn_take);
+        src_mysql_gtid_set_free(start->executed);
+        src_mysql_map_cache_free(tables);
+        free(st);
+        return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the stream");
+    }
+    st->env = start->env;
+    st->server = start->server;
+    st->dec = start->dec;
+    st->conn = *conn_take;
+    conn_take->mysql = NULL;
+    st->tables = tables;
+    st->checksum = SRC_MYSQL_CHECKSUM_SKIP; /* as asked for, until the log says what it has */
+    st->at = st->done = start->at;
+    st->executed = start->executed;
+    st->until = start->until;
+    st->end = start->end;
+    st->caught_up = start->at_end;
+    st->heard_ms = cdc_clock_mono_ms();
+    st->token_ms = st->heard_ms;
+    cdc_buffer_init(&st->token, TOKEN_MAX);
+    cdc_buffer_init(&st->set_text, TOKEN_MAX);
+    cdc_arena_init(&st->scratch, 16384, STATEMENT_MAX);
+    register_metrics(st);
+    cdc_rc rc = src_mysql_dump_open(&st->raw, &st->conn, st->server, start->server_id,
+                                    start->by_gtid ? st->executed : NULL, &st->at, err);
+    if (rc != CDC_OK) {
+        src_mysql_stream_close(st);
+        return rc;
+    }
+    *out = st;
+    return CDC_OK;
+}
+
+void src_mysql_stream_close(src_mysql_stream *st)
+{
+    if (st == NULL) {
+        return;
+    }
+    src_mysql_raw_close(st->raw);
+    src_mysql_disconnect(&st->conn);
+    src_mysql_map_cache_free(st->tables);
+    src_mysql_gtid_set_free(st->executed);
+    cdc_buffer_fini(&st->token);
+    cdc_buffer_fini(&st->set_text);
+    cdc_arena_fini(&st->scratch);
+    free(st);
+}

@@ -1,0 +1,307 @@
+#include "charset.h"
+#include "core/clock.h"
+#include "ddl.h"
+#include "stream_state.h"
+
+static cdc_rc at_position(const src_mysql_stream *st, cdc_error *err)
+{
+    return cdc_error_context(err, "server %s at %s:%llu", st->conn.name, st->at.file,
+                             (unsigned long long)st->at.pos);
+}
+
+static void begin_group(src_mysql_stream *st, const src_mysql_event *ev)
+{
+    memset(&st->txn, 0, sizeof(st->txn));
+    st->txn.in_group = true;
+    st->txn.begin = st->at;
+    st->txn.begin.pos -= st->txn.begin.pos >= ev->length ? ev->length : 0;
+    st->txn_text = NULL;
+    st->gtid_text = NULL;
+    src_mysql_map_cache_forget_ids(st->tables);
+}
+
+cdc_rc src_mysql_txn_gtid(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    begin_group(st, ev);
+    if (ev->type == SRC_MYSQL_MARIADB_GTID_EVENT) {
+        cdc_rc rc = src_mysql_event_mariadb_gtid(ev, &st->txn.mariadb_gtid, err);
+        if (rc != CDC_OK) {
+            return at_position(st, err);
+        }
+        st->txn.has_gtid = true;
+        st->txn.open = (st->txn.mariadb_gtid.flags & SRC_MYSQL_MARIADB_GTID_STANDALONE) == 0;
+        st->txn.is_xa = (st->txn.mariadb_gtid.flags & (SRC_MYSQL_MARIADB_GTID_PREPARED_XA |
+                                                       SRC_MYSQL_MARIADB_GTID_COMPLETED_XA)) != 0;
+        return CDC_OK;
+    }
+    if (src_mysql_event_gtid(ev, &st->txn.gtid, err) != CDC_OK) {
+        return at_position(st, err);
+    }
+    st->txn.has_gtid = !st->txn.gtid.anonymous;
+    st->txn.commit_ms = st->txn.gtid.immediate_commit_us / 1000;
+    return CDC_OK;
+}
+
+/* The transaction's end: everything up to here is done. */
+static cdc_rc finish(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    src_mysql_txn *txn = &st->txn;
+    int64_t source_ms = txn->commit_ms > 0 ? txn->commit_ms : (int64_t)ev->timestamp * 1000;
+    if (txn->emitted) {
+        if (src_mysql_stream_add(st, CDC_OP_COMMIT, source_ms, ev->server_id) == NULL) {
+            return src_mysql_stream_full(st, err);
+        }
+        st->committed = true;
+    }
+    if (txn->has_gtid && st->executed != NULL) {
+        bool ok = st->server->is_mariadb
+                      ? src_mysql_gtid_set_add_mariadb(st->executed, &txn->mariadb_gtid)
+                      : src_mysql_gtid_set_add(st->executed, &txn->gtid);
+        if (!ok) {
+            return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the GTID set");
+        }
+    }
+    st->done = st->at;
+    st->moved = true;
+    txn->in_group = txn->open = false;
+    cdc_metric_add(st->transactions_total, 1);
+    cdc_metric_set(st->lag_ms, st->capture_ms > source_ms ? st->capture_ms - source_ms : 0);
+    return CDC_OK;
+}
+
+cdc_rc src_mysql_txn_commit(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    return finish(st, ev, err);
+}
+
+static cdc_rc refuse_xa(const src_mysql_stream *st, cdc_error *err)
+{
+    (void)cdc_error_set(err, CDC_FATAL, "mysql_xa",
+                        "an XA transaction changes a captured table, which this version does not take; "
+                        "exclude its tables, or use ordinary transactions and start behind it "
+                        "(source.start)");
+    return at_position(st, err);
+}
+
+cdc_rc src_mysql_txn_xa_prepare(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    return st->txn.emitted ? refuse_xa(st, err) : finish(st, ev, err);
+}
+
+/* --- statements --- */
+
+static cdc_rc refuse_rollback(const src_mysql_stream *st, const char *what, cdc_error *err)
+{
+    (void)cdc_error_set(err, CDC_FATAL, "mysql_rollback",
+                        "%s after changes of a captured table: the transaction mixes transactional and "
+                        "non-transactional tables, and which rows count cannot be told; make the "
+                        "tables InnoDB (ALTER TABLE ... ENGINE=InnoDB) and start again with a full copy",
+                        what);
+    return at_position(st, err);
+}
+
+/* Rows changed by a statement that is logged as its text. */
+static cdc_rc check_row_change(const src_mysql_stream *st, const src_mysql_statement *stmt,
+                               const char *database, cdc_error *err)
+{
+    bool selected;
+    if (stmt->ntargets > 0) {
+        database = stmt->targets[0].database;
+        selected =
+            cdc_selection_table(st->env->selection, database, stmt->targets[0].table);
+    } else {
+        selected = cdc_selection_database(st->env->selection, database);
+    }
+    if (!selected) {
+        return CDC_OK;
+    }
+    (void)cdc_error_set(err, CDC_FATAL, "mysql_statement_format",
+                        "a change in database %s is logged in STATEMENT format, its rows are not in the "
+                        "log: SET GLOBAL binlog_format = 'ROW', let the sessions that write reconnect, and "
+                        "start again with a full copy",
+                        database);
+    return at_position(st, err);
+}
+
+static bool is_selected(const src_mysql_stream *st, const src_mysql_target *target)
+{
+    const cdc_selection *sel = st->env->selection;
+    if (target->table[0] != '\0') {
+        return cdc_selection_table(sel, target->database, target->table) ||
+               (target->was_table[0] != '\0' &&
+                cdc_selection_table(sel, target->was_database, target->was_table));
+    }
+    return target->database[0] != '\0' && cdc_selection_database(sel, target->database);
+}
+
+static const char *intern(src_mysql_stream *st, const char *s)
+{
+    return cdc_arena_strndup(&st->batch->arena, s, strlen(s));
+}
+
+static const char *old_name(src_mysql_stream *st, const src_mysql_target *target)
+{
+    if (target->was_table[0] == '\0') {
+        return "";
+    }
+    size_t n = strlen(target->was_database) + strlen(target->was_table) + 2;
+    char *s = cdc_arena_alloc(&st->batch->arena, n);
+    if (s != NULL) {
+        snprintf(s, n, "%s.%s", target->was_database, target->was_table);
+    }
+    return s;
+}
+
+static cdc_rc emit_ddl(src_mysql_stream *st, const src_mysql_event *ev,
+                       const src_mysql_statement *stmt, const char *sql, const char *database,
+                       cdc_error *err)
+{
+    int64_t source_ms =
+        st->txn.commit_ms > 0 ? st->txn.commit_ms : (int64_t)ev->timestamp * 1000;
+    const char *copy = NULL;
+    for (uint32_t i = 0; i < stmt->ntargets; i++) {
+        const src_mysql_target *target = &stmt->targets[i];
+        if (!is_selected(st, target)) {
+            continue;
+        }
+        if (copy == NULL) {
+            copy = cdc_arena_strndup(&st->batch->arena, sql, stmt->sql_len);
+        }
+        cdc_event *out = src_mysql_stream_add(st, CDC_OP_DDL, source_ms, ev->server_id);
+        if (out == NULL || copy == NULL) {
+            return src_mysql_stream_full(st, err);
+        }
+        out->ddl = (uint8_t)target->type;
+        out->ddl_database = intern(st, target->database);
+        out->ddl_table = intern(st, target->table);
+        out->ddl_was = old_name(st, target);
+        out->ddl_default = intern(st, database);
+        out->sql = copy;
+        out->sql_len = (uint32_t)stmt->sql_len;
+        if (!out->ddl_database || !out->ddl_table || !out->ddl_was || !out->ddl_default) {
+            return src_mysql_stream_full(st, err);
+        }
+        st->txn.emitted = true;
+    }
+    return CDC_OK;
+}
+
+static cdc_rc handle_ddl(src_mysql_stream *st, const src_mysql_event *ev,
+                         const src_mysql_statement *stmt, const char *sql, const char *database,
+                         cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    if (stmt->kind == SRC_MYSQL_STATEMENT_DDL) {
+        rc = emit_ddl(st, ev, stmt, sql, database, err);
+    }
+    if (stmt->opens_transaction) {
+        st->txn.open = true;
+    }
+    return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
+}
+
+static cdc_rc handle_statement(src_mysql_stream *st, const src_mysql_event *ev,
+                               const src_mysql_statement *stmt, const char *sql,
+                               const char *database, cdc_error *err)
+{
+    cdc_rc rc;
+    switch (stmt->kind) {
+    case SRC_MYSQL_STATEMENT_BEGIN:
+        st->txn.open = true;
+        return CDC_OK;
+    case SRC_MYSQL_STATEMENT_COMMIT:
+        return finish(st, ev, err);
+    case SRC_MYSQL_STATEMENT_ROLLBACK:
+        return st->txn.emitted ? refuse_rollback(st, "ROLLBACK", err) : finish(st, ev, err);
+    case SRC_MYSQL_STATEMENT_ROLLBACK_TO:
+        return st->txn.emitted ? refuse_rollback(st, "ROLLBACK TO SAVEPOINT", err) : CDC_OK;
+    case SRC_MYSQL_STATEMENT_SAVEPOINT:
+        return CDC_OK;
+    case SRC_MYSQL_STATEMENT_XA:
+        /* XA START opens a group that ends with XA_PREPARE; XA COMMIT and XA ROLLBACK are groups of
+         * their own, of transactions that were refused when their rows came, unless these were not ours */
+        st->txn.is_xa = true;
+        if (strncasecmp(sql, "XA START", 8) == 0 || strncasecmp(sql, "XA BEGIN", 8) == 0 ||
+            strncasecmp(sql, "XA END", 6) == 0) {
+            st->txn.open = true;
+            return CDC_OK;
+        }
+        return finish(st, ev, err);
+    case SRC_MYSQL_STATEMENT_ROWS:
+        rc = check_row_change(st, stmt, database, err);
+        return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
+    case SRC_MYSQL_STATEMENT_DDL:
+    case SRC_MYSQL_STATEMENT_IGNORE:
+        break;
+    }
+    return handle_ddl(st, ev, stmt, sql, database, err);
+}
+
+/* The statement in UTF-8, in the scratch arena. */
+static bool statement_text(src_mysql_stream *st, const src_mysql_query *query, const char **sql,
+                           size_t *len)
+{
+    src_mysql_convert convert = SRC_MYSQL_CONVERT_UTF8;
+    if (query->has_charset) {
+        const src_mysql_charset *cs = src_mysql_charset_by_collation(query->charset_client);
+        if (cs != NULL && cs->convert == SRC_MYSQL_CONVERT_LATIN1) {
+            convert = SRC_MYSQL_CONVERT_LATIN1;
+        }
+    }
+    return src_mysql_charset_to_utf8(convert, query->sql, query->sql_len, &st->scratch, sql, len, NULL);
+}
+
+static bool is_exactly(const src_mysql_query *query, const char *text)
+{
+    return query->sql_len == strlen(text) && memcmp(query->sql, text, query->sql_len) == 0;
+}
+
+cdc_rc src_mysql_txn_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    src_mysql_query query;
+    if (src_mysql_event_query(ev, &query, err) != CDC_OK) {
+        return at_position(st, err);
+    }
+    if (!st->txn.in_group) {
+        begin_group(st, ev); /* a log without GTID events */
+    }
+    if (is_exactly(&query, "BEGIN")) {
+        st->txn.open = true;
+        return CDC_OK;
+    }
+    cdc_arena_reset(&st->scratch, 64 * 1024);
+    const char *sql;
+    size_t len;
+    src_mysql_statement stmt;
+    const char *database = cdc_arena_strndup(&st->scratch, query.database, query.database_len);
+    if (database == NULL || !statement_text(st, &query, &sql, &len) ||
+        !src_mysql_statement_parse(sql, len, database, &st->scratch, &stmt)) {
+        (void)cdc_error_set(err, CDC_FATAL, "mysql_statement",
+                            "a statement of %zu bytes in database %.*s is too large to be read",
+                            query.sql_len, (int)query.database_len, query.database);
+        return at_position(st, err);
+    }
+    return handle_statement(st, ev, &stmt, sql, database, err);
+}
+
+/* LOAD DATA in STATEMENT format: the event begins like a QUERY event. */
+cdc_rc src_mysql_txn_load_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    cdc_cursor c = ev->body;
+    (void)cdc_cursor_bytes(&c, 8); /* thread id, seconds */
+    size_t ndatabase = cdc_cursor_u8(&c);
+    (void)cdc_cursor_u16(&c); /* error code */
+    size_t nstatus = cdc_cursor_u16(&c);
+    (void)cdc_cursor_bytes(&c, 13 + nstatus); /* file id and the name's place in the statement */
+    const char *name = (const char *)cdc_cursor_bytes(&c, ndatabase);
+    cdc_arena_reset(&st->scratch, 64 * 1024);
+    const char *database =
+        name != NULL ? cdc_arena_strndup(&st->scratch, name, ndatabase) : NULL;
+    if (database == NULL) {
+        (void)cdc_error_set(err, CDC_FATAL, "mysql_event", "EXECUTE_LOAD_QUERY event is malformed");
+        return at_position(st, err);
+    }
+    src_mysql_statement stmt = {.kind = SRC_MYSQL_STATEMENT_ROWS};
+    cdc_rc rc = check_row_change(st, &stmt, database, err);
+    return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
+}

@@ -1,0 +1,201 @@
+#include "producers/mysql/table_spec.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Column specs from information_schema.COLUMNS: COLUMN_TYPE's own text is not used but for what stands
+ * nowhere else (UNSIGNED, labels), so that display widths and the like cannot make a difference. */
+
+static const struct {
+    const char *name;
+    uint8_t type;
+    uint8_t pack;
+} info_types[] = {
+    {"tinyint", SRC_MYSQL_TYPE_TINY, 0},
+    {"smallint", SRC_MYSQL_TYPE_SHORT, 0},
+    {"mediumint", SRC_MYSQL_TYPE_INT24, 0},
+    {"int", SRC_MYSQL_TYPE_LONG, 0},
+    {"bigint", SRC_MYSQL_TYPE_LONGLONG, 0},
+    {"float", SRC_MYSQL_TYPE_FLOAT, 0},
+    {"double", SRC_MYSQL_TYPE_DOUBLE, 0},
+    {"decimal", SRC_MYSQL_TYPE_NEWDECIMAL, 0},
+    {"bit", SRC_MYSQL_TYPE_BIT, 0},
+    {"enum", SRC_MYSQL_TYPE_ENUM, 0},
+    {"set", SRC_MYSQL_TYPE_SET, 0},
+    {"year", SRC_MYSQL_TYPE_YEAR, 0},
+    {"date", SRC_MYSQL_TYPE_DATE, 0},
+    {"time", SRC_MYSQL_TYPE_TIME2, 0},
+    {"datetime", SRC_MYSQL_TYPE_DATETIME2, 0},
+    {"timestamp", SRC_MYSQL_TYPE_TIMESTAMP2, 0},
+    {"json", SRC_MYSQL_TYPE_JSON, 4},
+    {"char", SRC_MYSQL_TYPE_STRING, 0},
+    {"binary", SRC_MYSQL_TYPE_STRING, 0},
+    {"varchar", SRC_MYSQL_TYPE_VARCHAR, 0},
+    {"varbinary", SRC_MYSQL_TYPE_VARCHAR, 0},
+    {"tinytext", SRC_MYSQL_TYPE_BLOB, 1},
+    {"text", SRC_MYSQL_TYPE_BLOB, 2},
+    {"mediumtext", SRC_MYSQL_TYPE_BLOB, 3},
+    {"longtext", SRC_MYSQL_TYPE_BLOB, 4},
+    {"tinyblob", SRC_MYSQL_TYPE_BLOB, 1},
+    {"blob", SRC_MYSQL_TYPE_BLOB, 2},
+    {"mediumblob", SRC_MYSQL_TYPE_BLOB, 3},
+    {"longblob", SRC_MYSQL_TYPE_BLOB, 4},
+};
+
+static cdc_rc no_memory(cdc_error *err)
+{
+    return cdc_error_set(err, CDC_FATAL, "no_memory", "no memory for a table's definition");
+}
+
+static uint32_t count_labels(const char *text)
+{
+    uint32_t quotes = 0;
+    for (const char *p = text; *p != '\0'; p++) {
+        quotes += *p == '\'';
+    }
+    return quotes / 2; /* at least as many as labels: a quote in a label is doubled */
+}
+
+static char unescape(char c)
+{
+    return c == 'n' ? '\n' : c == 'r' ? '\r' : c;
+}
+
+/* The labels of "enum('a','b')". */
+static bool spec_labels(src_mysql_column_spec *spec, const char *text, cdc_arena *ar)
+{
+    const char **labels = cdc_arena_alloc(ar, (count_labels(text) + 1) * sizeof *labels);
+    char *to = cdc_arena_alloc(ar, strlen(text) + 1);
+    const char *p = strchr(text, '(');
+    if (labels == NULL || to == NULL || p == NULL) {
+        return false;
+    }
+    do {
+        p++;
+        if (*p++ != '\'') {
+            return false;
+        }
+        labels[spec->nlabels++] = to;
+        while (*p != '\0' && (*p != '\'' || p[1] == '\'')) {
+            bool escaped = *p == '\\' && p[1] != '\0';
+            *to++ = escaped ? unescape(p[1]) : *p;
+            p += escaped || *p == '\'' ? 2 : 1;
+        }
+        *to++ = '\0';
+        if (*p++ != '\'') {
+            return false;
+        }
+    } while (*p == ',');
+    spec->labels = labels;
+    return *p == ')';
+}
+
+static bool is_binary_string(const char *data_type)
+{
+    return strstr(data_type, "blob") != NULL || strstr(data_type, "binary") != NULL;
+}
+
+static cdc_rc spec_charset(src_mysql_column_spec *spec, const src_mysql_column_info *col,
+                           cdc_error *err)
+{
+    const char *name = col->charset;
+    if (name == NULL && is_binary_string(col->data_type)) {
+        name = "binary";
+    }
+    if (name == NULL) {
+        return CDC_OK;
+    }
+    spec->charset = src_mysql_charset_by_name(name);
+    return spec->charset != NULL
+               ? CDC_OK
+               : cdc_error_set(err, CDC_FATAL, "mysql_charset_unsupported",
+                               "character set %s is not known; leave the table out by "
+                               "objects.exclude, or convert the column to utf8mb4",
+                               name);
+}
+
+static void spec_sizes(src_mysql_column_spec *spec, const src_mysql_column_info *col)
+{
+    switch (spec->type) {
+    case SRC_MYSQL_TYPE_NEWDECIMAL:
+        spec->precision = (uint8_t)col->precision;
+        spec->scale = (uint8_t)col->scale;
+        break;
+    case SRC_MYSQL_TYPE_BIT:
+        spec->length = col->precision;
+        break;
+    case SRC_MYSQL_TYPE_TIME2:
+    case SRC_MYSQL_TYPE_DATETIME2:
+    case SRC_MYSQL_TYPE_TIMESTAMP2:
+        spec->digits = (uint8_t)col->datetime_precision;
+        break;
+    case SRC_MYSQL_TYPE_STRING:
+    case SRC_MYSQL_TYPE_VARCHAR:
+        spec->length = (uint32_t)col->chars * (spec->charset != NULL ? spec->charset->maxlen : 1U);
+        break;
+    default:
+        break;
+    }
+}
+
+static cdc_rc spec_from_info(const src_mysql_column_info *col, cdc_arena *ar,
+                             src_mysql_column_spec *spec, cdc_error *err)
+{
+    spec->name = col->name;
+    spec->nullable = col->nullable;
+    spec->unsupported = col->data_type;
+    for (size_t i = 0; i < sizeof info_types / sizeof info_types[0]; i++) {
+        if (strcasecmp(col->data_type, info_types[i].name) == 0) {
+            spec->type = info_types[i].type;
+            spec->pack = info_types[i].pack;
+            spec->unsupported = NULL;
+        }
+    }
+    bool labelled = spec->type == SRC_MYSQL_TYPE_ENUM || spec->type == SRC_MYSQL_TYPE_SET;
+    if (!labelled && strstr(col->column_type, "COMPRESSED") != NULL) { /* MariaDB */
+        spec->unsupported = col->column_type;
+    }
+    if (spec->unsupported != NULL) {
+        return CDC_OK; /* refused where all types are */
+    }
+    spec->is_unsigned = !labelled && strstr(col->column_type, " unsigned") != NULL;
+    cdc_rc rc = spec_charset(spec, col, err);
+    spec_sizes(spec, col);
+    if (rc == CDC_OK && labelled && !spec_labels(spec, col->column_type, ar)) {
+        rc = cdc_error_set(err, CDC_FATAL, "mysql_table_malformed", "cannot read the type %s",
+                           col->column_type);
+    }
+    return rc;
+}
+
+cdc_rc src_mysql_specs_from_info(const src_mysql_table_info *info, cdc_arena *ar,
+                                 src_mysql_column_spec **out, cdc_error *err)
+{
+    *out = cdc_arena_zalloc(ar, info->ncols * sizeof **out);
+    if (*out == NULL) {
+        return no_memory(err);
+    }
+    for (uint32_t i = 0; i < info->ncols; i++) {
+        cdc_rc rc = spec_from_info(&info->cols[i], ar, &(*out)[i], err);
+        if (rc != CDC_OK) {
+            return cdc_error_context(err, "column %s", info->cols[i].name);
+        }
+    }
+    return CDC_OK;
+}
+
+cdc_rc src_mysql_table_from_info(const src_mysql_table_info *info, src_mysql_table **out,
+                                 cdc_error *err)
+{
+    cdc_arena ar;
+    src_mysql_column_spec *specs;
+    cdc_arena_init(&ar, 64U << 10, SRC_MYSQL_TABLE_ARENA_MAX);
+    *out = NULL;
+    cdc_rc rc = src_mysql_specs_from_info(info, &ar, &specs, err);
+    if (rc == CDC_OK) {
+        rc = src_mysql_table_from_specs(info->database, info->name, specs, info->ncols, info->keys,
+                                        info->nkeys, &ar, out, err);
+    }
+    cdc_arena_fini(&ar);
+    return rc == CDC_OK ? rc : cdc_error_context(err, "table %s.%s", info->database, info->name);
+}

@@ -1,0 +1,216 @@
+/* Values to text (docs/formats/canal-json.md, "Values"). */
+#include "core/clock.h"
+#include "schema/canal_json/canal.h"
+#include "schema/canal_json/number.h"
+
+static char *put_2(char *p, unsigned v)
+{
+    p[0] = (char)('0' + v / 10);
+    p[1] = (char)('0' + v % 10);
+    return p + 2;
+}
+
+static char *put_4(char *p, unsigned v)
+{
+    return put_2(put_2(p, v / 100), v % 100);
+}
+
+/* "." and the first `digits` of the six digits of usec; nothing for 0. */
+static char *put_fraction(char *p, unsigned usec, unsigned digits)
+{
+    if (digits == 0) {
+        return p;
+    }
+    char six[6];
+    put_2(put_2(put_2(six, usec / 10000), usec / 100 % 100), usec % 100);
+    *p = '.';
+    memcpy(p + 1, six, sizeof six);
+    return p + 1 + digits;
+}
+
+static char *put_date(char *p, unsigned year, unsigned month, unsigned day)
+{
+    p = put_4(p, year);
+    *p++ = '-';
+    p = put_2(p, month);
+    *p++ = '-';
+    return put_2(p, day);
+}
+
+static char *put_clock(char *p, unsigned hour, unsigned minute, unsigned second)
+{
+    if (hour >= 100) {
+        *p++ = (char)('0' + hour / 100);
+        hour %= 100;
+    }
+    p = put_2(p, hour);
+    *p++ = ':';
+    p = put_2(p, minute);
+    *p++ = ':';
+    return put_2(p, second);
+}
+
+static bool fits_clock(const cdc_value *v, unsigned max_hour)
+{
+    return v->t.hour <= max_hour && v->t.minute <= 59 && v->t.second <= 59 && v->t.usec <= 999999 && v->digits <= 6;
+}
+
+static bool fits_date(const cdc_value *v)
+{
+    return v->year <= 9999 && v->t.month <= 12 && v->t.day <= 31;
+}
+
+static char *put_timestamp(char *p, const cdc_value *v, int32_t offset_s)
+{
+    if (v->digits > 6 || v->ts.usec > 999999) {
+        return NULL;
+    }
+    if (v->ts.sec == 0 && v->ts.usec == 0) {
+        memcpy(p, "0000-00-00 00:00:00", 19);
+        return put_fraction(p + 19, 0, v->digits);
+    }
+    /* years 0 to 9999, with room for the offset */
+    if (v->ts.sec < INT64_C(-62000000000) || v->ts.sec > INT64_C(253000000000)) {
+        return NULL;
+    }
+    int64_t local = v->ts.sec + offset_s;
+    int64_t days = local / 86400 - (local % 86400 < 0);
+    unsigned second = (unsigned)(local - days * 86400);
+    int year = 0;
+    unsigned month = 0;
+    unsigned day = 0;
+    cdc_clock_civil(days, &year, &month, &day);
+    p = put_date(p, (unsigned)year, month, day);
+    *p++ = ' ';
+    p = put_clock(p, second / 3600, second / 60 % 60, second % 60);
+    return put_fraction(p, v->ts.usec, v->digits);
+}
+
+/* NULL: out of the type's range. */
+static char *put_temporal(char *p, const cdc_value *v, int32_t offset_s)
+{
+    switch (v->kind) {
+    case CDC_YEAR:
+        return v->i >= 0 && v->i <= 9999 ? put_4(p, (unsigned)v->i) : NULL;
+    case CDC_DATE:
+        return fits_date(v) ? put_date(p, v->year, v->t.month, v->t.day) : NULL;
+    case CDC_TIME:
+        if (!fits_clock(v, 838)) {
+            return NULL;
+        }
+        if (v->t.neg) {
+            *p++ = '-';
+        }
+        p = put_clock(p, v->t.hour, v->t.minute, v->t.second);
+        return put_fraction(p, v->t.usec, v->digits);
+    case CDC_DATETIME:
+        if (!fits_date(v) || !fits_clock(v, 23)) {
+            return NULL;
+        }
+        p = put_date(p, v->year, v->t.month, v->t.day);
+        *p++ = ' ';
+        p = put_clock(p, v->t.hour, v->t.minute, v->t.second);
+        return put_fraction(p, v->t.usec, v->digits);
+    default:
+        return put_timestamp(p, v, offset_s);
+    }
+}
+
+static bool write_label(cdc_writer *w, const cdc_column *col, uint64_t index, uint64_t *replaced)
+{
+    const char *label = col->labels[index];
+    return cdc_writer_text(w, label, strlen(label), replaced);
+}
+
+static bool write_enum(cdc_writer *w, const cdc_column *col, uint64_t index, uint64_t *replaced,
+                       cdc_canal_fault *fault)
+{
+    if (index > col->nlabels) {
+        *fault = "an ENUM number above the number of labels";
+        return false;
+    }
+    return index == 0 || write_label(w, col, index - 1, replaced);
+}
+
+static bool write_set(cdc_writer *w, const cdc_column *col, uint64_t bits, uint64_t *replaced, cdc_canal_fault *fault)
+{
+    bool first = true;
+    for (uint32_t i = 0; i < 64 && bits >> i != 0; i++) {
+        if ((bits >> i & 1) == 0) {
+            continue;
+        }
+        if (i >= col->nlabels) {
+            *fault = "a SET bit above the number of labels";
+            return false;
+        }
+        if (!first) {
+            *w->p++ = ','; /* the label before left the pad free */
+        }
+        first = false;
+        if (!write_label(w, col, i, replaced)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool write_octets(cdc_writer *w, const cdc_canal_options *opt, const cdc_column *col, const cdc_value *v)
+{
+    size_t zeros = col->length > v->len && col->length <= 255 ? col->length - v->len : 0;
+    return cdc_writer_octets(w, opt->binary, v->p, v->len, zeros);
+}
+
+bool cdc_canal_value_write(cdc_writer *w, const cdc_canal_options *opt, const cdc_column *col, const cdc_value *v,
+                           uint64_t *replaced, cdc_canal_fault *fault)
+{
+    char *p = NULL;
+    *fault = NULL;
+    if (!cdc_writer_room(w, 0)) {
+        return false;
+    }
+    switch ((cdc_kind)v->kind) {
+    case CDC_INT:
+        w->p = cdc_write_i64(w->p, v->i);
+        return true;
+    case CDC_ENUM:
+    case CDC_SET:
+        if (opt->labels) {
+            return v->kind == CDC_ENUM ? write_enum(w, col, v->u, replaced, fault)
+                                       : write_set(w, col, v->u, replaced, fault);
+        }
+        w->p = cdc_write_u64(w->p, v->u);
+        return true;
+    case CDC_UINT:
+    case CDC_BIT:
+        w->p = cdc_write_u64(w->p, v->u);
+        return true;
+    case CDC_DECIMAL:
+    case CDC_TEXT:
+    case CDC_JSON:
+        return cdc_writer_text(w, v->p, v->len, replaced);
+    case CDC_FLOAT:
+    case CDC_DOUBLE:
+        if (v->d - v->d != 0) {
+            *fault = "a number that is not finite";
+            return false;
+        }
+        w->p = cdc_number_write(w->p, v->d, v->kind == CDC_FLOAT);
+        return true;
+    case CDC_YEAR:
+    case CDC_DATE:
+    case CDC_TIME:
+    case CDC_DATETIME:
+    case CDC_TIMESTAMP:
+        p = put_temporal(w->p, v, opt->zone_offset_s);
+        *fault = p == NULL ? "a date or time out of range" : NULL;
+        w->p = p != NULL ? p : w->p;
+        return p != NULL;
+    case CDC_BYTES:
+        return write_octets(w, opt, col, v);
+    case CDC_ABSENT:
+    case CDC_NULL:
+        break;
+    }
+    *fault = "a value of an unknown kind";
+    return false;
+}

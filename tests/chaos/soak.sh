@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# soak.sh [KILLS] - kills captures, appliers and Kafka KILLS times (1000) under load and proves after
+# each round that nothing was lost and nothing came twice: tests/e2e/test_kill.py, in rounds of
+# SOAK_ROUND kills (100), each with another seed. SLUICE_SEED is the first (default: from the clock), so
+# that a round can be repeated. Stops at the first round that fails; logs in build/soak.
+# shellcheck source=tests/stack/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../stack/common.sh"
+cd "$ROOT"
+
+kills=${1:-1000}
+round_kills=${SOAK_ROUND:-100}
+least=10 # what test_kill.py needs to fit Kafka's kills in
+if ! [[ $kills =~ ^[1-9][0-9]*$ ]] || [ "$kills" -lt $least ] || [ "$round_kills" -lt $least ]; then
+    die "usage: soak.sh [KILLS], at least $least"
+fi
+seed=${SLUICE_SEED:-$(date +%s)}
+logs=$ROOT/build/soak
+mkdir -p "$logs"
+
+done_kills=0 round=0 transactions=0 records=0
+while [ "$done_kills" -lt "$kills" ]; do
+    n=$((kills - done_kills))
+    [ $n -lt $((round_kills + least)) ] || n=$round_kills
+    round=$((round + 1))
+    log=$logs/round-$seed.log
+    started=$SECONDS
+    if ! SLUICE_BIN=${SLUICE_BIN:-$ROOT/build/bin} SLUICE_KILLS=$n SLUICE_SEED=$seed \
+        "$CACHE/venv/bin/pytest" tests/e2e/test_kill.py -s >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        die "round $round failed after $done_kills kills in the rounds before; log: $log;" \
+            "again: SLUICE_SEED=$seed SLUICE_KILLS=$n SLUICE_BIN=build/bin" \
+            "$CACHE/venv/bin/pytest tests/e2e/test_kill.py"
+    fi
+    done_kills=$((done_kills + n))
+    # the test's own last line: N kills, T transactions, R records
+    read -r t r < <(sed -nE 's/.*kills, ([0-9]+) transactions, ([0-9]+) records.*/\1 \2/p' "$log") ||
+        die "round $round passed without its summary, log: $log"
+    transactions=$((transactions + t))
+    records=$((records + r))
+    say "round $round (seed $seed): $n kills, $t transactions, $r records," \
+        "$((SECONDS - started)) s; $done_kills of $kills kills done"
+    seed=$((seed + 1))
+done
+say "soak: $done_kills kills in $round rounds, $transactions transactions, $records records," \
+    "$((SECONDS / 60)) min: nothing lost, nothing twice"

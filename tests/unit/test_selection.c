@@ -1,0 +1,145 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "core/selection.h"
+#include "core/task.h"
+
+static const cdc_option *const tables[] = {cdc_task_options, NULL};
+static cdc_error err;
+
+static cdc_rc make(cdc_selection **sel, cdc_config **cfg, const char *objects)
+{
+    char text[512];
+    int n = snprintf(text, sizeof text, "name: t\nkafka: {}\n%s\n", objects);
+    cdc_error_clear(&err);
+    assert_int_equal(cdc_config_parse(cfg, "t.yaml", text, (size_t)n, tables, &err), CDC_OK);
+    return cdc_selection_new(sel, *cfg, &err);
+}
+
+static void test_glob(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *s;
+        bool match;
+    } cases[] = {
+        {"", "", true},
+        {"", "a", false},
+        {"a", "", false},
+        {"*", "", true},
+        {"*", "abc", true},
+        {"a*", "a", true},
+        {"a*", "ba", false},
+        {"*c", "abc", true},
+        {"*c", "abd", false},
+        {"a*c", "abbbc", true},
+        {"a*c", "acb", false},
+        {"a*b*c", "aXbYc", true},
+        {"a*b*c", "acb", false},
+        {"?", "", false},
+        {"?", "a", true},
+        {"?", "ab", false},
+        {"a?c", "abc", true},
+        {"?", "\xc3\xa9", true},
+        {"??", "\xc3\xa9", false},
+        {"*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaa", false},
+        {"**", "x", true},
+        {"t_*", "t_1", true},
+        {"t_*", "tx1", false},
+        {"A", "a", false},
+        {"*.tmp", "a.tmp", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (cdc_glob(cases[i].pattern, cases[i].s) != cases[i].match) {
+            fail_msg("pattern '%s' and '%s'", cases[i].pattern, cases[i].s);
+        }
+    }
+}
+
+static void test_tables(void **state)
+{
+    (void)state;
+    cdc_selection *sel;
+    cdc_config *cfg;
+    assert_int_equal(make(&sel, &cfg,
+                          "objects: {include: [shop.*, 'crm*.c?st', x.y.z],\n"
+                          "  exclude: [shop.tmp_*, crm_old.*]}"),
+                     CDC_OK);
+    assert_true(cdc_selection_table(sel, "shop", "orders"));
+    assert_false(cdc_selection_table(sel, "shop", "tmp_1"));
+    assert_false(cdc_selection_table(sel, "Shop", "orders"));
+    assert_true(cdc_selection_table(sel, "crm", "cust"));
+    assert_true(cdc_selection_table(sel, "crm_a", "cost"));
+    assert_false(cdc_selection_table(sel, "crm_a", "cst"));
+    assert_false(cdc_selection_table(sel, "crm_old", "cust"));
+    assert_true(cdc_selection_table(sel, "x", "y.z")); /* the first dot parts the names */
+    assert_false(cdc_selection_table(sel, "x.y", "z"));
+    assert_false(cdc_selection_table(sel, "other", "orders"));
+    assert_true(cdc_selection_database(sel, "shop")); /* only some of its tables are left out */
+    assert_true(cdc_selection_database(sel, "crm_new"));
+    assert_false(cdc_selection_database(sel, "crm_old"));
+    assert_false(cdc_selection_database(sel, "other"));
+    cdc_selection_free(sel);
+    cdc_config_free(cfg);
+}
+
+static void test_default(void **state)
+{
+    (void)state;
+    cdc_selection *sel;
+    cdc_config *cfg;
+    assert_int_equal(make(&sel, &cfg, ""), CDC_OK);
+    assert_true(cdc_selection_table(sel, "any", "thing"));
+    assert_true(cdc_selection_database(sel, "any"));
+    cdc_selection_free(sel);
+    cdc_config_free(cfg);
+    assert_int_equal(make(&sel, &cfg, "objects: {include: []}"), CDC_OK);
+    assert_false(cdc_selection_table(sel, "any", "thing"));
+    assert_false(cdc_selection_database(sel, "any"));
+    cdc_selection_free(sel);
+    cdc_config_free(cfg);
+}
+
+static void bad(const char *objects, const char *want)
+{
+    cdc_selection *sel;
+    cdc_config *cfg;
+    assert_int_equal(make(&sel, &cfg, objects), CDC_FATAL);
+    assert_null(sel);
+    assert_string_equal(err.text, want);
+    assert_int_equal(err.exit, CDC_EXIT_USAGE);
+    cdc_config_free(cfg);
+}
+
+static void test_bad(void **state)
+{
+    (void)state;
+    bad("objects: {include: [a.b, shop]}",
+        "t.yaml:3:26: objects.include 'shop' is no pattern; write database.table, with * and ? as "
+        "needed (shop.*)");
+    bad("objects: {exclude: .t}",
+        "t.yaml:3:11: objects.exclude '.t' is no pattern; write database.table, with * and ? as "
+        "needed (shop.*)");
+    bad("objects: {exclude: ['']}",
+        "t.yaml:3:21: objects.exclude '' is no pattern; write database.table, with * and ? as "
+        "needed (shop.*)");
+    bad("objects: {include: 'shop.'}",
+        "t.yaml:3:11: objects.include 'shop.' is no pattern; write database.table, with * and ? "
+        "as needed (shop.*)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_glob),
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_default),
+        cmocka_unit_test(test_bad),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

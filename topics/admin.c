@@ -1,0 +1,266 @@
+#include "admin.h"
+
+#include "admin_client.h"
+#include "checkpoint.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/stop.h"
+
+enum {
+    METADATA_MS = 10000,
+    REQUEST_MS = 10000,
+    APPEAR_MS = 15000, /* until a topic just made is in the metadata with its leaders */
+    REASON_BYTES = 512,
+    MAX_MESSAGE_DEFAULT = 1048588, /* Kafka's max.message.bytes */
+};
+
+#define COMPACTED_SEGMENT_BYTES "2097152"
+
+/* --- one request and its answer --- */
+
+/* Hands out the answer's event, or NULL with err set. The event belongs to the caller. */
+static rd_kafka_event_t *cdc_admin_wait(cdc_client *cl, rd_kafka_queue_t *queue, const char *doing, cdc_error *err)
+{
+    rd_kafka_event_t *event = NULL;
+    int64_t deadline = cdc_clock_mono_ms() + REQUEST_MS + 1000;
+    while (event == NULL && cdc_clock_mono_ms() < deadline && !cdc_stop_requested()) {
+        event = rd_kafka_queue_poll(queue, 200);
+    }
+    if (event == NULL) {
+        (void)cdc_client_unreachable(cl, doing, err);
+        return NULL;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return event;
+    }
+    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+        (void)cdc_client_unreachable(cl, doing, err);
+    } else {
+        (void)cdc_client_fail(cl, code, rd_kafka_event_error_string(event), doing, err);
+    }
+    rd_kafka_event_destroy(event);
+    return NULL;
+}
+
+static rd_kafka_AdminOptions_t *cdc_admin_options(cdc_client *cl, rd_kafka_admin_op_t op)
+{
+    char reason[REASON_BYTES];
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(cl->rk, op);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, reason, sizeof reason);
+    if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS) {
+        (void)rd_kafka_AdminOptions_set_operation_timeout(options, REQUEST_MS, reason, sizeof reason);
+    }
+    return options;
+}
+
+/* --- settings of a topic --- */
+
+typedef struct cdc_topic_settings {
+    int64_t max_message_bytes; /* 0: not known */
+    bool compacted;
+} cdc_topic_settings;
+
+static void cdc_admin_read_settings(const rd_kafka_ConfigResource_t *resource, cdc_topic_settings *out)
+{
+    size_t n = 0;
+    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource, &n);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = rd_kafka_ConfigEntry_name(entries[i]);
+        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+        if (value != NULL && strcmp(name, "max.message.bytes") == 0) {
+            out->max_message_bytes = strtoll(value, NULL, 10);
+        } else if (value != NULL && strcmp(name, "cleanup.policy") == 0) {
+            out->compacted = strstr(value, "compact") != NULL;
+        }
+    }
+}
+
+/* Without the right to ask, nothing is known: no error. */
+static cdc_rc cdc_admin_settings(cdc_client *cl, const char *name, cdc_topic_settings *out, cdc_error *err)
+{
+    char doing[320];
+    *out = (cdc_topic_settings){0};
+    snprintf(doing, sizeof doing, "topic %s: asking for its settings", name);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(cl->rk);
+    rd_kafka_AdminOptions_t *options = cdc_admin_options(cl, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
+    rd_kafka_DescribeConfigs(cl->rk, &ask, 1, options, queue);
+    rd_kafka_event_t *event = cdc_admin_wait(cl, queue, doing, err);
+    if (event != NULL) {
+        size_t n = 0;
+        const rd_kafka_ConfigResource_t **found =
+            rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &n);
+        if (n > 0 && rd_kafka_ConfigResource_error(found[0]) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            cdc_admin_read_settings(found[0], out);
+        }
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_ConfigResource_destroy(ask);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    return event != NULL ? CDC_OK : err->rc;
+}
+
+static cdc_rc cdc_admin_check_existing(cdc_client *cl, const char *name, cdc_error *err)
+{
+    cdc_topic_settings settings;
+    int64_t wanted = cdc_config_int(cl->env->task->cfg, "message.max_bytes");
+    cdc_rc rc = cdc_admin_settings(cl, name, &settings, err);
+    if (rc == CDC_OK && settings.max_message_bytes > 0 && settings.max_message_bytes < wanted) {
+        CDC_LOG(CDC_LOG_WARN, "topic_limit", CDC_STR("topic", name),
+                CDC_NUM("max_message_bytes", settings.max_message_bytes), CDC_NUM("message_max_bytes", wanted),
+                CDC_STR("text", "a record between the two stops the task: raise the topic's max.message.bytes, or "
+                                "lower message.max_bytes"));
+    }
+    return rc;
+}
+
+/* --- creating --- */
+
+static void cdc_admin_topic_settings(rd_kafka_NewTopic_t *topic, const cdc_env *env, bool compacted)
+{
+    int64_t max = cdc_config_int(env->task->cfg, "message.max_bytes") + 65536;
+    if (compacted) {
+        /* A start reads the end of it: old segments are to be compacted soon and cheaply. */
+        rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
+        rd_kafka_NewTopic_set_config(topic, "segment.bytes", COMPACTED_SEGMENT_BYTES);
+        rd_kafka_NewTopic_set_config(topic, "segment.ms", "3600000");
+        rd_kafka_NewTopic_set_config(topic, "min.cleanable.dirty.ratio", "0.01");
+    } else if (max > MAX_MESSAGE_DEFAULT) {
+        char text[32];
+        snprintf(text, sizeof text, "%lld", (long long)(max < INT32_MAX ? max : INT32_MAX));
+        rd_kafka_NewTopic_set_config(topic, "max.message.bytes", text);
+    }
+}
+
+static cdc_rc cdc_admin_created(cdc_client *cl, const rd_kafka_event_t *event, const char *doing, cdc_error *err)
+{
+    size_t n = 0;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result((rd_kafka_event_t *)(uintptr_t)event), &n);
+    rd_kafka_resp_err_t code = n > 0 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+        return CDC_OK;
+    }
+    const char *reason = n > 0 ? rd_kafka_topic_result_error_string(results[0]) : NULL;
+    return cdc_client_fail(cl, code, reason != NULL ? reason : rd_kafka_err2str(code), doing, err);
+}
+
+static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+{
+    char doing[320];
+    char reason[REASON_BYTES];
+    int replicas = (int)cdc_config_int(cl->env->task->cfg, "topics.replication_factor");
+    snprintf(doing, sizeof doing, "creating topic %s with %d partition%s and %d replica%s", name, (int)partitions,
+             partitions == 1 ? "" : "s", replicas, replicas == 1 ? "" : "s");
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, partitions, replicas, reason, sizeof reason);
+    if (topic == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "kafka_refused", "%s: %s", doing, reason);
+    }
+    cdc_admin_topic_settings(topic, cl->env, compacted);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(cl->rk);
+    rd_kafka_AdminOptions_t *options = cdc_admin_options(cl, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_CreateTopics(cl->rk, &topic, 1, options, queue);
+    rd_kafka_event_t *event = cdc_admin_wait(cl, queue, doing, err);
+    cdc_rc rc = event != NULL ? cdc_admin_created(cl, event, doing, err) : err->rc;
+    if (event != NULL) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_NewTopic_destroy(topic);
+    if (rc == CDC_OK) {
+        CDC_LOG(CDC_LOG_INFO, "topic_created", CDC_STR("topic", name), CDC_NUM("partitions", partitions),
+                CDC_NUM("replicas", replicas));
+    }
+    return rc;
+}
+
+static cdc_rc cdc_admin_await(cdc_client *cl, const char *name, cdc_error *err)
+{
+    int64_t deadline = cdc_clock_mono_ms() + APPEAR_MS;
+    int64_t pause_ms = 2;
+    for (;;) {
+        int32_t partitions = 0;
+        bool leaders = true;
+        cdc_rc rc = cdc_client_partitions(cl, name, METADATA_MS, &partitions, &leaders, err);
+        if (rc != CDC_OK || (partitions > 0 && leaders)) {
+            return rc;
+        }
+        if (cdc_clock_mono_ms() > deadline || cdc_stop_wait(pause_ms)) {
+            return cdc_error_set(err, CDC_RETRY, "topic_not_ready",
+                                 "topic %s was created, but its partitions have no leader yet", name);
+        }
+        pause_ms = pause_ms < 100 ? pause_ms * 2 : pause_ms;
+    }
+}
+
+static cdc_rc cdc_admin_make(cdc_client *cl, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+{
+    cdc_rc rc = cdc_admin_request_creation(cl, name, partitions, compacted, err);
+    return rc == CDC_OK ? cdc_admin_await(cl, name, err) : rc;
+}
+
+cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+{
+    const cdc_task *task = cl->env->task;
+    int32_t found = 0;
+    cdc_rc rc = cdc_client_partitions(cl, name, METADATA_MS, &found, NULL, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    if (found > 0) {
+        return compacted ? CDC_OK : cdc_admin_check_existing(cl, name, err);
+    }
+    if (!cdc_config_bool(task->cfg, "topics.create")) {
+        return cdc_error_refuse(err, "topic_missing",
+                                "topic %s does not exist, and topics.create is false: create it, or run `sluice "
+                                "topics TASK create` with the file of task %s",
+                                name, task->name);
+    }
+    return cdc_admin_make(cl, name, partitions, compacted, err);
+}
+
+/* --- on a handle of its own --- */
+
+cdc_rc cdc_admin_ensure(const cdc_env *env, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+{
+    cdc_client cl;
+    cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
+    if (rc == CDC_OK) {
+        rc = cdc_admin_ensure_with(&cl, name, partitions, compacted, err);
+    }
+    cdc_client_fini(&cl);
+    return rc;
+}
+
+cdc_rc cdc_admin_create(const cdc_env *env, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+{
+    cdc_client cl;
+    cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
+    if (rc == CDC_OK) {
+        rc = cdc_admin_make(&cl, name, partitions, compacted, err);
+    }
+    cdc_client_fini(&cl);
+    return rc;
+}
+
+cdc_rc cdc_admin_describe(const cdc_env *env, const char *name, cdc_topic_info *out, cdc_error *err)
+{
+    cdc_client cl;
+    cdc_topic_settings settings = {0};
+    *out = (cdc_topic_info){.name = name};
+    bool data = strcmp(name, CDC_CHECKPOINT_TOPIC) != 0;
+    out->wanted = data ? (int32_t)cdc_config_int(env->task->cfg, "topics.partitions") : 1;
+    cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
+    if (rc == CDC_OK) {
+        rc = cdc_client_partitions(&cl, name, METADATA_MS, &out->partitions, NULL, err);
+    }
+    if (rc == CDC_OK && out->partitions > 0) {
+        rc = cdc_admin_settings(&cl, name, &settings, err);
+        out->compacted = settings.compacted;
+    }
+    cdc_client_fini(&cl);
+    return rc;
+}

@@ -1,0 +1,289 @@
+#include "client.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/stop.h"
+
+enum {
+    SLICE_MS = 500, /* blocking calls end that often to look at stop and at errors */
+    SCRAM_FIXED = 0x020601ff, /* first librdkafka whose SCRAM nonce Kafka 4 accepts */
+};
+
+/* --- callbacks --- */
+
+static void cdc_client_on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    cdc_client *cl = opaque;
+    rd_kafka_resp_err_t resp = (rd_kafka_resp_err_t)code;
+    (void)rk;
+    if (resp == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        if (cl->down_ms == 0) {
+            cl->down_ms = cdc_clock_mono_ms();
+        }
+        return;
+    }
+    cl->last = resp;
+    snprintf(cl->last_text, sizeof cl->last_text, "%s", reason != NULL ? reason : "");
+    if (resp == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+        (resp == RD_KAFKA_RESP_ERR__SSL && strstr(cl->last_text, "certificate verify failed") != NULL)) {
+        cl->refused = true;
+    }
+}
+
+static void cdc_client_on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    (void)rk;
+    /* One map of properties serves producers and consumers, so each meets some of the other's. */
+    if (strcmp(facility, "CONFWARN") == 0 && strstr(text, "will be ignored by this") != NULL) {
+        return;
+    }
+    cdc_log_level to = level <= 4 ? CDC_LOG_WARN : level <= 6 ? CDC_LOG_INFO : CDC_LOG_DEBUG;
+    CDC_LOG(to, "kafka_client", CDC_STR("facility", facility), CDC_STR("text", text));
+}
+
+/* Only failures are reported (delivery.report.only.error). */
+static void cdc_client_on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
+{
+    cdc_client *cl = opaque;
+    (void)rk;
+    if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR || msg->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+        msg->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+        return;
+    }
+    size_t bytes = msg->len + msg->key_len;
+    if (cl->lost == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        cl->lost = msg->err;
+        snprintf(cl->lost_topic, sizeof cl->lost_topic, "%s", msg->rkt != NULL ? rd_kafka_topic_name(msg->rkt) : "");
+    }
+    if (msg->err == cl->lost && bytes > cl->lost_bytes) {
+        cl->lost_bytes = bytes;
+    }
+}
+
+/* --- life --- */
+
+static cdc_rc cdc_client_refused_conf(const cdc_env *env, const char *reason, cdc_error *err)
+{
+    cdc_error_set(err, CDC_FATAL, "config", "%s: librdkafka refuses the kafka properties: %s",
+                  cdc_config_where(env->task->cfg, "kafka"), reason);
+    err->exit = CDC_EXIT_USAGE;
+    return CDC_FATAL;
+}
+
+cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env, cdc_error *err)
+{
+    char reason[512];
+    rd_kafka_conf_t *conf = NULL;
+    *cl = (cdc_client){.env = env, .kind = kind};
+    cdc_rc rc = cdc_properties_new(&conf, kind, env, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    rd_kafka_conf_set_opaque(conf, cl);
+    rd_kafka_conf_set_error_cb(conf, cdc_client_on_error);
+    rd_kafka_conf_set_log_cb(conf, cdc_client_on_log);
+    if (kind == CDC_CLIENT_PRODUCER) {
+        rd_kafka_conf_set_dr_msg_cb(conf, cdc_client_on_delivery);
+    }
+    cl->rk = rd_kafka_new(kind == CDC_CLIENT_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, reason,
+                          sizeof reason);
+    if (cl->rk == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return cdc_client_refused_conf(env, reason, err);
+    }
+    return CDC_OK;
+}
+
+void cdc_client_fini(cdc_client *cl)
+{
+    if (cl->rk != NULL) {
+        rd_kafka_destroy_flags(cl->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        cl->rk = NULL;
+    }
+}
+
+/* --- errors --- */
+
+static const char *cdc_client_brokers(const cdc_client *cl)
+{
+    const char *brokers = cdc_properties_given(cl->env, "bootstrap.servers");
+    return brokers != NULL ? brokers : "(no bootstrap.servers)";
+}
+
+static cdc_rc cdc_client_denied(cdc_client *cl, const char *doing, cdc_error *err)
+{
+    const char *mechanism = cdc_properties_given(cl->env, "sasl.mechanism");
+    if (mechanism == NULL) {
+        mechanism = cdc_properties_given(cl->env, "sasl.mechanisms");
+    }
+    const char *user = cdc_properties_given(cl->env, "sasl.username");
+    if (cl->last == RD_KAFKA_RESP_ERR__SSL) {
+        return cdc_error_set(err, CDC_FATAL, "kafka_tls",
+                             "%s: the certificate of Kafka's brokers is not trusted: %s; check kafka.ssl.ca.location",
+                             doing, cl->last_text);
+    }
+    bool trap = mechanism != NULL && strncmp(mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < SCRAM_FIXED;
+    return cdc_error_set(err, CDC_FATAL, "kafka_auth",
+                         "%s: Kafka refuses user %s (SASL %s): %s; check kafka.sasl.username and "
+                         "kafka.sasl.password%s%s%s",
+                         doing, user != NULL ? user : "(none)", mechanism != NULL ? mechanism : "(no mechanism)",
+                         cl->last_text, trap ? " (or: librdkafka " : "", trap ? rd_kafka_version_str() : "",
+                         trap ? ", being older than 2.6.1, cannot use SCRAM with Kafka 4 at all: take PLAIN over TLS "
+                                "or a newer librdkafka)"
+                              : "");
+}
+
+static cdc_rc cdc_client_too_large(cdc_client *cl, const char *doing, cdc_error *err)
+{
+    long long max = (long long)cdc_config_int(cl->env->task->cfg, "message.max_bytes");
+    if (cl->lost != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        return cdc_error_set(err, CDC_FATAL, "message_too_large",
+                             "%s: the record is larger than message.max_bytes = %lld allows", doing, max);
+    }
+    return cdc_error_set(err, CDC_FATAL, "message_too_large",
+                         "%s: the broker refuses a record of up to %zu bytes for topic %s as too large, although "
+                         "message.max_bytes = %lld allows it: raise the topic's max.message.bytes to that",
+                         doing, cl->lost_bytes, cl->lost_topic, max);
+}
+
+static bool cdc_client_is_fenced(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+           code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+/* Rights, and settings that the brokers do not take: a human must act. */
+static const char *cdc_client_fatal_code(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return "kafka_not_authorized";
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
+    case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
+    case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
+    case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+    case RD_KAFKA_RESP_ERR__INVALID_ARG:
+    case RD_KAFKA_RESP_ERR__NOT_CONFIGURED:
+        return "kafka_refused";
+    default:
+        return NULL;
+    }
+}
+
+cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *reason, const char *doing,
+                       cdc_error *err)
+{
+    char fatal_text[256];
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(cl->rk, fatal_text, sizeof fatal_text);
+    if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        code = fatal;
+        reason = fatal_text;
+    }
+    if (cdc_client_is_fenced(code)) {
+        return cdc_error_set(err, CDC_FATAL, "kafka_fenced",
+                             "%s: the transactional id %s belongs to a newer process now: %s", doing,
+                             cl->env->task->name, reason);
+    }
+    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || cl->lost == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        return cdc_client_too_large(cl, doing, err);
+    }
+    if (cl->refused || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
+        return cdc_client_denied(cl, doing, err);
+    }
+    const char *name = cdc_client_fatal_code(code);
+    if (name != NULL) {
+        return cdc_error_set(err, CDC_FATAL, name, "%s: %s (%s)", doing, reason, rd_kafka_err2name(code));
+    }
+    return cdc_error_set(err, CDC_RETRY, "kafka", "%s: %s (%s)%s%s", doing, reason, rd_kafka_err2name(code),
+                         cl->last_text[0] != '\0' ? "; last seen: " : "", cl->last_text);
+}
+
+cdc_rc cdc_client_fail_take(cdc_client *cl, rd_kafka_error_t *error, const char *doing, cdc_error *err)
+{
+    cdc_rc rc = cdc_client_fail(cl, rd_kafka_error_code(error), rd_kafka_error_string(error), doing, err);
+    rd_kafka_error_destroy(error);
+    return rc;
+}
+
+cdc_rc cdc_client_unreachable(cdc_client *cl, const char *doing, cdc_error *err)
+{
+    if (cl->refused) {
+        return cdc_client_denied(cl, doing, err);
+    }
+    return cdc_error_set(err, CDC_RETRY, "kafka_unreachable", "%s: no answer from Kafka at %s%s%s", doing,
+                         cdc_client_brokers(cl), cl->last_text[0] != '\0' ? ": " : "", cl->last_text);
+}
+
+/* --- metadata --- */
+
+static bool cdc_client_passing(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+}
+
+static void cdc_client_count(const rd_kafka_metadata_topic_t *md, int32_t *out, bool *leaders)
+{
+    *out = md->partition_cnt;
+    for (int i = 0; leaders != NULL && i < md->partition_cnt; i++) {
+        *leaders = *leaders && md->partitions[i].leader >= 0;
+    }
+}
+
+static rd_kafka_resp_err_t cdc_client_ask(cdc_client *cl, rd_kafka_topic_t *rkt, int timeout_ms, int32_t *out,
+                                          bool *leaders)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(cl->rk, 0, rkt, &md, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return code;
+    }
+    code = md->topic_cnt > 0 ? md->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        cdc_client_count(&md->topics[0], out, leaders);
+    } else if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    rd_kafka_metadata_destroy(md);
+    return code;
+}
+
+cdc_rc cdc_client_partitions(cdc_client *cl, const char *topic, int timeout_ms, int32_t *out, bool *leaders,
+                             cdc_error *err)
+{
+    char doing[320];
+    int64_t deadline = cdc_clock_mono_ms() + timeout_ms;
+    rd_kafka_resp_err_t code;
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(cl->rk, topic, NULL);
+    snprintf(doing, sizeof doing, "topic %s: asking for its partitions", topic);
+    if (rkt == NULL) {
+        return cdc_client_fail(cl, rd_kafka_last_error(), rd_kafka_err2str(rd_kafka_last_error()), doing, err);
+    }
+    do {
+        *out = 0;
+        if (leaders != NULL) {
+            *leaders = true;
+        }
+        code = cdc_client_ask(cl, rkt, SLICE_MS, out, leaders);
+        if (cl->kind != CDC_CLIENT_CONSUMER) {
+            rd_kafka_poll(cl->rk, 0); /* the error callback may know why */
+        }
+    } while (cdc_client_passing(code) && !cl->refused && !cdc_stop_requested() && cdc_clock_mono_ms() < deadline);
+    rd_kafka_topic_destroy(rkt);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return CDC_OK;
+    }
+    return cdc_client_passing(code) ? cdc_client_unreachable(cl, doing, err)
+                                    : cdc_client_fail(cl, code, rd_kafka_err2str(code), doing, err);
+}

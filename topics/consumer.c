@@ -1,0 +1,453 @@
+/* Records are taken from librdkafka in arrays and handed out one by one. Position in a partition = what was handed out,
+ * plus what an end-of-partition event says: transaction markers and aborted records take offsets, but never come.
+ *
+ * librdkafka before 2.2 stops fetching when its queue is full and looks again only once a second, unless something
+ * wakes the broker's thread; cdc_consumer_wake is that something. */
+#include "consumer.h"
+
+#include <stdlib.h>
+
+#include "client.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/stop.h"
+#include "header.h"
+
+enum {
+    ARRAY = 512, /* records taken at once */
+    METADATA_MS = 10000,
+    BOUNDS_MS = 10000,
+    SLICE_MS = 500,
+    DOWN_MS = 15000, /* all brokers down for so long: the caller starts over */
+    QUEUE_BYTES = 16384 * 1024, /* queued.max.messages.kbytes, unless the task says otherwise */
+    LOST_BOUNDS_MS = 2000,
+};
+
+typedef struct cdc_part {
+    bool assigned;
+    int64_t position; /* offset to hand out next; below 0: not known yet */
+} cdc_part;
+
+typedef struct cdc_feed {
+    char *name;
+    rd_kafka_topic_t *rkt; /* its opaque is this feed */
+    cdc_part *parts;
+    int32_t nparts;
+} cdc_feed;
+
+struct cdc_consumer {
+    cdc_client client;
+    rd_kafka_queue_t *queue;
+    rd_kafka_message_t *array[ARRAY];
+    size_t n, at;
+    cdc_feed **feeds;
+    size_t nfeeds;
+    bool must_wake;     /* librdkafka has no fetch.queue.backoff.ms */
+    bool full;          /* the queue was near its limit since the last wake */
+    uint64_t mean_bytes; /* of a record, smoothed, x 16 */
+};
+
+/* --- life --- */
+
+static bool cdc_consumer_has_backoff(void)
+{
+    char reason[128];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    bool has = rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "10", reason, sizeof reason) == RD_KAFKA_CONF_OK;
+    rd_kafka_conf_destroy(conf);
+    return has;
+}
+
+cdc_rc cdc_consumer_new(cdc_consumer **out, const cdc_env *env, cdc_error *err)
+{
+    cdc_consumer *cs = calloc(1, sizeof *cs);
+    *out = NULL;
+    if (cs == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the consumer");
+    }
+    cdc_rc rc = cdc_client_init(&cs->client, CDC_CLIENT_CONSUMER, env, err);
+    if (rc != CDC_OK) {
+        free(cs);
+        return rc;
+    }
+    cs->must_wake = !cdc_consumer_has_backoff();
+    rd_kafka_poll_set_consumer(cs->client.rk);
+    cs->queue = rd_kafka_queue_get_consumer(cs->client.rk);
+    *out = cs;
+    return CDC_OK;
+}
+
+static void cdc_consumer_drop_array(cdc_consumer *cs)
+{
+    while (cs->at < cs->n) {
+        rd_kafka_message_destroy(cs->array[cs->at++]);
+    }
+    cs->at = 0;
+    cs->n = 0;
+}
+
+static void cdc_feed_free(cdc_feed *feed)
+{
+    if (feed != NULL) {
+        if (feed->rkt != NULL) {
+            rd_kafka_topic_destroy(feed->rkt);
+        }
+        free(feed->parts);
+        free(feed->name);
+        free(feed);
+    }
+}
+
+static void cdc_consumer_drop_feeds(cdc_consumer *cs)
+{
+    for (size_t i = 0; i < cs->nfeeds; i++) {
+        cdc_feed_free(cs->feeds[i]);
+    }
+    free(cs->feeds);
+    cs->feeds = NULL;
+    cs->nfeeds = 0;
+}
+
+void cdc_consumer_free(cdc_consumer *cs)
+{
+    if (cs == NULL) {
+        return;
+    }
+    cdc_consumer_drop_array(cs);
+    rd_kafka_queue_destroy(cs->queue);
+    cdc_consumer_drop_feeds(cs);
+    cdc_client_fini(&cs->client);
+    free(cs);
+}
+
+/* --- assignment --- */
+
+static cdc_feed *cdc_consumer_feed(const cdc_consumer *cs, const char *topic)
+{
+    for (size_t i = 0; i < cs->nfeeds; i++) {
+        if (cs->feeds[i]->name == topic || strcmp(cs->feeds[i]->name, topic) == 0) {
+            return cs->feeds[i];
+        }
+    }
+    return NULL;
+}
+
+static cdc_feed *cdc_consumer_add_feed(cdc_consumer *cs, const char *topic)
+{
+    cdc_feed **feeds = realloc(cs->feeds, (cs->nfeeds + 1) * sizeof *feeds);
+    if (feeds == NULL) {
+        return NULL;
+    }
+    cs->feeds = feeds;
+    cdc_feed *feed = calloc(1, sizeof *feed);
+    if (feed == NULL) {
+        return NULL;
+    }
+    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(cs->client.rk);
+    rd_kafka_topic_conf_set_opaque(conf, feed);
+    feed->name = strdup(topic);
+    feed->rkt = feed->name != NULL ? rd_kafka_topic_new(cs->client.rk, topic, conf) : NULL;
+    if (feed->rkt == NULL) {
+        rd_kafka_topic_conf_destroy(conf);
+        cdc_feed_free(feed);
+        return NULL;
+    }
+    cs->feeds[cs->nfeeds++] = feed;
+    return feed;
+}
+
+static bool cdc_consumer_note(cdc_consumer *cs, const cdc_offset *at)
+{
+    cdc_feed *feed = cdc_consumer_feed(cs, at->topic);
+    feed = feed != NULL ? feed : cdc_consumer_add_feed(cs, at->topic);
+    if (feed == NULL) {
+        return false;
+    }
+    if (at->partition >= feed->nparts) {
+        cdc_part *parts = realloc(feed->parts, ((size_t)at->partition + 1) * sizeof *parts);
+        if (parts == NULL) {
+            return false;
+        }
+        for (int32_t p = feed->nparts; p <= at->partition; p++) {
+            parts[p] = (cdc_part){.position = -1};
+        }
+        feed->parts = parts;
+        feed->nparts = at->partition + 1;
+    }
+    feed->parts[at->partition] = (cdc_part){.assigned = true, .position = at->next};
+    return true;
+}
+
+cdc_rc cdc_consumer_assign(cdc_consumer *cs, const cdc_offset *offsets, uint32_t n, cdc_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    bool good = true;
+    cdc_consumer_drop_array(cs);
+    for (size_t i = 0; i < cs->nfeeds; i++) {
+        for (int32_t p = 0; p < cs->feeds[i]->nparts; p++) {
+            cs->feeds[i]->parts[p].assigned = false;
+        }
+    }
+    for (uint32_t i = 0; i < n && good; i++) {
+        good = cdc_consumer_note(cs, &offsets[i]);
+        int64_t next = offsets[i].next;
+        rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition)->offset =
+            next == CDC_OFFSET_EARLIEST ? RD_KAFKA_OFFSET_BEGINNING
+            : next == CDC_OFFSET_LATEST ? RD_KAFKA_OFFSET_END
+                                        : next;
+    }
+    rd_kafka_resp_err_t code = good ? rd_kafka_assign(cs->client.rk, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (!good) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the list of partitions");
+    }
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR
+               ? CDC_OK
+               : cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), "assigning partitions", err);
+}
+
+/* --- keeping the queue filled --- */
+
+static int64_t cdc_consumer_limit_bytes(const cdc_consumer *cs)
+{
+    const char *text = cdc_properties_given(cs->client.env, "queued.max.messages.kbytes");
+    return text != NULL ? strtoll(text, NULL, 10) * 1024 : QUEUE_BYTES;
+}
+
+/* A request to the partition's leader makes its thread look at the queue. */
+static void cdc_consumer_wake(cdc_consumer *cs)
+{
+    for (size_t i = 0; i < cs->nfeeds; i++) {
+        for (int32_t p = 0; p < cs->feeds[i]->nparts; p++) {
+            int64_t low = 0;
+            int64_t high = 0;
+            if (cs->feeds[i]->parts[p].assigned) {
+                (void)rd_kafka_query_watermark_offsets(cs->client.rk, cs->feeds[i]->name, p, &low, &high, SLICE_MS);
+                return;
+            }
+        }
+    }
+}
+
+static void cdc_consumer_refill(cdc_consumer *cs)
+{
+    int64_t queued = (int64_t)rd_kafka_queue_length(cs->queue) * (int64_t)(cs->mean_bytes / 16);
+    int64_t limit = cdc_consumer_limit_bytes(cs);
+    if (queued > limit / 4 * 3) {
+        cs->full = true;
+    } else if (cs->full && queued < limit / 2) {
+        cs->full = false;
+        cdc_consumer_wake(cs);
+    }
+}
+
+/* --- polling --- */
+
+static cdc_rc cdc_consumer_lost(cdc_consumer *cs, const rd_kafka_message_t *rkm, cdc_error *err)
+{
+    const char *topic = rd_kafka_topic_name(rkm->rkt);
+    cdc_feed *feed = cdc_consumer_feed(cs, topic);
+    int64_t low = -1;
+    int64_t high = -1;
+    long long wanted = -1;
+    if (feed != NULL && rkm->partition >= 0 && rkm->partition < feed->nparts) {
+        wanted = (long long)feed->parts[rkm->partition].position;
+    }
+    (void)rd_kafka_query_watermark_offsets(cs->client.rk, topic, rkm->partition, &low, &high, LOST_BOUNDS_MS);
+    return cdc_error_set(err, CDC_FATAL, "kafka_offset_lost",
+                         "topic %s partition %d no longer holds offset %lld, only %lld to %lld: its retention has "
+                         "deleted what was not applied yet, or the topic was made anew; copy the tables anew, under "
+                         "a new task name",
+                         topic, (int)rkm->partition, wanted, (long long)low, (long long)high);
+}
+
+static cdc_rc cdc_consumer_event(cdc_consumer *cs, rd_kafka_message_t *rkm, cdc_error *err)
+{
+    char doing[320];
+    rd_kafka_resp_err_t code = rkm->err;
+    const char *topic = rkm->rkt != NULL ? rd_kafka_topic_name(rkm->rkt) : "";
+    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        cdc_feed *feed = rd_kafka_topic_opaque(rkm->rkt);
+        if (feed != NULL && rkm->partition < feed->nparts) {
+            feed->parts[rkm->partition].position = rkm->offset;
+        }
+        return CDC_OK;
+    }
+    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+        return cdc_consumer_lost(cs, rkm, err);
+    }
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+        code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__RESOLVE) {
+        return CDC_OK; /* librdkafka connects again by itself; the error callback has noted it */
+    }
+    snprintf(doing, sizeof doing, "topic %s partition %d: reading", topic, (int)rkm->partition);
+    return cdc_client_fail(&cs->client, code, rd_kafka_message_errstr(rkm), doing, err);
+}
+
+/* All brokers have been down for long: are they still? */
+static cdc_rc cdc_consumer_down(cdc_consumer *cs, cdc_error *err)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    if (rd_kafka_metadata(cs->client.rk, 0, NULL, &md, SLICE_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return cdc_client_unreachable(&cs->client, "reading topics", err);
+    }
+    rd_kafka_metadata_destroy(md);
+    cs->client.down_ms = 0;
+    return CDC_AGAIN;
+}
+
+/* Takes what is there; waits for the first only, since librdkafka would wait for a full array. */
+static cdc_rc cdc_consumer_take(cdc_consumer *cs, int timeout_ms, cdc_error *err)
+{
+    ssize_t n = rd_kafka_consume_batch_queue(cs->queue, 0, cs->array, ARRAY);
+    if (n == 0 && timeout_ms > 0) {
+        n = rd_kafka_consume_batch_queue(cs->queue, timeout_ms, cs->array, 1);
+    }
+    cs->at = 0;
+    cs->n = n > 0 ? (size_t)n : 0;
+    if (cs->client.refused) {
+        return cdc_client_unreachable(&cs->client, "reading topics", err);
+    }
+    if (cs->n > 0) {
+        cs->client.down_ms = 0;
+        if (cs->must_wake) {
+            cdc_consumer_refill(cs);
+        }
+        return CDC_OK;
+    }
+    bool down = cs->client.down_ms > 0 && cdc_clock_mono_ms() - cs->client.down_ms > DOWN_MS;
+    return down ? cdc_consumer_down(cs, err) : CDC_AGAIN;
+}
+
+static void cdc_consumer_fill(cdc_consumer *cs, rd_kafka_message_t *rkm, cdc_feed *feed, cdc_message *msg)
+{
+    rd_kafka_timestamp_type_t kind;
+    rd_kafka_headers_t *headers = NULL;
+    const void *header = NULL;
+    size_t header_len = 0;
+    *msg = (cdc_message){
+        .topic = feed->name,
+        .partition = rkm->partition,
+        .offset = rkm->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(rkm, &kind),
+        .key = {rkm->key, rkm->key_len},
+        .value = {rkm->payload, rkm->len},
+        .handle = rkm,
+    };
+    if (rd_kafka_message_headers(rkm, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        rd_kafka_header_get_last(headers, CDC_HEADER_NAME, &header, &header_len) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        msg->header = (cdc_bytes){header, header_len};
+    }
+    feed->parts[rkm->partition].position = rkm->offset + 1;
+    cs->mean_bytes += (rkm->len + rkm->key_len + header_len + 128) - cs->mean_bytes / 16;
+}
+
+cdc_rc cdc_consumer_poll(cdc_consumer *cs, cdc_message *msg, int timeout_ms, cdc_error *err)
+{
+    for (;;) {
+        if (cs->at == cs->n) {
+            cdc_rc rc = cdc_consumer_take(cs, timeout_ms, err);
+            if (rc != CDC_OK) {
+                return rc;
+            }
+        }
+        rd_kafka_message_t *rkm = cs->array[cs->at++];
+        cdc_feed *feed = rkm->err == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_topic_opaque(rkm->rkt) : NULL;
+        if (feed != NULL && rkm->partition < feed->nparts && feed->parts[rkm->partition].assigned) {
+            cdc_consumer_fill(cs, rkm, feed, msg);
+            return CDC_OK;
+        }
+        cdc_rc rc = rkm->err != RD_KAFKA_RESP_ERR_NO_ERROR ? cdc_consumer_event(cs, rkm, err) : CDC_OK;
+        rd_kafka_message_destroy(rkm);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+        timeout_ms = cs->at == cs->n ? 0 : timeout_ms; /* an event instead of a record: the wait is over */
+    }
+}
+
+void cdc_consumer_release(cdc_message *msg)
+{
+    if (msg->handle != NULL) {
+        rd_kafka_message_destroy(msg->handle);
+        msg->handle = NULL;
+    }
+}
+
+/* --- questions --- */
+
+cdc_rc cdc_consumer_partitions(cdc_consumer *cs, const char *topic, int32_t *out, cdc_error *err)
+{
+    cdc_rc rc = cdc_client_partitions(&cs->client, topic, METADATA_MS, out, NULL, err);
+    return rc == CDC_OK && *out == 0 ? CDC_EOF : rc;
+}
+
+/* Worth asking again: brokers away, a leader being chosen. */
+static bool cdc_consumer_again(const cdc_consumer *cs, rd_kafka_resp_err_t code, int64_t deadline)
+{
+    bool passing = code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+                   code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
+                   code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR__WAIT_COORD;
+    return passing && !cs->client.refused && !cdc_stop_requested() && cdc_clock_mono_ms() < deadline;
+}
+
+cdc_rc cdc_consumer_bounds(cdc_consumer *cs, const char *topic, int32_t partition, int64_t *begin, int64_t *end,
+                           cdc_error *err)
+{
+    char doing[320];
+    rd_kafka_resp_err_t code;
+    int64_t deadline = cdc_clock_mono_ms() + BOUNDS_MS;
+    do {
+        /* read_committed: the end is the last stable offset */
+        code = rd_kafka_query_watermark_offsets(cs->client.rk, topic, partition, begin, end, SLICE_MS);
+    } while (cdc_consumer_again(cs, code, deadline));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return CDC_OK;
+    }
+    snprintf(doing, sizeof doing, "topic %s partition %d: asking for its offsets", topic, (int)partition);
+    return cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), doing, err);
+}
+
+int64_t cdc_consumer_position(cdc_consumer *cs, const char *topic, int32_t partition)
+{
+    const cdc_feed *feed = cdc_consumer_feed(cs, topic);
+    bool known = feed != NULL && partition >= 0 && partition < feed->nparts;
+    return known ? feed->parts[partition].position : -1;
+}
+
+cdc_rc cdc_consumer_offset_at(cdc_consumer *cs, const char *topic, int32_t partition, int64_t wall_ms, int64_t *out,
+                              cdc_error *err)
+{
+    char doing[320];
+    rd_kafka_resp_err_t code;
+    int64_t begin = 0;
+    int64_t deadline = cdc_clock_mono_ms() + BOUNDS_MS;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_add(list, topic, partition);
+    do {
+        at->offset = wall_ms;
+        code = rd_kafka_offsets_for_times(cs->client.rk, list, SLICE_MS);
+        code = code == RD_KAFKA_RESP_ERR_NO_ERROR ? at->err : code;
+    } while (cdc_consumer_again(cs, code, deadline));
+    *out = at->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        snprintf(doing, sizeof doing, "topic %s partition %d: asking for the offset of a time", topic, (int)partition);
+        return cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), doing, err);
+    }
+    /* nothing so new: the end */
+    return *out >= 0 ? CDC_OK : cdc_consumer_bounds(cs, topic, partition, &begin, out, err);
+}
+
+void cdc_consumer_report(cdc_consumer *cs, const cdc_offset *offsets, uint32_t n)
+{
+    if (n == 0) {
+        return;
+    }
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    for (uint32_t i = 0; i < n; i++) {
+        rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition)->offset = offsets[i].next;
+    }
+    (void)rd_kafka_commit(cs->client.rk, list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
+}

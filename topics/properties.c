@@ -1,0 +1,334 @@
+#include "properties.h"
+
+#include <strings.h>
+
+enum { NAME_BYTES_MAX = 64, VALUE_BYTES_MAX = 128 };
+
+typedef struct cdc_default {
+    const char *name, *value;
+} cdc_default;
+
+/* Figures that were measured: see docs/adr/0011-kafka-client-defaults.md. */
+static const cdc_default common_defaults[] = {
+    {"socket.nagle.disable", "true"}, /* small requests wait for nobody */
+    {"socket.keepalive.enable", "true"},
+    {"reconnect.backoff.ms", "50"}, /* a restarted broker is back within a second or two */
+    {"reconnect.backoff.max.ms", "1000"},
+    {"retry.backoff.ms", "50"},
+    {"log.connection.close", "false"}, /* idle connections are closed by brokers all the time */
+    {NULL, NULL},
+};
+
+static const cdc_default producer_defaults[] = {
+    {"compression.codec", "lz4"},
+    {"linger.ms", "10"}, /* under a backlog: larger batches; a commit sends what is there at once */
+    {"batch.num.messages", "10000"},
+    {"batch.size", "1000000"}, /* below every topic's max.message.bytes */
+    {"queue.buffering.max.messages", "100000"},
+    {"transaction.timeout.ms", "60000"},
+    {NULL, NULL},
+};
+
+static const cdc_default consumer_defaults[] = {
+    {"fetch.wait.max.ms", "50"}, /* without data; with data the answer comes at once */
+    {"fetch.error.backoff.ms", "50"},
+    {"queued.min.messages", "20000"},
+    {"queued.max.messages.kbytes", "16384"},
+    {"check.crcs", "false"},
+    {NULL, NULL},
+};
+
+/* Set by us for a reason that the task's author must know. */
+static const cdc_default owned[] = {
+    {"transactional.id", "it is the task's name, by which an older process is fenced"},
+    {"enable.idempotence", "records would be doubled; `delivery` and acks choose it"},
+    {"enable.gapless.guarantee", "delivery failures are handled by sluice"},
+    {"delivery.report.only.error", "delivery failures are handled by sluice"},
+    {"isolation.level", "records of aborted transactions would be applied"},
+    {"enable.auto.commit", "offsets are kept in the target"},
+    {"enable.auto.offset.store", "offsets are kept in the target"},
+    {"auto.offset.reset", "a lost offset must stop the task; `from.start` says where it begins"},
+    {"enable.partition.eof", "sluice needs to know when it is caught up"},
+    {"allow.auto.create.topics", "`topics.create` decides on it"},
+    {NULL, NULL},
+};
+
+const char *cdc_properties_given(const cdc_env *env, const char *name)
+{
+    return cdc_config_lookup(env->task->cfg, "kafka", name);
+}
+
+/* --- refusals --- */
+
+static size_t cdc_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's distance of two names. */
+static size_t cdc_properties_distance(const char *a, const char *b)
+{
+    size_t row[NAME_BYTES_MAX + 1];
+    size_t nb = strlen(b);
+    if (strlen(a) > NAME_BYTES_MAX || nb > NAME_BYTES_MAX) {
+        return NAME_BYTES_MAX;
+    }
+    for (size_t j = 0; j <= nb; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1] ? 1 : 0);
+            diagonal = row[j];
+            row[j] = cdc_min(change, cdc_min(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[nb];
+}
+
+static void cdc_properties_nearest(const char **names, size_t n, const char *name, char *best,
+                                   size_t best_size, size_t *distance)
+{
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        size_t d = cdc_properties_distance(name, names[i]);
+        if (d < *distance) {
+            *distance = d;
+            snprintf(best, best_size, "%s", names[i]);
+        }
+    }
+}
+
+static cdc_rc cdc_properties_fault(const cdc_env *env, const char *name, const char *reason, cdc_error *err)
+{
+    char path[NAME_BYTES_MAX + 16];
+    snprintf(path, sizeof path, "kafka.%s", name);
+    const char *where = cdc_config_where(env->task->cfg, path);
+    cdc_error_set(err, CDC_FATAL, "config", "%s: kafka.%s: %s", where, name, reason);
+    err->exit = CDC_EXIT_USAGE;
+    return CDC_FATAL;
+}
+
+static cdc_rc cdc_properties_unknown(const cdc_env *env, const char *name, cdc_error *err)
+{
+    char best[NAME_BYTES_MAX + 1] = "";
+    char text[256];
+    size_t distance = strlen(name) / 2 + 1;
+    size_t n = 0;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_topic_conf_t *topic = rd_kafka_topic_conf_new();
+    const char **names = rd_kafka_conf_dump(conf, &n);
+    cdc_properties_nearest(names, n, name, best, sizeof best, &distance);
+    rd_kafka_conf_dump_free(names, n);
+    names = rd_kafka_topic_conf_dump(topic, &n);
+    cdc_properties_nearest(names, n, name, best, sizeof best, &distance);
+    rd_kafka_conf_dump_free(names, n);
+    rd_kafka_topic_conf_destroy(topic);
+    rd_kafka_conf_destroy(conf);
+    snprintf(text, sizeof text, "librdkafka %s has no such property%s%s%s", rd_kafka_version_str(),
+             best[0] != '\0' ? "; the nearest name is '" : "", best, best[0] != '\0' ? "'" : "");
+    return cdc_properties_fault(env, name, text, err);
+}
+
+static bool cdc_properties_secret(const char *name)
+{
+    static const char *const marks[] = {"password", "secret", "key.pem", "oauthbearer.config", "sasl.jaas"};
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        if (strstr(name, marks[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- setting --- */
+
+static cdc_rc cdc_properties_set(rd_kafka_conf_t *conf, const cdc_env *env, const char *name, const char *value,
+                                 cdc_error *err)
+{
+    char reason[512];
+    rd_kafka_conf_res_t res = rd_kafka_conf_set(conf, name, value, reason, sizeof reason);
+    if (res == RD_KAFKA_CONF_OK) {
+        return CDC_OK;
+    }
+    if (res == RD_KAFKA_CONF_UNKNOWN) {
+        return cdc_properties_unknown(env, name, err);
+    }
+    return cdc_properties_fault(env, name, cdc_properties_secret(name) ? "librdkafka refuses the value" : reason,
+                                err);
+}
+
+static cdc_rc cdc_properties_set_number(rd_kafka_conf_t *conf, const cdc_env *env, const char *name, int64_t value,
+                                        cdc_error *err)
+{
+    char text[VALUE_BYTES_MAX];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    return cdc_properties_set(conf, env, name, text, err);
+}
+
+static cdc_rc cdc_properties_table(rd_kafka_conf_t *conf, const cdc_env *env, const cdc_default *table,
+                                   cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    for (; table->name != NULL && rc == CDC_OK; table++) {
+        rc = cdc_properties_set(conf, env, table->name, table->value, err);
+    }
+    return rc;
+}
+
+/* Whole milliseconds that the task gives for a property, or def. Malformed ones are refused by librdkafka. */
+static int64_t cdc_properties_number(const cdc_env *env, const char *name, int64_t def)
+{
+    const char *text = cdc_properties_given(env, name);
+    return text != NULL ? strtoll(text, NULL, 10) : def;
+}
+
+static int64_t cdc_properties_max_bytes(const cdc_env *env)
+{
+    /* key, headers and framing come on top of what the task counts */
+    int64_t max = cdc_config_int(env->task->cfg, "message.max_bytes") + 65536;
+    return max < 1000000000 ? max : 1000000000;
+}
+
+static cdc_rc cdc_properties_producer(rd_kafka_conf_t *conf, const cdc_env *env, cdc_error *err)
+{
+    int64_t max = cdc_properties_max_bytes(env);
+    int64_t kbytes = max / 1024 + 1024;
+    int64_t timeout = cdc_properties_number(env, "transaction.timeout.ms", 60000);
+    cdc_rc rc = cdc_properties_table(conf, env, producer_defaults, err);
+    if (rc == CDC_OK) {
+        rc = cdc_properties_set_number(conf, env, "message.max.bytes", max, err);
+    }
+    if (rc == CDC_OK) {
+        /* memory under a backlog; a record larger than the whole queue would never fit */
+        rc = cdc_properties_set_number(conf, env, "queue.buffering.max.kbytes", kbytes > 24576 ? kbytes : 24576,
+                                       err);
+    }
+    if (rc == CDC_OK) {
+        /* before the broker ends the transaction, so that the reason is known here */
+        rc = cdc_properties_set_number(conf, env, "message.timeout.ms",
+                                       timeout > 1000 && timeout <= INT32_MAX ? timeout / 4 * 3 : 45000, err);
+    }
+    return rc;
+}
+
+static cdc_rc cdc_properties_consumer(rd_kafka_conf_t *conf, const cdc_env *env, cdc_error *err)
+{
+    int64_t max = cdc_properties_max_bytes(env);
+    int64_t fetch = max > 8388608 ? max : 8388608;
+    int64_t receive = fetch + 1048576;
+    cdc_rc rc = cdc_properties_table(conf, env, consumer_defaults, err);
+    if (rc == CDC_OK) {
+        rc = cdc_properties_set_number(conf, env, "message.max.bytes", max, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_properties_set_number(conf, env, "fetch.max.bytes", fetch, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_properties_set_number(conf, env, "receive.message.max.bytes",
+                                       receive > 100000000 ? receive : 100000000, err);
+    }
+    return rc;
+}
+
+/* The task's own map, over the defaults. */
+static cdc_rc cdc_properties_task(rd_kafka_conf_t *conf, const cdc_env *env, cdc_error *err)
+{
+    const cdc_config *cfg = env->task->cfg;
+    size_t n = cdc_config_count(cfg, "kafka");
+    cdc_rc rc = CDC_OK;
+    for (size_t i = 0; i < n && rc == CDC_OK; i++) {
+        const char *name = NULL;
+        const char *value = NULL;
+        cdc_config_entry(cfg, "kafka", i, &name, &value);
+        for (const cdc_default *own = owned; own->name != NULL && rc == CDC_OK; own++) {
+            if (strcmp(own->name, name) == 0) {
+                char text[VALUE_BYTES_MAX];
+                snprintf(text, sizeof text, "sluice sets this property itself: %s", own->value);
+                rc = cdc_properties_fault(env, name, text, err);
+            }
+        }
+        if (rc == CDC_OK) {
+            rc = cdc_properties_set(conf, env, name, value, err);
+        }
+    }
+    return rc;
+}
+
+static bool cdc_properties_acks_all(const cdc_env *env)
+{
+    const char *acks = cdc_properties_given(env, "acks");
+    if (acks == NULL) {
+        acks = cdc_properties_given(env, "request.required.acks");
+    }
+    return acks == NULL || strcasecmp(acks, "all") == 0 || strcmp(acks, "-1") == 0;
+}
+
+static cdc_rc cdc_properties_owned_producer(rd_kafka_conf_t *conf, const cdc_env *env, cdc_error *err)
+{
+    cdc_rc rc = cdc_properties_set(conf, env, "delivery.report.only.error", "true", err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    if (env->task->exactly_once) {
+        return cdc_properties_set(conf, env, "transactional.id", env->task->name, err);
+    }
+    if (cdc_properties_acks_all(env)) {
+        return cdc_properties_set(conf, env, "enable.idempotence", "true", err);
+    }
+    /* without idempotence only one request under way keeps the order when it is sent again */
+    return cdc_properties_set(conf, env, "max.in.flight.requests.per.connection", "1", err);
+}
+
+static cdc_rc cdc_properties_owned_consumer(rd_kafka_conf_t *conf, const cdc_env *env, cdc_error *err)
+{
+    static const cdc_default fixed[] = {
+        {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
+        {"enable.partition.eof", "true"},      {"allow.auto.create.topics", "false"},
+        {NULL, NULL},
+    };
+    return cdc_properties_table(conf, env, fixed, err);
+}
+
+static cdc_rc cdc_properties_names(rd_kafka_conf_t *conf, cdc_client_kind kind, const cdc_env *env, cdc_error *err)
+{
+    static const char *const roles[] = {"capture", "apply", "tool"};
+    char id[VALUE_BYTES_MAX];
+    cdc_rc rc = CDC_OK;
+    snprintf(id, sizeof id, "sluice-%s-%s", roles[kind], env->task->name);
+    if (cdc_properties_given(env, "client.id") == NULL) {
+        rc = cdc_properties_set(conf, env, "client.id", id, err);
+    }
+    if (rc == CDC_OK && kind == CDC_CLIENT_CONSUMER && cdc_properties_given(env, "group.id") == NULL) {
+        rc = cdc_properties_set(conf, env, "group.id", env->task->name, err);
+    }
+    return rc;
+}
+
+cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc_env *env, cdc_error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    bool producer = kind == CDC_CLIENT_PRODUCER;
+    cdc_rc rc = cdc_properties_table(conf, env, common_defaults, err);
+    if (rc == CDC_OK) {
+        rc = producer ? cdc_properties_producer(conf, env, err) : cdc_properties_consumer(conf, env, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_properties_names(conf, kind, env, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_properties_task(conf, env, err);
+    }
+    if (rc == CDC_OK) {
+        rc = producer ? cdc_properties_owned_producer(conf, env, err)
+                      : cdc_properties_owned_consumer(conf, env, err);
+    }
+    if (rc != CDC_OK) {
+        rd_kafka_conf_destroy(conf);
+        conf = NULL;
+    }
+    *out = conf;
+    return rc;
+}
