@@ -40,6 +40,7 @@ function(sluice_program name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LIBS} cdc_plugins cdc_topics cdc_schema cdc_core)
   target_compile_definitions(${name} PRIVATE ${arg_DEFINE})
+  set_property(GLOBAL APPEND PROPERTY SLUICE_PROGRAMS ${name})
 endfunction()
 
 foreach(database IN LISTS SLUICE_SOURCES)
@@ -53,3 +54,6 @@ endforeach()
 
 file(GLOB command_sources CONFIGURE_DEPENDS commands/*.c)
 sluice_program(sluice SOURCES ${command_sources})
+
+get_property(programs GLOBAL PROPERTY SLUICE_PROGRAMS)
+add_custom_target(programs DEPENDS ${programs})

@@ -1,7 +1,10 @@
 #include "command.h"
+#include "core/log.h"
 
 cdc_rc cdc_command_open(cdc_command_env *ce, const char *path, cdc_error *err)
 {
+    cdc_log_set_level(
+        CDC_LOG_ERROR); /* a command's answer is its own, on stdout and in one line of failure */
     *ce = (cdc_command_env){.selection = NULL};
     cdc_rc rc = cdc_task_load(&ce->task, path, cdc_all_options, err);
     if (rc == CDC_OK) {

@@ -31,7 +31,6 @@ typedef struct cdc_capture {
     bool until_caught_up;
     char instance[33];
     cdc_retry retry;
-    bool ready_logged;
     cdc_metric *lag, *queue_bytes, *source_bytes, *sessions;
 } cdc_capture;
 
@@ -50,6 +49,8 @@ typedef struct cdc_session {
     int64_t opened_ms; /* when the first record of the open Kafka transaction was sent; 0 = none */
     int64_t committed_ms; /* when the last commit ended */
     bool caught_up, full_done;
+    bool anchored; /* a checkpoint holds a token: from here on no restart can miss anything */
+    bool ready_told;
 } cdc_session;
 
 /* --- reader thread --- */
@@ -99,6 +100,22 @@ static void *cdc_reader_main(void *arg)
 
 /* --- publisher side --- */
 
+/* Streaming, and nothing can be missed any more: the place to go on from is durable. A new task is ready only when
+ * its first token is in Kafka; killed before that, it would begin at another "now". */
+static void cdc_session_tell_ready(cdc_session *ss)
+{
+    cdc_metrics *mx = ss->cap->env->metrics;
+    if (ss->ready_told || !(ss->anchored || ss->caught_up)) {
+        return;
+    }
+    ss->ready_told = true;
+    cdc_metrics_word(mx, "state", "streaming");
+    cdc_metrics_word(mx, "last_error", "");
+    cdc_metrics_set_ready(mx, true);
+    cdc_metrics_set_healthy(mx, true);
+    CDC_LOG(CDC_LOG_INFO, "ready", CDC_STR("source", ss->cap->source->name));
+}
+
 static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
 {
     cdc_capture *cap = ss->cap;
@@ -110,6 +127,8 @@ static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
     ss->committed_ms = cdc_clock_mono_ms();
     cdc_retry_success(&cap->retry);
     cdc_bytes token = cdc_publisher_token(ss->publisher);
+    ss->anchored = ss->anchored || token.len > 0;
+    cdc_session_tell_ready(ss);
     if (cap->source->ack != NULL && token.len > 0) {
         cap->source->ack(ss->source, token.p, token.len);
     }
@@ -128,7 +147,8 @@ static int cdc_session_patience(cdc_session *ss)
         return POLL_MS;
     }
     int64_t now = cdc_clock_mono_ms();
-    int64_t pause = cdc_producer_pending(ss->producer) > 0 ? COMMIT_PAUSE_MS : TOKEN_ONLY_MS;
+    bool urgent = cdc_producer_pending(ss->producer) > 0 || !ss->anchored;
+    int64_t pause = urgent ? COMMIT_PAUSE_MS : TOKEN_ONLY_MS;
     int64_t wait = ss->committed_ms + pause - now;
     return wait <= 0 ? 0 : wait < POLL_MS ? (int)wait : POLL_MS;
 }
@@ -166,6 +186,7 @@ static cdc_rc cdc_session_idle(cdc_session *ss, cdc_error *err)
         return cdc_session_commit(ss, err);
     }
     if (!cdc_publisher_dirty(ss->publisher) && ss->caught_up) {
+        cdc_session_tell_ready(ss);
         cdc_metric_set(ss->cap->lag, 0);
     }
     return cdc_producer_poll(ss->producer, 0, err);
@@ -303,18 +324,6 @@ static void cdc_session_close(cdc_session *ss)
     cdc_queue_free(ss->queue);
 }
 
-static void cdc_session_ready(cdc_session *ss, const cdc_checkpoint *cp)
-{
-    cdc_capture *cap = ss->cap;
-    cdc_metrics_word(cap->env->metrics, "state", "streaming");
-    cdc_metrics_word(cap->env->metrics, "last_error", "");
-    cdc_metrics_set_ready(cap->env->metrics, true);
-    cdc_metrics_set_healthy(cap->env->metrics, true);
-    CDC_LOG(CDC_LOG_INFO, "ready", CDC_STR("source", cap->source->name),
-            CDC_STR("start", cp->token.len > 0 ? "checkpoint" : "new"), CDC_NUM("id", cp->id),
-            CDC_NUM("skip_rows", cp->skip_rows));
-}
-
 /* Runs until a stop, the end, or an error. */
 static cdc_rc cdc_session_run(cdc_session *ss, cdc_error *err)
 {
@@ -328,7 +337,10 @@ static cdc_rc cdc_session_run(cdc_session *ss, cdc_error *err)
     if (rc != CDC_OK) {
         goto out;
     }
-    cdc_session_ready(ss, &cp);
+    CDC_LOG(CDC_LOG_INFO, "start", CDC_STR("from", cp.token.len > 0 ? "checkpoint" : "new"),
+            CDC_NUM("id", cp.id), CDC_NUM("skip_rows", cp.skip_rows));
+    ss->anchored = cp.token.len > 0;
+    cdc_session_tell_ready(ss);
     rc = cdc_session_pump(ss, err);
     if (rc == CDC_OK || rc == CDC_EOF) {
         bool reader_ended = rc == CDC_EOF;

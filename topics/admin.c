@@ -9,7 +9,8 @@
 enum {
     METADATA_MS = 10000,
     REQUEST_MS = 10000,
-    APPEAR_MS = 15000, /* until a topic just made is in the metadata with its leaders */
+    SETTINGS_MS = 300,  /* only for a warning: a start does not wait long for it */
+    APPEAR_MS = 15000,  /* until a topic just made is in the metadata with its leaders */
     REASON_BYTES = 512,
     MAX_MESSAGE_DEFAULT = 1048588, /* Kafka's max.message.bytes */
 };
@@ -19,7 +20,8 @@ enum {
 /* --- one request and its answer --- */
 
 /* Hands out the answer's event, or NULL with err set. The event belongs to the caller. */
-static rd_kafka_event_t *cdc_admin_wait(cdc_client *cl, rd_kafka_queue_t *queue, const char *doing, cdc_error *err)
+static rd_kafka_event_t *cdc_admin_wait(cdc_client *cl, rd_kafka_queue_t *queue, const char *doing,
+                                        cdc_error *err)
 {
     rd_kafka_event_t *event = NULL;
     int64_t deadline = cdc_clock_mono_ms() + REQUEST_MS + 1000;
@@ -49,7 +51,8 @@ static rd_kafka_AdminOptions_t *cdc_admin_options(cdc_client *cl, rd_kafka_admin
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(cl->rk, op);
     (void)rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, reason, sizeof reason);
     if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS) {
-        (void)rd_kafka_AdminOptions_set_operation_timeout(options, REQUEST_MS, reason, sizeof reason);
+        (void)rd_kafka_AdminOptions_set_operation_timeout(options, REQUEST_MS, reason,
+                                                          sizeof reason);
     }
     return options;
 }
@@ -61,7 +64,8 @@ typedef struct cdc_topic_settings {
     bool compacted;
 } cdc_topic_settings;
 
-static void cdc_admin_read_settings(const rd_kafka_ConfigResource_t *resource, cdc_topic_settings *out)
+static void cdc_admin_read_settings(const rd_kafka_ConfigResource_t *resource,
+                                    cdc_topic_settings *out)
 {
     size_t n = 0;
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource, &n);
@@ -76,21 +80,38 @@ static void cdc_admin_read_settings(const rd_kafka_ConfigResource_t *resource, c
     }
 }
 
-/* Without the right to ask, nothing is known: no error. */
-static cdc_rc cdc_admin_settings(cdc_client *cl, const char *name, cdc_topic_settings *out, cdc_error *err)
+/* Waits a little; NULL when nothing came, or the broker hung up on the question (it may not know
+ * it). */
+static rd_kafka_event_t *cdc_admin_wait_settings(cdc_client *cl, rd_kafka_queue_t *queue)
 {
-    char doing[320];
+    rd_kafka_event_t *event = NULL;
+    int64_t deadline = cdc_clock_mono_ms() + SETTINGS_MS;
+    cl->last = RD_KAFKA_RESP_ERR_NO_ERROR;
+    while (event == NULL && cl->last == RD_KAFKA_RESP_ERR_NO_ERROR &&
+           cdc_clock_mono_ms() < deadline) {
+        event = rd_kafka_queue_poll(queue, 20);
+        rd_kafka_poll(cl->rk, 0);
+    }
+    if (event != NULL && rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_event_destroy(event);
+        event = NULL;
+    }
+    return event;
+}
+
+/* Without the right to ask, or an answer in time, nothing is known: no error. */
+static void cdc_admin_settings(cdc_client *cl, const char *name, cdc_topic_settings *out)
+{
     *out = (cdc_topic_settings){0};
-    snprintf(doing, sizeof doing, "topic %s: asking for its settings", name);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(cl->rk);
     rd_kafka_AdminOptions_t *options = cdc_admin_options(cl, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
     rd_kafka_DescribeConfigs(cl->rk, &ask, 1, options, queue);
-    rd_kafka_event_t *event = cdc_admin_wait(cl, queue, doing, err);
+    rd_kafka_event_t *event = cdc_admin_wait_settings(cl, queue);
     if (event != NULL) {
         size_t n = 0;
-        const rd_kafka_ConfigResource_t **found =
-            rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &n);
+        const rd_kafka_ConfigResource_t **found = rd_kafka_DescribeConfigs_result_resources(
+            rd_kafka_event_DescribeConfigs_result(event), &n);
         if (n > 0 && rd_kafka_ConfigResource_error(found[0]) == RD_KAFKA_RESP_ERR_NO_ERROR) {
             cdc_admin_read_settings(found[0], out);
         }
@@ -99,21 +120,21 @@ static cdc_rc cdc_admin_settings(cdc_client *cl, const char *name, cdc_topic_set
     rd_kafka_ConfigResource_destroy(ask);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
-    return event != NULL ? CDC_OK : err->rc;
 }
 
-static cdc_rc cdc_admin_check_existing(cdc_client *cl, const char *name, cdc_error *err)
+static void cdc_admin_check_existing(cdc_client *cl, const char *name)
 {
+    static const char cure[] =
+        "a record between the two stops the task: raise the topic's max.message.bytes, or "
+        "lower message.max_bytes";
     cdc_topic_settings settings;
     int64_t wanted = cdc_config_int(cl->env->task->cfg, "message.max_bytes");
-    cdc_rc rc = cdc_admin_settings(cl, name, &settings, err);
-    if (rc == CDC_OK && settings.max_message_bytes > 0 && settings.max_message_bytes < wanted) {
+    cdc_admin_settings(cl, name, &settings);
+    if (settings.max_message_bytes > 0 && settings.max_message_bytes < wanted) {
         CDC_LOG(CDC_LOG_WARN, "topic_limit", CDC_STR("topic", name),
-                CDC_NUM("max_message_bytes", settings.max_message_bytes), CDC_NUM("message_max_bytes", wanted),
-                CDC_STR("text", "a record between the two stops the task: raise the topic's max.message.bytes, or "
-                                "lower message.max_bytes"));
+                CDC_NUM("max_message_bytes", settings.max_message_bytes),
+                CDC_NUM("message_max_bytes", wanted), CDC_STR("text", cure));
     }
-    return rc;
 }
 
 /* --- creating --- */
@@ -134,12 +155,14 @@ static void cdc_admin_topic_settings(rd_kafka_NewTopic_t *topic, const cdc_env *
     }
 }
 
-static cdc_rc cdc_admin_created(cdc_client *cl, const rd_kafka_event_t *event, const char *doing, cdc_error *err)
+static cdc_rc cdc_admin_created(cdc_client *cl, const rd_kafka_event_t *event, const char *doing,
+                                cdc_error *err)
 {
     size_t n = 0;
-    const rd_kafka_topic_result_t **results =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result((rd_kafka_event_t *)(uintptr_t)event), &n);
-    rd_kafka_resp_err_t code = n > 0 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
+    const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(
+        rd_kafka_event_CreateTopics_result((rd_kafka_event_t *)(uintptr_t)event), &n);
+    rd_kafka_resp_err_t code =
+        n > 0 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
         return CDC_OK;
     }
@@ -147,14 +170,16 @@ static cdc_rc cdc_admin_created(cdc_client *cl, const rd_kafka_event_t *event, c
     return cdc_client_fail(cl, code, reason != NULL ? reason : rd_kafka_err2str(code), doing, err);
 }
 
-static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32_t partitions,
+                                         bool compacted, cdc_error *err)
 {
     char doing[320];
     char reason[REASON_BYTES];
     int replicas = (int)cdc_config_int(cl->env->task->cfg, "topics.replication_factor");
-    snprintf(doing, sizeof doing, "creating topic %s with %d partition%s and %d replica%s", name, (int)partitions,
-             partitions == 1 ? "" : "s", replicas, replicas == 1 ? "" : "s");
-    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, partitions, replicas, reason, sizeof reason);
+    snprintf(doing, sizeof doing, "creating topic %s with %d partition%s and %d replica%s", name,
+             (int)partitions, partitions == 1 ? "" : "s", replicas, replicas == 1 ? "" : "s");
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(name, partitions, replicas, reason, sizeof reason);
     if (topic == NULL) {
         return cdc_error_set(err, CDC_FATAL, "kafka_refused", "%s: %s", doing, reason);
     }
@@ -171,8 +196,8 @@ static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32
     rd_kafka_queue_destroy(queue);
     rd_kafka_NewTopic_destroy(topic);
     if (rc == CDC_OK) {
-        CDC_LOG(CDC_LOG_INFO, "topic_created", CDC_STR("topic", name), CDC_NUM("partitions", partitions),
-                CDC_NUM("replicas", replicas));
+        CDC_LOG(CDC_LOG_INFO, "topic_created", CDC_STR("topic", name),
+                CDC_NUM("partitions", partitions), CDC_NUM("replicas", replicas));
     }
     return rc;
 }
@@ -190,19 +215,22 @@ static cdc_rc cdc_admin_await(cdc_client *cl, const char *name, cdc_error *err)
         }
         if (cdc_clock_mono_ms() > deadline || cdc_stop_wait(pause_ms)) {
             return cdc_error_set(err, CDC_RETRY, "topic_not_ready",
-                                 "topic %s was created, but its partitions have no leader yet", name);
+                                 "topic %s was created, but its partitions have no leader yet",
+                                 name);
         }
         pause_ms = pause_ms < 100 ? pause_ms * 2 : pause_ms;
     }
 }
 
-static cdc_rc cdc_admin_make(cdc_client *cl, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+static cdc_rc cdc_admin_make(cdc_client *cl, const char *name, int32_t partitions, bool compacted,
+                             cdc_error *err)
 {
     cdc_rc rc = cdc_admin_request_creation(cl, name, partitions, compacted, err);
     return rc == CDC_OK ? cdc_admin_await(cl, name, err) : rc;
 }
 
-cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions, bool compacted,
+                             cdc_error *err)
 {
     const cdc_task *task = cl->env->task;
     int32_t found = 0;
@@ -211,20 +239,25 @@ cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partition
         return rc;
     }
     if (found > 0) {
-        return compacted ? CDC_OK : cdc_admin_check_existing(cl, name, err);
+        if (!compacted) {
+            cdc_admin_check_existing(cl, name);
+        }
+        return CDC_OK;
     }
     if (!cdc_config_bool(task->cfg, "topics.create")) {
-        return cdc_error_refuse(err, "topic_missing",
-                                "topic %s does not exist, and topics.create is false: create it, or run `sluice "
-                                "topics TASK create` with the file of task %s",
-                                name, task->name);
+        return cdc_error_refuse(
+            err, "topic_missing",
+            "topic %s does not exist, and topics.create is false: create it, or run `sluice "
+            "topics TASK create` with the file of task %s",
+            name, task->name);
     }
     return cdc_admin_make(cl, name, partitions, compacted, err);
 }
 
 /* --- on a handle of its own --- */
 
-cdc_rc cdc_admin_ensure(const cdc_env *env, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+cdc_rc cdc_admin_ensure(const cdc_env *env, const char *name, int32_t partitions, bool compacted,
+                        cdc_error *err)
 {
     cdc_client cl;
     cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
@@ -235,7 +268,8 @@ cdc_rc cdc_admin_ensure(const cdc_env *env, const char *name, int32_t partitions
     return rc;
 }
 
-cdc_rc cdc_admin_create(const cdc_env *env, const char *name, int32_t partitions, bool compacted, cdc_error *err)
+cdc_rc cdc_admin_create(const cdc_env *env, const char *name, int32_t partitions, bool compacted,
+                        cdc_error *err)
 {
     cdc_client cl;
     cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
@@ -258,7 +292,7 @@ cdc_rc cdc_admin_describe(const cdc_env *env, const char *name, cdc_topic_info *
         rc = cdc_client_partitions(&cl, name, METADATA_MS, &out->partitions, NULL, err);
     }
     if (rc == CDC_OK && out->partitions > 0) {
-        rc = cdc_admin_settings(&cl, name, &settings, err);
+        cdc_admin_settings(&cl, name, &settings);
         out->compacted = settings.compacted;
     }
     cdc_client_fini(&cl);

@@ -1,11 +1,12 @@
-/* admin.h's requests on a handle that is kept open: for the router, which may have to make a thousand topics. */
+/* admin.h's requests on a handle that is kept open: for the router, which may have to make a
+ * thousand topics. */
 #ifndef CDC_ADMIN_CLIENT_H
 #define CDC_ADMIN_CLIENT_H
 
 #include "admin.h"
 #include "client.h"
 
-cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions, bool compacted, cdc_error *err)
-    CDC_MUST_CHECK;
+cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions, bool compacted,
+                             cdc_error *err) CDC_MUST_CHECK;
 
 #endif

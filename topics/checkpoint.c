@@ -2,7 +2,8 @@
  *
  *   {"v":1,"task":"shop","instance":"9f…","token":"…","skip_rows":0,"seq":0,"id":17,"wall_ms":…,"source_ms":…}
  *
- * token is null before the source has started. Unknown names are skipped, so that a later version may add some. */
+ * token is null before the source has started. Unknown names are skipped, so that a later version
+ * may add some. */
 #include "checkpoint.h"
 
 #include <jansson.h>
@@ -85,7 +86,9 @@ cdc_rc cdc_checkpoint_parse(cdc_bytes in, cdc_arena *ar, cdc_checkpoint *out, cd
     int64_t version = 0;
     cdc_rc rc = CDC_OK;
     *out = (cdc_checkpoint){0};
-    json_t *root = in.p != NULL ? json_loadb(in.p, in.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &fault) : NULL;
+    json_t *root = in.p != NULL
+                       ? json_loadb(in.p, in.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &fault)
+                       : NULL;
     if (root == NULL) {
         rc = cdc_error_set(err, CDC_FATAL, "checkpoint_malformed",
                            "the checkpoint is no JSON object: %s", fault.text);
@@ -93,10 +96,11 @@ cdc_rc cdc_checkpoint_parse(cdc_bytes in, cdc_arena *ar, cdc_checkpoint *out, cd
         rc = cdc_error_set(err, CDC_FATAL, "checkpoint_malformed",
                            "the checkpoint has no format version");
     } else if (version != VERSION) {
-        rc = cdc_error_set(err, CDC_FATAL, "checkpoint_version",
-                           "the checkpoint has format version %lld, and this program reads %d: it was "
-                           "written by a newer sluice, use that one",
-                           (long long)version, VERSION);
+        rc = cdc_error_set(
+            err, CDC_FATAL, "checkpoint_version",
+            "the checkpoint has format version %lld, and this program reads %d: it was "
+            "written by a newer sluice, use that one",
+            (long long)version, VERSION);
     } else if (!cdc_checkpoint_texts(root, ar, out) || !cdc_checkpoint_numbers(root, out)) {
         rc = cdc_error_set(err, CDC_FATAL, "checkpoint_malformed",
                            "the checkpoint lacks a member, or one has the wrong type");

@@ -1,5 +1,6 @@
-/* The capture's checkpoint: where to go on, kept in the compacted topic _sluice_checkpoints under the task's
- * name, in the same Kafka transaction as the records it speaks of. Value: one JSON object (see checkpoint.c). */
+/* The capture's checkpoint: where to go on, kept in the compacted topic _sluice_checkpoints under
+ * the task's name, in the same Kafka transaction as the records it speaks of. Value: one JSON
+ * object (see checkpoint.c). */
 #ifndef CDC_CHECKPOINT_H
 #define CDC_CHECKPOINT_H
 
@@ -8,21 +9,23 @@
 #define CDC_CHECKPOINT_TOPIC "_sluice_checkpoints"
 
 typedef struct cdc_checkpoint {
-    const char *instance; /* process that wrote it (random hex): tells a takeover from our own timeout */
-    cdc_bytes token;      /* source's restart token (UTF-8 text); p NULL: the source has not started */
-    uint64_t skip_rows;   /* source rows behind the token that are already in Kafka */
-    uint64_t seq;         /* records of that unfinished transaction already in Kafka */
-    uint64_t id;          /* last message id used */
-    int64_t wall_ms;      /* when it was written */
-    int64_t source_ms;    /* commit time of the newest source event in Kafka, 0 = none */
+    const char
+        *instance;   /* process that wrote it (random hex): tells a takeover from our own timeout */
+    cdc_bytes token; /* source's restart token (UTF-8 text); p NULL: the source has not started */
+    uint64_t skip_rows; /* source rows behind the token that are already in Kafka */
+    uint64_t seq;       /* records of that unfinished transaction already in Kafka */
+    uint64_t id;        /* last message id used */
+    int64_t wall_ms;    /* when it was written */
+    int64_t source_ms;  /* commit time of the newest source event in Kafka, 0 = none */
 } cdc_checkpoint;
 
 void cdc_checkpoint_encode(const cdc_checkpoint *cp, const char *task, cdc_buffer *out);
-cdc_rc cdc_checkpoint_parse(cdc_bytes in, cdc_arena *ar, cdc_checkpoint *out, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc cdc_checkpoint_parse(cdc_bytes in, cdc_arena *ar, cdc_checkpoint *out,
+                            cdc_error *err) CDC_MUST_CHECK;
 
-/* Reads the task's newest committed checkpoint. EOF: there is none (topic missing, or no record of the task).
- * Reads the topic backwards in growing windows, so it costs little on a long one. */
-cdc_rc cdc_checkpoint_read(const cdc_env *env, cdc_arena *ar, cdc_checkpoint *out, cdc_error *err)
-    CDC_MUST_CHECK;
+/* Reads the task's newest committed checkpoint. EOF: there is none (topic missing, or no record of
+ * the task). Reads the topic backwards in growing windows, so it costs little on a long one. */
+cdc_rc cdc_checkpoint_read(const cdc_env *env, cdc_arena *ar, cdc_checkpoint *out,
+                           cdc_error *err) CDC_MUST_CHECK;
 
 #endif

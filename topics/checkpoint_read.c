@@ -1,9 +1,10 @@
 /* Finding a task's newest committed checkpoint: the topic is read backwards in growing windows.
  *
- * One task's open transaction hides from read_committed readers everything behind its first record, committed records
- * of other tasks too. So the first window ends only when the reader has passed the high watermark of its first look:
- * all that this task had committed before lies below it. A reader that stopped at the last stable offset could go on
- * from an old checkpoint and double records. */
+ * One task's open transaction hides from read_committed readers everything behind its first record,
+ * committed records of other tasks too. So the first window ends only when the reader has passed
+ * the high watermark of its first look: all that this task had committed before lies below it. A
+ * reader that stopped at the last stable offset could go on from an old checkpoint and double
+ * records. */
 #include "checkpoint.h"
 #include "client.h"
 #include "core/clock.h"
@@ -13,7 +14,8 @@
 enum {
     WINDOW = 1000,      /* records; then four times as many */
     REQUEST_MS = 10000, /* for bounds, and for the next record of a window */
-    HIDDEN_MS = 90000,  /* longer than the transaction timeout after which the broker ends another task's transaction */
+    HIDDEN_MS = 90000,  /* longer than the transaction timeout after which the broker ends another
+                           task's transaction */
     HIDDEN_LOG_MS = 2000,
     SLICE_MS = 100,
     ARRAY = 256,
@@ -24,53 +26,52 @@ typedef struct cdc_search {
     rd_kafka_topic_t *rkt;
     int64_t begin; /* first offset of the topic */
     int64_t from;  /* window: from this offset... */
-    int64_t until; /* ...up to this one; below 0 in the first window until a fetch has shown the high watermark */
+    int64_t until; /* ...up to this one; below 0 in the first window until a fetch has shown the
+                      high watermark */
     int64_t at;    /* offset behind the last record seen */
-    bool found;
-    bool erased; /* the newest record of the task is a tombstone */
+    rd_kafka_message_t *newest; /* of this task */
 } cdc_search;
 
 static const char doing[] = "reading the checkpoint from topic " CDC_CHECKPOINT_TOPIC;
 
-static cdc_rc cdc_search_take(cdc_search *se, const rd_kafka_message_t *rkm, cdc_arena *ar, cdc_checkpoint *out,
-                              cdc_error *err)
+/* Takes the message. */
+static void cdc_search_record(cdc_search *se, rd_kafka_message_t *rkm)
 {
     const char *task = se->client.env->task->name;
     size_t len = strlen(task);
-    se->at = rkm->offset + 1;
-    if (rkm->key_len != len || memcmp(rkm->key, task, len) != 0) {
-        return CDC_OK;
+    bool inside = se->until < 0 || rkm->offset < se->until;
+    se->at = inside ? rkm->offset + 1 : rkm->offset;
+    if (inside && rkm->key_len == len && memcmp(rkm->key, task, len) == 0) {
+        rd_kafka_message_t *older = se->newest;
+        se->newest = rkm;
+        rkm = older;
     }
-    se->found = true;
-    se->erased = rkm->payload == NULL;
-    if (se->erased) {
-        return CDC_OK;
+    if (rkm != NULL) {
+        rd_kafka_message_destroy(rkm);
     }
-    cdc_rc rc = cdc_checkpoint_parse((cdc_bytes){rkm->payload, rkm->len}, ar, out, err);
-    return rc == CDC_OK ? rc
-                        : cdc_error_context(err, "topic " CDC_CHECKPOINT_TOPIC " offset %lld, task %s",
-                                            (long long)rkm->offset, task);
 }
 
-static cdc_rc cdc_search_message(cdc_search *se, const rd_kafka_message_t *rkm, cdc_arena *ar, cdc_checkpoint *out,
-                                 cdc_error *err)
+/* Takes the message. */
+static cdc_rc cdc_search_message(cdc_search *se, rd_kafka_message_t *rkm, cdc_error *err)
 {
     int64_t low = 0;
     int64_t high = 0;
-    if (rkm->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        se->at = rkm->offset;
-    } else if (rkm->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return cdc_client_fail(&se->client, rkm->err, rd_kafka_message_errstr(rkm), doing, err);
-    } else if (se->until < 0 || rkm->offset < se->until) {
-        cdc_rc rc = cdc_search_take(se, rkm, ar, out, err);
+    if (rkm->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        cdc_search_record(se, rkm);
+    } else {
+        bool end = rkm->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        cdc_rc rc =
+            end ? CDC_OK
+                : cdc_client_fail(&se->client, rkm->err, rd_kafka_message_errstr(rkm), doing, err);
+        se->at = end ? rkm->offset : se->at;
+        rd_kafka_message_destroy(rkm);
         if (rc != CDC_OK) {
             return rc;
         }
-    } else {
-        se->at = rkm->offset;
     }
-    if (se->until < 0 && rd_kafka_get_watermark_offsets(se->client.rk, CDC_CHECKPOINT_TOPIC, 0, &low, &high) ==
-                             RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (se->until < 0 &&
+        rd_kafka_get_watermark_offsets(se->client.rk, CDC_CHECKPOINT_TOPIC, 0, &low, &high) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
         se->until = high;
     }
     return CDC_OK;
@@ -82,22 +83,27 @@ static cdc_rc cdc_search_idle(cdc_search *se, int64_t idle_ms, bool *told, cdc_e
     bool hidden = se->until >= 0; /* the broker answers, but holds back what is there */
     if (cdc_stop_requested() || se->client.refused || idle_ms > (hidden ? HIDDEN_MS : REQUEST_MS)) {
         return hidden && !se->client.refused
-                   ? cdc_error_set(err, CDC_RETRY, "checkpoint_hidden",
-                                   "topic " CDC_CHECKPOINT_TOPIC
-                                   ": an open transaction of another task hides what lies behind offset %lld",
-                                   (long long)se->at)
+                   ? cdc_error_set(
+                         err, CDC_RETRY, "checkpoint_hidden",
+                         "topic " CDC_CHECKPOINT_TOPIC
+                         ": an open transaction of another task hides what lies behind offset %lld",
+                         (long long)se->at)
                    : cdc_client_unreachable(&se->client, doing, err);
     }
     if (hidden && !*told && idle_ms > HIDDEN_LOG_MS) {
         *told = true;
-        CDC_LOG(CDC_LOG_WARN, "checkpoint_hidden", CDC_STR("topic", CDC_CHECKPOINT_TOPIC), CDC_NUM("offset", se->at),
-                CDC_STR("text", "waiting for the end of another task's transaction: until that task runs again, or "
-                                "Kafka ends it at transaction.timeout.ms"));
+        CDC_LOG(
+            CDC_LOG_WARN, "checkpoint_hidden", CDC_STR("topic", CDC_CHECKPOINT_TOPIC),
+            CDC_NUM("offset", se->at),
+            CDC_STR(
+                "text",
+                "waiting for the end of another task's transaction: until that task runs again, or "
+                "Kafka ends it at transaction.timeout.ms"));
     }
     return CDC_OK;
 }
 
-static cdc_rc cdc_search_window(cdc_search *se, cdc_arena *ar, cdc_checkpoint *out, cdc_error *err)
+static cdc_rc cdc_search_window(cdc_search *se, cdc_error *err)
 {
     rd_kafka_message_t *array[ARRAY];
     cdc_rc rc = CDC_OK;
@@ -113,8 +119,11 @@ static cdc_rc cdc_search_window(cdc_search *se, cdc_arena *ar, cdc_checkpoint *o
         ssize_t n = rd_kafka_consume_batch(se->rkt, 0, 0, array, ARRAY);
         n = n == 0 ? rd_kafka_consume_batch(se->rkt, 0, SLICE_MS, array, 1) : n;
         for (ssize_t i = 0; i < n; i++) {
-            rc = rc == CDC_OK ? cdc_search_message(se, array[i], ar, out, err) : rc;
-            rd_kafka_message_destroy(array[i]);
+            if (rc == CDC_OK) {
+                rc = cdc_search_message(se, array[i], err);
+            } else {
+                rd_kafka_message_destroy(array[i]);
+            }
         }
         if (n > 0) {
             heard_ms = cdc_clock_mono_ms();
@@ -132,7 +141,8 @@ static cdc_rc cdc_search_bounds(cdc_search *se, int64_t *end, cdc_error *err)
     rd_kafka_resp_err_t code;
     int64_t deadline = cdc_clock_mono_ms() + REQUEST_MS;
     do {
-        code = rd_kafka_query_watermark_offsets(se->client.rk, CDC_CHECKPOINT_TOPIC, 0, &se->begin, end, 500);
+        code = rd_kafka_query_watermark_offsets(se->client.rk, CDC_CHECKPOINT_TOPIC, 0, &se->begin,
+                                                end, 500);
         rd_kafka_poll(se->client.rk, 0);
     } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && !se->client.refused && !cdc_stop_requested() &&
              cdc_clock_mono_ms() < deadline);
@@ -141,11 +151,28 @@ static cdc_rc cdc_search_bounds(cdc_search *se, int64_t *end, cdc_error *err)
                : cdc_client_fail(&se->client, code, rd_kafka_err2str(code), doing, err);
 }
 
+/* A tombstone: the task was erased. */
+static cdc_rc cdc_search_result(const cdc_search *se, cdc_arena *ar, cdc_checkpoint *out,
+                                cdc_error *err)
+{
+    if (se->newest == NULL || se->newest->payload == NULL) {
+        return CDC_EOF;
+    }
+    cdc_rc rc =
+        cdc_checkpoint_parse((cdc_bytes){se->newest->payload, se->newest->len}, ar, out, err);
+    if (rc != CDC_OK) {
+        cdc_error_context(err, "topic " CDC_CHECKPOINT_TOPIC " offset %lld, task %s",
+                          (long long)se->newest->offset, se->client.env->task->name);
+    }
+    return rc;
+}
+
 static cdc_rc cdc_search_run(cdc_search *se, cdc_arena *ar, cdc_checkpoint *out, cdc_error *err)
 {
     int32_t partitions = 0;
     int64_t end = 0;
-    cdc_rc rc = cdc_client_partitions(&se->client, CDC_CHECKPOINT_TOPIC, REQUEST_MS, &partitions, NULL, err);
+    cdc_rc rc = cdc_client_partitions(&se->client, CDC_CHECKPOINT_TOPIC, REQUEST_MS, &partitions,
+                                      NULL, err);
     if (rc == CDC_OK && partitions == 0) {
         return CDC_EOF;
     }
@@ -157,19 +184,20 @@ static cdc_rc cdc_search_run(cdc_search *se, cdc_arena *ar, cdc_checkpoint *out,
     }
     se->rkt = rd_kafka_topic_new(se->client.rk, CDC_CHECKPOINT_TOPIC, NULL);
     if (se->rkt == NULL) {
-        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for " CDC_CHECKPOINT_TOPIC);
+        return cdc_error_set(err, CDC_FATAL, "no_memory",
+                             "out of memory for " CDC_CHECKPOINT_TOPIC);
     }
     se->until = -1;
     for (int64_t window = WINDOW;; window *= 4) {
         se->from = end - window > se->begin ? end - window : se->begin;
-        rc = cdc_search_window(se, ar, out, err);
-        if (rc != CDC_OK || se->found || se->from == se->begin) {
+        rc = cdc_search_window(se, err);
+        if (rc != CDC_OK || se->newest != NULL || se->from == se->begin) {
             break;
         }
         end = se->from;
         se->until = se->from;
     }
-    return rc == CDC_OK && (!se->found || se->erased) ? CDC_EOF : rc;
+    return rc == CDC_OK ? cdc_search_result(se, ar, out, err) : rc;
 }
 
 cdc_rc cdc_checkpoint_read(const cdc_env *env, cdc_arena *ar, cdc_checkpoint *out, cdc_error *err)
@@ -179,6 +207,9 @@ cdc_rc cdc_checkpoint_read(const cdc_env *env, cdc_arena *ar, cdc_checkpoint *ou
     cdc_rc rc = cdc_client_init(&se.client, CDC_CLIENT_TOOL, env, err);
     if (rc == CDC_OK) {
         rc = cdc_search_run(&se, ar, out, err);
+    }
+    if (se.newest != NULL) {
+        rd_kafka_message_destroy(se.newest);
     }
     if (se.rkt != NULL) {
         rd_kafka_topic_destroy(se.rkt);

@@ -5,7 +5,7 @@
 #include "core/stop.h"
 
 enum {
-    SLICE_MS = 500, /* blocking calls end that often to look at stop and at errors */
+    SLICE_MS = 500,           /* blocking calls end that often to look at stop and at errors */
     SCRAM_FIXED = 0x020601ff, /* first librdkafka whose SCRAM nonce Kafka 4 accepts */
 };
 
@@ -25,12 +25,14 @@ static void cdc_client_on_error(rd_kafka_t *rk, int code, const char *reason, vo
     cl->last = resp;
     snprintf(cl->last_text, sizeof cl->last_text, "%s", reason != NULL ? reason : "");
     if (resp == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
-        (resp == RD_KAFKA_RESP_ERR__SSL && strstr(cl->last_text, "certificate verify failed") != NULL)) {
+        (resp == RD_KAFKA_RESP_ERR__SSL &&
+         strstr(cl->last_text, "certificate verify failed") != NULL)) {
         cl->refused = true;
     }
 }
 
-static void cdc_client_on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+static void cdc_client_on_log(const rd_kafka_t *rk, int level, const char *facility,
+                              const char *text)
 {
     (void)rk;
     /* One map of properties serves producers and consumers, so each meets some of the other's. */
@@ -53,7 +55,8 @@ static void cdc_client_on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg
     size_t bytes = msg->len + msg->key_len;
     if (cl->lost == RD_KAFKA_RESP_ERR_NO_ERROR) {
         cl->lost = msg->err;
-        snprintf(cl->lost_topic, sizeof cl->lost_topic, "%s", msg->rkt != NULL ? rd_kafka_topic_name(msg->rkt) : "");
+        snprintf(cl->lost_topic, sizeof cl->lost_topic, "%s",
+                 msg->rkt != NULL ? rd_kafka_topic_name(msg->rkt) : "");
     }
     if (msg->err == cl->lost && bytes > cl->lost_bytes) {
         cl->lost_bytes = bytes;
@@ -85,8 +88,8 @@ cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
     if (kind == CDC_CLIENT_PRODUCER) {
         rd_kafka_conf_set_dr_msg_cb(conf, cdc_client_on_delivery);
     }
-    cl->rk = rd_kafka_new(kind == CDC_CLIENT_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, reason,
-                          sizeof reason);
+    cl->rk = rd_kafka_new(kind == CDC_CLIENT_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf,
+                          reason, sizeof reason);
     if (cl->rk == NULL) {
         rd_kafka_conf_destroy(conf);
         return cdc_client_refused_conf(env, reason, err);
@@ -119,18 +122,22 @@ static cdc_rc cdc_client_denied(cdc_client *cl, const char *doing, cdc_error *er
     const char *user = cdc_properties_given(cl->env, "sasl.username");
     if (cl->last == RD_KAFKA_RESP_ERR__SSL) {
         return cdc_error_set(err, CDC_FATAL, "kafka_tls",
-                             "%s: the certificate of Kafka's brokers is not trusted: %s; check kafka.ssl.ca.location",
+                             "%s: the certificate of Kafka's brokers is not trusted: %s; check "
+                             "kafka.ssl.ca.location",
                              doing, cl->last_text);
     }
-    bool trap = mechanism != NULL && strncmp(mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < SCRAM_FIXED;
-    return cdc_error_set(err, CDC_FATAL, "kafka_auth",
-                         "%s: Kafka refuses user %s (SASL %s): %s; check kafka.sasl.username and "
-                         "kafka.sasl.password%s%s%s",
-                         doing, user != NULL ? user : "(none)", mechanism != NULL ? mechanism : "(no mechanism)",
-                         cl->last_text, trap ? " (or: librdkafka " : "", trap ? rd_kafka_version_str() : "",
-                         trap ? ", being older than 2.6.1, cannot use SCRAM with Kafka 4 at all: take PLAIN over TLS "
-                                "or a newer librdkafka)"
-                              : "");
+    bool trap = mechanism != NULL && strncmp(mechanism, "SCRAM", 5) == 0 &&
+                rd_kafka_version() < SCRAM_FIXED;
+    return cdc_error_set(
+        err, CDC_FATAL, "kafka_auth",
+        "%s: Kafka refuses user %s (SASL %s): %s; check kafka.sasl.username and "
+        "kafka.sasl.password%s%s%s",
+        doing, user != NULL ? user : "(none)", mechanism != NULL ? mechanism : "(no mechanism)",
+        cl->last_text, trap ? " (or: librdkafka " : "", trap ? rd_kafka_version_str() : "",
+        trap
+            ? ", being older than 2.6.1, cannot use SCRAM with Kafka 4 at all: take PLAIN over TLS "
+              "or a newer librdkafka)"
+            : "");
 }
 
 static cdc_rc cdc_client_too_large(cdc_client *cl, const char *doing, cdc_error *err)
@@ -138,12 +145,14 @@ static cdc_rc cdc_client_too_large(cdc_client *cl, const char *doing, cdc_error 
     long long max = (long long)cdc_config_int(cl->env->task->cfg, "message.max_bytes");
     if (cl->lost != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
         return cdc_error_set(err, CDC_FATAL, "message_too_large",
-                             "%s: the record is larger than message.max_bytes = %lld allows", doing, max);
+                             "%s: the record is larger than message.max_bytes = %lld allows", doing,
+                             max);
     }
-    return cdc_error_set(err, CDC_FATAL, "message_too_large",
-                         "%s: the broker refuses a record of up to %zu bytes for topic %s as too large, although "
-                         "message.max_bytes = %lld allows it: raise the topic's max.message.bytes to that",
-                         doing, cl->lost_bytes, cl->lost_topic, max);
+    return cdc_error_set(
+        err, CDC_FATAL, "message_too_large",
+        "%s: the broker refuses a record of up to %zu bytes for topic %s as too large, although "
+        "message.max_bytes = %lld allows it: raise the topic's max.message.bytes to that",
+        doing, cl->lost_bytes, cl->lost_topic, max);
 }
 
 static bool cdc_client_is_fenced(rd_kafka_resp_err_t code)
@@ -180,8 +189,8 @@ static const char *cdc_client_fatal_code(rd_kafka_resp_err_t code)
     }
 }
 
-cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *reason, const char *doing,
-                       cdc_error *err)
+cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *reason,
+                       const char *doing, cdc_error *err)
 {
     char fatal_text[256];
     rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(cl->rk, fatal_text, sizeof fatal_text);
@@ -191,10 +200,11 @@ cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *rea
     }
     if (cdc_client_is_fenced(code)) {
         return cdc_error_set(err, CDC_FATAL, "kafka_fenced",
-                             "%s: the transactional id %s belongs to a newer process now: %s", doing,
-                             cl->env->task->name, reason);
+                             "%s: the transactional id %s belongs to a newer process now: %s",
+                             doing, cl->env->task->name, reason);
     }
-    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || cl->lost == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
+        cl->lost == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
         return cdc_client_too_large(cl, doing, err);
     }
     if (cl->refused || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
@@ -203,15 +213,19 @@ cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *rea
     }
     const char *name = cdc_client_fatal_code(code);
     if (name != NULL) {
-        return cdc_error_set(err, CDC_FATAL, name, "%s: %s (%s)", doing, reason, rd_kafka_err2name(code));
+        return cdc_error_set(err, CDC_FATAL, name, "%s: %s (%s)", doing, reason,
+                             rd_kafka_err2name(code));
     }
-    return cdc_error_set(err, CDC_RETRY, "kafka", "%s: %s (%s)%s%s", doing, reason, rd_kafka_err2name(code),
-                         cl->last_text[0] != '\0' ? "; last seen: " : "", cl->last_text);
+    return cdc_error_set(err, CDC_RETRY, "kafka", "%s: %s (%s)%s%s", doing, reason,
+                         rd_kafka_err2name(code), cl->last_text[0] != '\0' ? "; last seen: " : "",
+                         cl->last_text);
 }
 
-cdc_rc cdc_client_fail_take(cdc_client *cl, rd_kafka_error_t *error, const char *doing, cdc_error *err)
+cdc_rc cdc_client_fail_take(cdc_client *cl, rd_kafka_error_t *error, const char *doing,
+                            cdc_error *err)
 {
-    cdc_rc rc = cdc_client_fail(cl, rd_kafka_error_code(error), rd_kafka_error_string(error), doing, err);
+    cdc_rc rc =
+        cdc_client_fail(cl, rd_kafka_error_code(error), rd_kafka_error_string(error), doing, err);
     rd_kafka_error_destroy(error);
     return rc;
 }
@@ -221,8 +235,9 @@ cdc_rc cdc_client_unreachable(cdc_client *cl, const char *doing, cdc_error *err)
     if (cl->refused) {
         return cdc_client_denied(cl, doing, err);
     }
-    return cdc_error_set(err, CDC_RETRY, "kafka_unreachable", "%s: no answer from Kafka at %s%s%s", doing,
-                         cdc_client_brokers(cl), cl->last_text[0] != '\0' ? ": " : "", cl->last_text);
+    return cdc_error_set(err, CDC_RETRY, "kafka_unreachable", "%s: no answer from Kafka at %s%s%s",
+                         doing, cdc_client_brokers(cl), cl->last_text[0] != '\0' ? ": " : "",
+                         cl->last_text);
 }
 
 /* --- metadata --- */
@@ -230,7 +245,8 @@ cdc_rc cdc_client_unreachable(cdc_client *cl, const char *doing, cdc_error *err)
 static bool cdc_client_passing(rd_kafka_resp_err_t code)
 {
     return code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
-           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
 }
 
 static void cdc_client_count(const rd_kafka_metadata_topic_t *md, int32_t *out, bool *leaders)
@@ -241,8 +257,8 @@ static void cdc_client_count(const rd_kafka_metadata_topic_t *md, int32_t *out, 
     }
 }
 
-static rd_kafka_resp_err_t cdc_client_ask(cdc_client *cl, rd_kafka_topic_t *rkt, int timeout_ms, int32_t *out,
-                                          bool *leaders)
+static rd_kafka_resp_err_t cdc_client_ask(cdc_client *cl, rd_kafka_topic_t *rkt, int timeout_ms,
+                                          int32_t *out, bool *leaders)
 {
     const struct rd_kafka_metadata *md = NULL;
     rd_kafka_resp_err_t code = rd_kafka_metadata(cl->rk, 0, rkt, &md, timeout_ms);
@@ -259,8 +275,8 @@ static rd_kafka_resp_err_t cdc_client_ask(cdc_client *cl, rd_kafka_topic_t *rkt,
     return code;
 }
 
-cdc_rc cdc_client_partitions(cdc_client *cl, const char *topic, int timeout_ms, int32_t *out, bool *leaders,
-                             cdc_error *err)
+cdc_rc cdc_client_partitions(cdc_client *cl, const char *topic, int timeout_ms, int32_t *out,
+                             bool *leaders, cdc_error *err)
 {
     char doing[320];
     int64_t deadline = cdc_clock_mono_ms() + timeout_ms;
@@ -268,7 +284,8 @@ cdc_rc cdc_client_partitions(cdc_client *cl, const char *topic, int timeout_ms, 
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(cl->rk, topic, NULL);
     snprintf(doing, sizeof doing, "topic %s: asking for its partitions", topic);
     if (rkt == NULL) {
-        return cdc_client_fail(cl, rd_kafka_last_error(), rd_kafka_err2str(rd_kafka_last_error()), doing, err);
+        return cdc_client_fail(cl, rd_kafka_last_error(), rd_kafka_err2str(rd_kafka_last_error()),
+                               doing, err);
     }
     do {
         *out = 0;
@@ -279,7 +296,8 @@ cdc_rc cdc_client_partitions(cdc_client *cl, const char *topic, int timeout_ms, 
         if (cl->kind != CDC_CLIENT_CONSUMER) {
             rd_kafka_poll(cl->rk, 0); /* the error callback may know why */
         }
-    } while (cdc_client_passing(code) && !cl->refused && !cdc_stop_requested() && cdc_clock_mono_ms() < deadline);
+    } while (cdc_client_passing(code) && !cl->refused && !cdc_stop_requested() &&
+             cdc_clock_mono_ms() < deadline);
     rd_kafka_topic_destroy(rkt);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         return CDC_OK;

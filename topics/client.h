@@ -1,6 +1,8 @@
-/* A librdkafka handle and what it said in the background. Shared by producer, consumer and tools; internal to topics/.
+/* A librdkafka handle and what it said in the background. Shared by producer, consumer and tools;
+ * internal to topics/.
  *
- * The error callback runs in the thread that polls the handle, the log callback in any; both only note or log. */
+ * The error callback runs in the thread that polls the handle, the log callback in any; both only
+ * note or log. */
 #ifndef CDC_CLIENT_H
 #define CDC_CLIENT_H
 
@@ -16,8 +18,8 @@ typedef struct cdc_client {
     /* Noted by callbacks; the polling thread's. */
     rd_kafka_resp_err_t last; /* newest connection error, 0 = none */
     char last_text[256];
-    bool refused;      /* authentication or certificate: trying again does not help */
-    int64_t down_ms;   /* monotonic time since which all brokers are down, 0 = they are not */
+    bool refused;    /* authentication or certificate: trying again does not help */
+    int64_t down_ms; /* monotonic time since which all brokers are down, 0 = they are not */
     /* First failed delivery (producers). */
     rd_kafka_resp_err_t lost;
     char lost_topic[256];
@@ -25,23 +27,26 @@ typedef struct cdc_client {
 } cdc_client;
 
 /* Makes the handle. FATAL when a property is refused. */
-cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
+                       cdc_error *err) CDC_MUST_CHECK;
 /* Frees it without waiting for brokers. The caller has freed what else it had from the handle. */
 void cdc_client_fini(cdc_client *cl);
 
-/* Sets err for what librdkafka answered: doing says what was tried ("topic orders: reading its partitions").
- * FATAL when only a human can mend it, RETRY otherwise. */
-cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *reason, const char *doing,
-                       cdc_error *err);
+/* Sets err for what librdkafka answered: doing says what was tried ("topic orders: reading its
+ * partitions"). FATAL when only a human can mend it, RETRY otherwise. */
+cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *reason,
+                       const char *doing, cdc_error *err);
 /* The same for an error object, which it destroys. */
-cdc_rc cdc_client_fail_take(cdc_client *cl, rd_kafka_error_t *error, const char *doing, cdc_error *err);
-/* For a request that got no answer: FATAL when the brokers refuse us, RETRY with the newest reason otherwise. */
+cdc_rc cdc_client_fail_take(cdc_client *cl, rd_kafka_error_t *error, const char *doing,
+                            cdc_error *err);
+/* For a request that got no answer: FATAL when the brokers refuse us, RETRY with the newest reason
+ * otherwise. */
 cdc_rc cdc_client_unreachable(cdc_client *cl, const char *doing, cdc_error *err);
 
-/* The topic's partitions, asked from a broker, or 0 when there is no such topic. Waits up to timeout_ms for an answer,
- * less when a stop is requested or the brokers refuse us. leaders (may be NULL): set true when every partition has a
- * leader. */
-cdc_rc cdc_client_partitions(cdc_client *cl, const char *topic, int timeout_ms, int32_t *out, bool *leaders,
-                             cdc_error *err) CDC_MUST_CHECK;
+/* The topic's partitions, asked from a broker, or 0 when there is no such topic. Waits up to
+ * timeout_ms for an answer, less when a stop is requested or the brokers refuse us. leaders (may be
+ * NULL): set true when every partition has a leader. */
+cdc_rc cdc_client_partitions(cdc_client *cl, const char *topic, int timeout_ms, int32_t *out,
+                             bool *leaders, cdc_error *err) CDC_MUST_CHECK;
 
 #endif

@@ -1,8 +1,9 @@
-/* Records are taken from librdkafka in arrays and handed out one by one. Position in a partition = what was handed out,
- * plus what an end-of-partition event says: transaction markers and aborted records take offsets, but never come.
+/* Records are taken from librdkafka in arrays and handed out one by one. Position in a partition =
+ * what was handed out, plus what an end-of-partition event says: transaction markers and aborted
+ * records take offsets, but never come.
  *
- * librdkafka before 2.2 stops fetching when its queue is full and looks again only once a second, unless something
- * wakes the broker's thread; cdc_consumer_wake is that something. */
+ * librdkafka before 2.2 stops fetching when its queue is full and looks again only once a second,
+ * unless something wakes the broker's thread; cdc_consumer_wake is that something. */
 #include "consumer.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ enum {
     METADATA_MS = 10000,
     BOUNDS_MS = 10000,
     SLICE_MS = 500,
-    DOWN_MS = 15000, /* all brokers down for so long: the caller starts over */
+    DOWN_MS = 15000,            /* all brokers down for so long: the caller starts over */
     QUEUE_BYTES = 16384 * 1024, /* queued.max.messages.kbytes, unless the task says otherwise */
     LOST_BOUNDS_MS = 2000,
 };
@@ -30,7 +31,7 @@ typedef struct cdc_part {
 
 typedef struct cdc_feed {
     char *name;
-    rd_kafka_topic_t *rkt; /* its opaque is this feed */
+    rd_kafka_topic_t *rkt;
     cdc_part *parts;
     int32_t nparts;
 } cdc_feed;
@@ -42,8 +43,9 @@ struct cdc_consumer {
     size_t n, at;
     cdc_feed **feeds;
     size_t nfeeds;
-    bool must_wake;     /* librdkafka has no fetch.queue.backoff.ms */
-    bool full;          /* the queue was near its limit since the last wake */
+    cdc_feed *latest;    /* the feed of the last record: mostly also of the next */
+    bool must_wake;      /* librdkafka has no fetch.queue.backoff.ms */
+    bool full;           /* the queue was near its limit since the last wake */
     uint64_t mean_bytes; /* of a record, smoothed, x 16 */
 };
 
@@ -53,7 +55,8 @@ static bool cdc_consumer_has_backoff(void)
 {
     char reason[128];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool has = rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "10", reason, sizeof reason) == RD_KAFKA_CONF_OK;
+    bool has = rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "10", reason, sizeof reason) ==
+               RD_KAFKA_CONF_OK;
     rd_kafka_conf_destroy(conf);
     return has;
 }
@@ -106,6 +109,7 @@ static void cdc_consumer_drop_feeds(cdc_consumer *cs)
     free(cs->feeds);
     cs->feeds = NULL;
     cs->nfeeds = 0;
+    cs->latest = NULL;
 }
 
 void cdc_consumer_free(cdc_consumer *cs)
@@ -143,12 +147,9 @@ static cdc_feed *cdc_consumer_add_feed(cdc_consumer *cs, const char *topic)
     if (feed == NULL) {
         return NULL;
     }
-    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(cs->client.rk);
-    rd_kafka_topic_conf_set_opaque(conf, feed);
     feed->name = strdup(topic);
-    feed->rkt = feed->name != NULL ? rd_kafka_topic_new(cs->client.rk, topic, conf) : NULL;
+    feed->rkt = feed->name != NULL ? rd_kafka_topic_new(cs->client.rk, topic, NULL) : NULL;
     if (feed->rkt == NULL) {
-        rd_kafka_topic_conf_destroy(conf);
         cdc_feed_free(feed);
         return NULL;
     }
@@ -196,14 +197,37 @@ cdc_rc cdc_consumer_assign(cdc_consumer *cs, const cdc_offset *offsets, uint32_t
             : next == CDC_OFFSET_LATEST ? RD_KAFKA_OFFSET_END
                                         : next;
     }
-    rd_kafka_resp_err_t code = good ? rd_kafka_assign(cs->client.rk, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code =
+        good ? rd_kafka_assign(cs->client.rk, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(list);
     if (!good) {
-        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the list of partitions");
+        return cdc_error_set(err, CDC_FATAL, "no_memory",
+                             "out of memory for the list of partitions");
     }
     return code == RD_KAFKA_RESP_ERR_NO_ERROR
                ? CDC_OK
-               : cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), "assigning partitions", err);
+               : cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), "assigning partitions",
+                                 err);
+}
+
+/* The assigned partition of a message, or NULL. */
+static cdc_part *cdc_consumer_part(cdc_consumer *cs, const rd_kafka_message_t *rkm)
+{
+    if (rkm->rkt == NULL) {
+        return NULL;
+    }
+    if (cs->latest == NULL || cs->latest->rkt != rkm->rkt) {
+        cs->latest = NULL;
+        for (size_t i = 0; i < cs->nfeeds && cs->latest == NULL; i++) {
+            cs->latest = cs->feeds[i]->rkt == rkm->rkt ? cs->feeds[i] : NULL;
+        }
+        if (cs->latest == NULL) {
+            cs->latest = cdc_consumer_feed(cs, rd_kafka_topic_name(rkm->rkt));
+        }
+    }
+    cdc_feed *feed = cs->latest;
+    bool known = feed != NULL && rkm->partition >= 0 && rkm->partition < feed->nparts;
+    return known && feed->parts[rkm->partition].assigned ? &feed->parts[rkm->partition] : NULL;
 }
 
 /* --- keeping the queue filled --- */
@@ -222,7 +246,8 @@ static void cdc_consumer_wake(cdc_consumer *cs)
             int64_t low = 0;
             int64_t high = 0;
             if (cs->feeds[i]->parts[p].assigned) {
-                (void)rd_kafka_query_watermark_offsets(cs->client.rk, cs->feeds[i]->name, p, &low, &high, SLICE_MS);
+                (void)rd_kafka_query_watermark_offsets(cs->client.rk, cs->feeds[i]->name, p, &low,
+                                                       &high, SLICE_MS);
                 return;
             }
         }
@@ -246,19 +271,18 @@ static void cdc_consumer_refill(cdc_consumer *cs)
 static cdc_rc cdc_consumer_lost(cdc_consumer *cs, const rd_kafka_message_t *rkm, cdc_error *err)
 {
     const char *topic = rd_kafka_topic_name(rkm->rkt);
-    cdc_feed *feed = cdc_consumer_feed(cs, topic);
+    const cdc_part *part = cdc_consumer_part(cs, rkm);
     int64_t low = -1;
     int64_t high = -1;
-    long long wanted = -1;
-    if (feed != NULL && rkm->partition >= 0 && rkm->partition < feed->nparts) {
-        wanted = (long long)feed->parts[rkm->partition].position;
-    }
-    (void)rd_kafka_query_watermark_offsets(cs->client.rk, topic, rkm->partition, &low, &high, LOST_BOUNDS_MS);
-    return cdc_error_set(err, CDC_FATAL, "kafka_offset_lost",
-                         "topic %s partition %d no longer holds offset %lld, only %lld to %lld: its retention has "
-                         "deleted what was not applied yet, or the topic was made anew; copy the tables anew, under "
-                         "a new task name",
-                         topic, (int)rkm->partition, wanted, (long long)low, (long long)high);
+    long long wanted = part != NULL ? (long long)part->position : -1;
+    (void)rd_kafka_query_watermark_offsets(cs->client.rk, topic, rkm->partition, &low, &high,
+                                           LOST_BOUNDS_MS);
+    return cdc_error_set(
+        err, CDC_FATAL, "kafka_offset_lost",
+        "topic %s partition %d no longer holds offset %lld, only %lld to %lld: its retention has "
+        "deleted what was not applied yet, or the topic was made anew; copy the tables anew, under "
+        "a new task name",
+        topic, (int)rkm->partition, wanted, (long long)low, (long long)high);
 }
 
 static cdc_rc cdc_consumer_event(cdc_consumer *cs, rd_kafka_message_t *rkm, cdc_error *err)
@@ -267,13 +291,14 @@ static cdc_rc cdc_consumer_event(cdc_consumer *cs, rd_kafka_message_t *rkm, cdc_
     rd_kafka_resp_err_t code = rkm->err;
     const char *topic = rkm->rkt != NULL ? rd_kafka_topic_name(rkm->rkt) : "";
     if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        cdc_feed *feed = rd_kafka_topic_opaque(rkm->rkt);
-        if (feed != NULL && rkm->partition < feed->nparts) {
-            feed->parts[rkm->partition].position = rkm->offset;
+        cdc_part *part = cdc_consumer_part(cs, rkm);
+        if (part != NULL) {
+            part->position = rkm->offset;
         }
         return CDC_OK;
     }
-    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+        code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
         return cdc_consumer_lost(cs, rkm, err);
     }
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
@@ -319,14 +344,15 @@ static cdc_rc cdc_consumer_take(cdc_consumer *cs, int timeout_ms, cdc_error *err
     return down ? cdc_consumer_down(cs, err) : CDC_AGAIN;
 }
 
-static void cdc_consumer_fill(cdc_consumer *cs, rd_kafka_message_t *rkm, cdc_feed *feed, cdc_message *msg)
+static void cdc_consumer_fill(cdc_consumer *cs, rd_kafka_message_t *rkm, cdc_part *part,
+                              cdc_message *msg)
 {
     rd_kafka_timestamp_type_t kind;
     rd_kafka_headers_t *headers = NULL;
     const void *header = NULL;
     size_t header_len = 0;
     *msg = (cdc_message){
-        .topic = feed->name,
+        .topic = cs->latest->name,
         .partition = rkm->partition,
         .offset = rkm->offset,
         .timestamp_ms = rd_kafka_message_timestamp(rkm, &kind),
@@ -335,10 +361,11 @@ static void cdc_consumer_fill(cdc_consumer *cs, rd_kafka_message_t *rkm, cdc_fee
         .handle = rkm,
     };
     if (rd_kafka_message_headers(rkm, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-        rd_kafka_header_get_last(headers, CDC_HEADER_NAME, &header, &header_len) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_header_get_last(headers, CDC_HEADER_NAME, &header, &header_len) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
         msg->header = (cdc_bytes){header, header_len};
     }
-    feed->parts[rkm->partition].position = rkm->offset + 1;
+    part->position = rkm->offset + 1;
     cs->mean_bytes += (rkm->len + rkm->key_len + header_len + 128) - cs->mean_bytes / 16;
 }
 
@@ -352,17 +379,20 @@ cdc_rc cdc_consumer_poll(cdc_consumer *cs, cdc_message *msg, int timeout_ms, cdc
             }
         }
         rd_kafka_message_t *rkm = cs->array[cs->at++];
-        cdc_feed *feed = rkm->err == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_topic_opaque(rkm->rkt) : NULL;
-        if (feed != NULL && rkm->partition < feed->nparts && feed->parts[rkm->partition].assigned) {
-            cdc_consumer_fill(cs, rkm, feed, msg);
+        /* not assigned any more: a record from before the last assign */
+        cdc_part *part = rkm->err == RD_KAFKA_RESP_ERR_NO_ERROR ? cdc_consumer_part(cs, rkm) : NULL;
+        if (part != NULL) {
+            cdc_consumer_fill(cs, rkm, part, msg);
             return CDC_OK;
         }
-        cdc_rc rc = rkm->err != RD_KAFKA_RESP_ERR_NO_ERROR ? cdc_consumer_event(cs, rkm, err) : CDC_OK;
+        cdc_rc rc =
+            rkm->err != RD_KAFKA_RESP_ERR_NO_ERROR ? cdc_consumer_event(cs, rkm, err) : CDC_OK;
         rd_kafka_message_destroy(rkm);
         if (rc != CDC_OK) {
             return rc;
         }
-        timeout_ms = cs->at == cs->n ? 0 : timeout_ms; /* an event instead of a record: the wait is over */
+        timeout_ms =
+            cs->at == cs->n ? 0 : timeout_ms; /* an event instead of a record: the wait is over */
     }
 }
 
@@ -386,25 +416,30 @@ cdc_rc cdc_consumer_partitions(cdc_consumer *cs, const char *topic, int32_t *out
 static bool cdc_consumer_again(const cdc_consumer *cs, rd_kafka_resp_err_t code, int64_t deadline)
 {
     bool passing = code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
-                   code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
-                   code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR__WAIT_COORD;
-    return passing && !cs->client.refused && !cdc_stop_requested() && cdc_clock_mono_ms() < deadline;
+                   code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+                   code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
+                   code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+                   code == RD_KAFKA_RESP_ERR__WAIT_COORD;
+    return passing && !cs->client.refused && !cdc_stop_requested() &&
+           cdc_clock_mono_ms() < deadline;
 }
 
-cdc_rc cdc_consumer_bounds(cdc_consumer *cs, const char *topic, int32_t partition, int64_t *begin, int64_t *end,
-                           cdc_error *err)
+cdc_rc cdc_consumer_bounds(cdc_consumer *cs, const char *topic, int32_t partition, int64_t *begin,
+                           int64_t *end, cdc_error *err)
 {
     char doing[320];
     rd_kafka_resp_err_t code;
     int64_t deadline = cdc_clock_mono_ms() + BOUNDS_MS;
     do {
         /* read_committed: the end is the last stable offset */
-        code = rd_kafka_query_watermark_offsets(cs->client.rk, topic, partition, begin, end, SLICE_MS);
+        code =
+            rd_kafka_query_watermark_offsets(cs->client.rk, topic, partition, begin, end, SLICE_MS);
     } while (cdc_consumer_again(cs, code, deadline));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         return CDC_OK;
     }
-    snprintf(doing, sizeof doing, "topic %s partition %d: asking for its offsets", topic, (int)partition);
+    snprintf(doing, sizeof doing, "topic %s partition %d: asking for its offsets", topic,
+             (int)partition);
     return cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), doing, err);
 }
 
@@ -415,8 +450,8 @@ int64_t cdc_consumer_position(cdc_consumer *cs, const char *topic, int32_t parti
     return known ? feed->parts[partition].position : -1;
 }
 
-cdc_rc cdc_consumer_offset_at(cdc_consumer *cs, const char *topic, int32_t partition, int64_t wall_ms, int64_t *out,
-                              cdc_error *err)
+cdc_rc cdc_consumer_offset_at(cdc_consumer *cs, const char *topic, int32_t partition,
+                              int64_t wall_ms, int64_t *out, cdc_error *err)
 {
     char doing[320];
     rd_kafka_resp_err_t code;
@@ -432,7 +467,8 @@ cdc_rc cdc_consumer_offset_at(cdc_consumer *cs, const char *topic, int32_t parti
     *out = at->offset;
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        snprintf(doing, sizeof doing, "topic %s partition %d: asking for the offset of a time", topic, (int)partition);
+        snprintf(doing, sizeof doing, "topic %s partition %d: asking for the offset of a time",
+                 topic, (int)partition);
         return cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), doing, err);
     }
     /* nothing so new: the end */
@@ -446,7 +482,8 @@ void cdc_consumer_report(cdc_consumer *cs, const cdc_offset *offsets, uint32_t n
     }
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     for (uint32_t i = 0; i < n; i++) {
-        rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition)->offset = offsets[i].next;
+        rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition)->offset =
+            offsets[i].next;
     }
     (void)rd_kafka_commit(cs->client.rk, list, 1);
     rd_kafka_topic_partition_list_destroy(list);

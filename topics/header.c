@@ -1,4 +1,5 @@
-/* The cdc header, written once per record on the hot path: the room is reserved once, then plain stores. */
+/* The cdc header, written once per record on the hot path: the room is reserved once, then plain
+ * stores. */
 #include "header.h"
 
 enum { VERSION = 1, FIXED_BYTES = 256 };
@@ -225,10 +226,11 @@ static cdc_rc cdc_header_malformed(cdc_bytes in, cdc_error *err)
         text[i] = in.p[i] >= 0x20 && in.p[i] < 0x7f ? in.p[i] : '?';
     }
     text[n] = '\0';
-    return cdc_error_set(err, CDC_FATAL, "header_malformed",
-                         "the record's header '" CDC_HEADER_NAME
-                         "' is malformed: %s%s; it was not written by sluice: leave the topic to one writer",
-                         text, n < in.len ? "..." : "");
+    return cdc_error_set(
+        err, CDC_FATAL, "header_malformed",
+        "the record's header '" CDC_HEADER_NAME
+        "' is malformed: %s%s; it was not written by sluice: leave the topic to one writer",
+        text, n < in.len ? "..." : "");
 }
 
 cdc_rc cdc_header_parse(cdc_bytes in, cdc_arena *ar, cdc_header *out, cdc_error *err)
@@ -242,10 +244,11 @@ cdc_rc cdc_header_parse(cdc_bytes in, cdc_arena *ar, cdc_header *out, cdc_error 
         return cdc_header_malformed(in, err);
     }
     if (version != VERSION) {
-        return cdc_error_set(err, CDC_FATAL, "header_version",
-                             "the record's header has format version %llu, and this program reads %d: "
-                             "use a newer sluice here",
-                             (unsigned long long)version, VERSION);
+        return cdc_error_set(
+            err, CDC_FATAL, "header_version",
+            "the record's header has format version %llu, and this program reads %d: "
+            "use a newer sluice here",
+            (unsigned long long)version, VERSION);
     }
     while (rest.len > 0) {
         if (!cdc_header_next(&rest, &pair) || !cdc_header_pair(out, &pair, ar)) {

@@ -1,5 +1,5 @@
-/* The `cdc` header of a record: name=value pairs joined by ';' (docs/formats/canal-json.md, "Kafka key,
- * headers, partition"). One header, because each costs CPU in the client library. */
+/* The `cdc` header of a record: name=value pairs joined by ';' (docs/formats/canal-json.md, "Kafka
+ * key, headers, partition"). One header, because each costs CPU in the client library. */
 #ifndef CDC_HEADER_H
 #define CDC_HEADER_H
 
@@ -9,7 +9,8 @@
 
 #define CDC_HEADER_NAME "cdc"
 
-/* Appends the header of ev: v, task, src ("" = left out), phase, schema (rows), txn, seq, last, pos, was. */
+/* Appends the header of ev: v, task, src ("" = left out), phase, schema (rows), txn, seq, last,
+ * pos, was. */
 void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const cdc_event *ev);
 
 typedef struct cdc_header {
@@ -21,6 +22,7 @@ typedef struct cdc_header {
 } cdc_header;
 
 /* Parses a header; unknown names are skipped. FATAL when it is malformed or of a newer version. */
-cdc_rc cdc_header_parse(cdc_bytes in, cdc_arena *ar, cdc_header *out, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc cdc_header_parse(cdc_bytes in, cdc_arena *ar, cdc_header *out,
+                        cdc_error *err) CDC_MUST_CHECK;
 
 #endif

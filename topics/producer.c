@@ -1,9 +1,10 @@
-/* Transactions, as this file uses them: the first record begins one, commit adds the checkpoint and ends it. Whatever
- * goes wrong on the way makes the handle useless for the caller (RETRY or FATAL): it is freed, which aborts, and a new
- * one starts from the last committed checkpoint. So there is no path on which a lost record could be counted as done.
+/* Transactions, as this file uses them: the first record begins one, commit adds the checkpoint and
+ * ends it. Whatever goes wrong on the way makes the handle useless for the caller (RETRY or FATAL):
+ * it is freed, which aborts, and a new one starts from the last committed checkpoint. So there is
+ * no path on which a lost record could be counted as done.
  *
- * Only failed deliveries are reported to us; a commit, or for at-least-once an emptied queue without a failure,
- * says that all the others have arrived. */
+ * Only failed deliveries are reported to us; a commit, or for at-least-once an emptied queue
+ * without a failure, says that all the others have arrived. */
 #include "producer.h"
 
 #include <stdlib.h>
@@ -15,14 +16,17 @@
 #include "header.h"
 
 enum {
-    INIT_MS = 15000,      /* a coordinator that still loads, an older transaction that ends */
-    SLICE_MS = 500,       /* blocking calls end that often to look at stop */
+    INIT_MS = 15000, /* a coordinator that still loads, an older transaction that ends */
+    SLICE_MS = 500,  /* blocking calls end that often to look at stop */
     METADATA_MS = 10000,
-    COMMIT_MS = 60000,    /* then the session starts over; the checkpoint says what became of the commit */
+    COMMIT_MS =
+        60000, /* then the session starts over; the checkpoint says what became of the commit */
+    REPORT_MS = 200, /* for the delivery report that says why a transaction failed */
     ABORT_MS = 700,
     STOP_PATIENCE_MS = 5000, /* after a stop was requested, for brokers that do not answer */
-    REST_US = 3000,       /* from a commit's end to the next transaction's first record; see docs/adr/0005 */
-    SERVE_EVERY = 1024,   /* records between two looks at the callbacks */
+    REST_US =
+        3000, /* from a commit's end to the next transaction's first record; see docs/adr/0005 */
+    SERVE_EVERY = 1024, /* records between two looks at the callbacks */
     CHECKPOINT_BYTES_MAX = 64 * 1024 * 1024,
 };
 
@@ -33,12 +37,20 @@ struct cdc_topic {
 };
 
 /* Arguments of rd_kafka_produceva, set once but for what changes with each record. */
-enum { VU_TOPIC, VU_PARTITION, VU_FLAGS, VU_KEY, VU_VALUE, VU_HEADER /* may be left out */, VU_COUNT };
+enum {
+    VU_TOPIC,
+    VU_PARTITION,
+    VU_FLAGS,
+    VU_KEY,
+    VU_VALUE,
+    VU_HEADER /* may be left out */,
+    VU_COUNT
+};
 
 struct cdc_producer {
     cdc_client client;
     bool transactional;
-    bool open;     /* a transaction is open */
+    bool open; /* a transaction is open */
     size_t pending;
     unsigned served;
     int64_t committed_us; /* monotonic; 0 = none yet */
@@ -51,7 +63,8 @@ struct cdc_producer {
 
 /* --- life --- */
 
-/* Fences an older process. In slices, so that SIGTERM is honoured and the reason of a refusal is seen. */
+/* Fences an older process. In slices, so that SIGTERM is honoured and the reason of a refusal is
+ * seen. */
 static cdc_rc cdc_producer_init_transactions(cdc_producer *pr, cdc_error *err)
 {
     static const char doing[] = "opening the transactional producer";
@@ -62,8 +75,8 @@ static cdc_rc cdc_producer_init_transactions(cdc_producer *pr, cdc_error *err)
         if (error == NULL) {
             return CDC_OK;
         }
-        bool again = rd_kafka_error_is_retriable(error) && !pr->client.refused && !cdc_stop_requested() &&
-                     cdc_clock_mono_ms() < deadline;
+        bool again = rd_kafka_error_is_retriable(error) && !pr->client.refused &&
+                     !cdc_stop_requested() && cdc_clock_mono_ms() < deadline;
         if (again) {
             rd_kafka_error_destroy(error);
             continue;
@@ -113,7 +126,8 @@ cdc_rc cdc_producer_new(cdc_producer **out, const cdc_env *env, cdc_error *err)
     return CDC_OK;
 }
 
-/* The broker would end the transaction by itself, but only at its timeout, and hide what lies behind it until then. */
+/* The broker would end the transaction by itself, but only at its timeout, and hide what lies
+ * behind it until then. */
 static void cdc_producer_abort(cdc_producer *pr)
 {
     char text[8];
@@ -151,8 +165,8 @@ void cdc_producer_free(cdc_producer *pr)
 
 /* --- topics --- */
 
-static cdc_rc cdc_producer_add_topic(cdc_producer *pr, const char *name, int32_t partitions, cdc_topic **out,
-                                     cdc_error *err)
+static cdc_rc cdc_producer_add_topic(cdc_producer *pr, const char *name, int32_t partitions,
+                                     cdc_topic **out, cdc_error *err)
 {
     cdc_topic *topic = calloc(1, sizeof *topic);
     cdc_topic **topics = realloc(pr->topics, (pr->ntopics + 1) * sizeof *topics);
@@ -227,11 +241,12 @@ static cdc_rc cdc_producer_check(cdc_producer *pr, cdc_error *err)
                    : cdc_client_fail(&pr->client, fatal, text, "sending records", err);
     }
     snprintf(doing, sizeof doing, "topic %s: a record was not delivered", pr->client.lost_topic);
-    return cdc_client_fail(&pr->client, pr->client.lost, rd_kafka_err2str(pr->client.lost), doing, err);
+    return cdc_client_fail(&pr->client, pr->client.lost, rd_kafka_err2str(pr->client.lost), doing,
+                           err);
 }
 
-/* Right behind a commit the broker is still writing its markers and refuses the next transaction's partitions for
- * 20 ms; waiting a little is faster. */
+/* Right behind a commit the broker is still writing its markers and refuses the next transaction's
+ * partitions for 20 ms; waiting a little is faster. */
 static void cdc_producer_rest(const cdc_producer *pr)
 {
     int64_t left_us = pr->committed_us > 0 ? pr->committed_us + REST_US - cdc_clock_mono_us() : 0;
@@ -252,7 +267,8 @@ static cdc_rc cdc_producer_begin(cdc_producer *pr, cdc_error *err)
     return CDC_OK;
 }
 
-/* The queue is full: as long as brokers take records it drains; when they do not, deliveries fail at their timeout. */
+/* The queue is full: as long as brokers take records it drains; when they do not, deliveries fail
+ * at their timeout. */
 static cdc_rc cdc_producer_make_room(cdc_producer *pr, int64_t *stop_ms, cdc_error *err)
 {
     rd_kafka_poll(pr->client.rk, 5);
@@ -264,9 +280,11 @@ static cdc_rc cdc_producer_make_room(cdc_producer *pr, int64_t *stop_ms, cdc_err
     if (*stop_ms == 0) {
         *stop_ms = now + STOP_PATIENCE_MS;
     }
-    return now < *stop_ms ? CDC_OK
-                          : cdc_error_set(err, CDC_RETRY, "stopped",
-                                          "stopped while Kafka took no records; they are sent again at the next start");
+    return now < *stop_ms
+               ? CDC_OK
+               : cdc_error_set(
+                     err, CDC_RETRY, "stopped",
+                     "stopped while Kafka took no records; they are sent again at the next start");
 }
 
 static cdc_rc cdc_producer_put(cdc_producer *pr, const cdc_topic *topic, cdc_error *err)
@@ -292,8 +310,8 @@ static cdc_rc cdc_producer_put(cdc_producer *pr, const cdc_topic *topic, cdc_err
     }
 }
 
-cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *topic, int32_t partition, cdc_bytes key, cdc_bytes value,
-                         cdc_bytes header, cdc_error *err)
+cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *topic, int32_t partition, cdc_bytes key,
+                         cdc_bytes value, cdc_bytes header, cdc_error *err)
 {
     if (pr->transactional && !pr->open) {
         cdc_rc rc = cdc_producer_begin(pr, err);
@@ -322,18 +340,20 @@ cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *topic, int32_t partition, 
 
 /* --- committing --- */
 
-static cdc_rc cdc_producer_send_checkpoint(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error *err)
+static cdc_rc cdc_producer_send_checkpoint(cdc_producer *pr, const cdc_checkpoint *cp,
+                                           cdc_error *err)
 {
     const char *task = pr->client.env->task->name;
     cdc_buffer_reset(&pr->checkpoint);
     cdc_checkpoint_encode(cp, task, &pr->checkpoint);
     if (pr->checkpoint.failed) {
-        return cdc_error_set(err, CDC_FATAL, "checkpoint_too_large", "the checkpoint is larger than %d bytes",
-                             CHECKPOINT_BYTES_MAX);
+        return cdc_error_set(err, CDC_FATAL, "checkpoint_too_large",
+                             "the checkpoint is larger than %d bytes", CHECKPOINT_BYTES_MAX);
     }
     size_t pending = pr->pending;
     cdc_rc rc = cdc_producer_send(pr, pr->checkpoints, 0, (cdc_bytes){task, strlen(task)},
-                                  (cdc_bytes){pr->checkpoint.data, pr->checkpoint.len}, (cdc_bytes){NULL, 0}, err);
+                                  (cdc_bytes){pr->checkpoint.data, pr->checkpoint.len},
+                                  (cdc_bytes){NULL, 0}, err);
     pr->pending = pending;
     return rc;
 }
@@ -356,8 +376,10 @@ static cdc_rc cdc_producer_commit_transaction(cdc_producer *pr, cdc_error *err)
             return CDC_OK;
         }
         rd_kafka_poll(pr->client.rk, 0);
-        /* Calling again goes on with the same commit. Given up, its outcome is in the checkpoint topic. */
+        /* Calling again goes on with the same commit. Given up, its outcome is in the checkpoint
+         * topic. */
         if (!rd_kafka_error_is_retriable(error) || rd_kafka_error_txn_requires_abort(error)) {
+            rd_kafka_poll(pr->client.rk, REPORT_MS);
             cdc_rc rc = cdc_producer_check(pr, err);
             if (rc != CDC_OK) {
                 rd_kafka_error_destroy(error);
@@ -366,6 +388,7 @@ static cdc_rc cdc_producer_commit_transaction(cdc_producer *pr, cdc_error *err)
             return cdc_client_fail_take(&pr->client, error, doing, err);
         }
         rd_kafka_error_destroy(error);
+        rd_kafka_poll(pr->client.rk, 0);
         if (!cdc_producer_patient(start)) {
             return cdc_client_unreachable(&pr->client, doing, err);
         }
@@ -392,7 +415,8 @@ cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error
         rc = cdc_producer_send_checkpoint(pr, cp, err);
     }
     if (rc == CDC_OK) {
-        rc = pr->transactional ? cdc_producer_commit_transaction(pr, err) : cdc_producer_drain(pr, err);
+        rc = pr->transactional ? cdc_producer_commit_transaction(pr, err)
+                               : cdc_producer_drain(pr, err);
     }
     if (rc == CDC_OK) {
         pr->pending = 0;

@@ -88,23 +88,45 @@ static size_t cdc_properties_distance(const char *a, const char *b)
     return row[nb];
 }
 
-static void cdc_properties_nearest(const char **names, size_t n, const char *name, char *best,
-                                   size_t best_size, size_t *distance)
+/* The known name that is nearest to one, or "": librdkafka prints its table with a property on each
+ * line, the name first. Its dump of values would lack the aliases, which are what people write
+ * (linger.ms). */
+static void cdc_properties_nearest(const char *name, char *best, size_t best_size)
 {
-    for (size_t i = 0; i + 1 < n; i += 2) {
-        size_t d = cdc_properties_distance(name, names[i]);
-        if (d < *distance) {
-            *distance = d;
-            snprintf(best, best_size, "%s", names[i]);
+    char *table = NULL;
+    size_t size = 0;
+    size_t distance = strlen(name) / 2;
+    best[0] = '\0';
+    FILE *file = open_memstream(&table, &size);
+    if (file == NULL) {
+        return;
+    }
+    rd_kafka_conf_properties_show(file);
+    fclose(file);
+    char *rest = NULL;
+    for (char *line = strtok_r(table, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        line[strcspn(line, " |")] = '\0';
+        size_t d = strchr(line, '.') != NULL || strcmp(line, "acks") == 0
+                       ? cdc_properties_distance(name, line)
+                       : NAME_BYTES_MAX;
+        if (d < distance) {
+            distance = d;
+            snprintf(best, best_size, "%s", line);
         }
     }
+    free(table);
 }
 
-static cdc_rc cdc_properties_fault(const cdc_env *env, const char *name, const char *reason, cdc_error *err)
+static cdc_rc cdc_properties_fault(const cdc_env *env, const char *name, const char *reason,
+                                   cdc_error *err)
 {
     char path[NAME_BYTES_MAX + 16];
     snprintf(path, sizeof path, "kafka.%s", name);
     const char *where = cdc_config_where(env->task->cfg, path);
+    if (strchr(where, ':') == NULL) {
+        where = cdc_config_where(env->task->cfg, "kafka");
+    }
     cdc_error_set(err, CDC_FATAL, "config", "%s: kafka.%s: %s", where, name, reason);
     err->exit = CDC_EXIT_USAGE;
     return CDC_FATAL;
@@ -112,20 +134,9 @@ static cdc_rc cdc_properties_fault(const cdc_env *env, const char *name, const c
 
 static cdc_rc cdc_properties_unknown(const cdc_env *env, const char *name, cdc_error *err)
 {
-    char best[NAME_BYTES_MAX + 1] = "";
+    char best[NAME_BYTES_MAX + 1];
     char text[256];
-    size_t distance = strlen(name) / 2 + 1;
-    size_t n = 0;
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_topic_conf_t *topic = rd_kafka_topic_conf_new();
-    const char **names = rd_kafka_conf_dump(conf, &n);
-    cdc_properties_nearest(names, n, name, best, sizeof best, &distance);
-    rd_kafka_conf_dump_free(names, n);
-    names = rd_kafka_topic_conf_dump(topic, &n);
-    cdc_properties_nearest(names, n, name, best, sizeof best, &distance);
-    rd_kafka_conf_dump_free(names, n);
-    rd_kafka_topic_conf_destroy(topic);
-    rd_kafka_conf_destroy(conf);
+    cdc_properties_nearest(name, best, sizeof best);
     snprintf(text, sizeof text, "librdkafka %s has no such property%s%s%s", rd_kafka_version_str(),
              best[0] != '\0' ? "; the nearest name is '" : "", best, best[0] != '\0' ? "'" : "");
     return cdc_properties_fault(env, name, text, err);
@@ -133,7 +144,8 @@ static cdc_rc cdc_properties_unknown(const cdc_env *env, const char *name, cdc_e
 
 static bool cdc_properties_secret(const char *name)
 {
-    static const char *const marks[] = {"password", "secret", "key.pem", "oauthbearer.config", "sasl.jaas"};
+    static const char *const marks[] = {"password", "secret", "key.pem", "oauthbearer.config",
+                                        "sasl.jaas"};
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         if (strstr(name, marks[i]) != NULL) {
             return true;
@@ -144,8 +156,8 @@ static bool cdc_properties_secret(const char *name)
 
 /* --- setting --- */
 
-static cdc_rc cdc_properties_set(rd_kafka_conf_t *conf, const cdc_env *env, const char *name, const char *value,
-                                 cdc_error *err)
+static cdc_rc cdc_properties_set(rd_kafka_conf_t *conf, const cdc_env *env, const char *name,
+                                 const char *value, cdc_error *err)
 {
     char reason[512];
     rd_kafka_conf_res_t res = rd_kafka_conf_set(conf, name, value, reason, sizeof reason);
@@ -155,20 +167,20 @@ static cdc_rc cdc_properties_set(rd_kafka_conf_t *conf, const cdc_env *env, cons
     if (res == RD_KAFKA_CONF_UNKNOWN) {
         return cdc_properties_unknown(env, name, err);
     }
-    return cdc_properties_fault(env, name, cdc_properties_secret(name) ? "librdkafka refuses the value" : reason,
-                                err);
+    return cdc_properties_fault(
+        env, name, cdc_properties_secret(name) ? "librdkafka refuses the value" : reason, err);
 }
 
-static cdc_rc cdc_properties_set_number(rd_kafka_conf_t *conf, const cdc_env *env, const char *name, int64_t value,
-                                        cdc_error *err)
+static cdc_rc cdc_properties_set_number(rd_kafka_conf_t *conf, const cdc_env *env, const char *name,
+                                        int64_t value, cdc_error *err)
 {
     char text[VALUE_BYTES_MAX];
     snprintf(text, sizeof text, "%lld", (long long)value);
     return cdc_properties_set(conf, env, name, text, err);
 }
 
-static cdc_rc cdc_properties_table(rd_kafka_conf_t *conf, const cdc_env *env, const cdc_default *table,
-                                   cdc_error *err)
+static cdc_rc cdc_properties_table(rd_kafka_conf_t *conf, const cdc_env *env,
+                                   const cdc_default *table, cdc_error *err)
 {
     cdc_rc rc = CDC_OK;
     for (; table->name != NULL && rc == CDC_OK; table++) {
@@ -177,7 +189,8 @@ static cdc_rc cdc_properties_table(rd_kafka_conf_t *conf, const cdc_env *env, co
     return rc;
 }
 
-/* Whole milliseconds that the task gives for a property, or def. Malformed ones are refused by librdkafka. */
+/* Whole milliseconds that the task gives for a property, or def. Malformed ones are refused by
+ * librdkafka. */
 static int64_t cdc_properties_number(const cdc_env *env, const char *name, int64_t def)
 {
     const char *text = cdc_properties_given(env, name);
@@ -202,13 +215,14 @@ static cdc_rc cdc_properties_producer(rd_kafka_conf_t *conf, const cdc_env *env,
     }
     if (rc == CDC_OK) {
         /* memory under a backlog; a record larger than the whole queue would never fit */
-        rc = cdc_properties_set_number(conf, env, "queue.buffering.max.kbytes", kbytes > 24576 ? kbytes : 24576,
-                                       err);
+        rc = cdc_properties_set_number(conf, env, "queue.buffering.max.kbytes",
+                                       kbytes > 24576 ? kbytes : 24576, err);
     }
     if (rc == CDC_OK) {
         /* before the broker ends the transaction, so that the reason is known here */
-        rc = cdc_properties_set_number(conf, env, "message.timeout.ms",
-                                       timeout > 1000 && timeout <= INT32_MAX ? timeout / 4 * 3 : 45000, err);
+        rc = cdc_properties_set_number(
+            conf, env, "message.timeout.ms",
+            timeout > 1000 && timeout <= INT32_MAX ? timeout / 4 * 3 : 45000, err);
     }
     return rc;
 }
@@ -265,7 +279,8 @@ static bool cdc_properties_acks_all(const cdc_env *env)
     return acks == NULL || strcasecmp(acks, "all") == 0 || strcmp(acks, "-1") == 0;
 }
 
-static cdc_rc cdc_properties_owned_producer(rd_kafka_conf_t *conf, const cdc_env *env, cdc_error *err)
+static cdc_rc cdc_properties_owned_producer(rd_kafka_conf_t *conf, const cdc_env *env,
+                                            cdc_error *err)
 {
     cdc_rc rc = cdc_properties_set(conf, env, "delivery.report.only.error", "true", err);
     if (rc != CDC_OK) {
@@ -281,18 +296,23 @@ static cdc_rc cdc_properties_owned_producer(rd_kafka_conf_t *conf, const cdc_env
     return cdc_properties_set(conf, env, "max.in.flight.requests.per.connection", "1", err);
 }
 
-static cdc_rc cdc_properties_owned_consumer(rd_kafka_conf_t *conf, const cdc_env *env, cdc_error *err)
+static cdc_rc cdc_properties_owned_consumer(rd_kafka_conf_t *conf, const cdc_env *env,
+                                            cdc_error *err)
 {
     static const cdc_default fixed[] = {
-        {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},
-        {"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
-        {"enable.partition.eof", "true"},      {"allow.auto.create.topics", "false"},
+        {"isolation.level", "read_committed"},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", "error"},
+        {"enable.partition.eof", "true"},
+        {"allow.auto.create.topics", "false"},
         {NULL, NULL},
     };
     return cdc_properties_table(conf, env, fixed, err);
 }
 
-static cdc_rc cdc_properties_names(rd_kafka_conf_t *conf, cdc_client_kind kind, const cdc_env *env, cdc_error *err)
+static cdc_rc cdc_properties_names(rd_kafka_conf_t *conf, cdc_client_kind kind, const cdc_env *env,
+                                   cdc_error *err)
 {
     static const char *const roles[] = {"capture", "apply", "tool"};
     char id[VALUE_BYTES_MAX];
@@ -301,19 +321,22 @@ static cdc_rc cdc_properties_names(rd_kafka_conf_t *conf, cdc_client_kind kind, 
     if (cdc_properties_given(env, "client.id") == NULL) {
         rc = cdc_properties_set(conf, env, "client.id", id, err);
     }
-    if (rc == CDC_OK && kind == CDC_CLIENT_CONSUMER && cdc_properties_given(env, "group.id") == NULL) {
+    if (rc == CDC_OK && kind == CDC_CLIENT_CONSUMER &&
+        cdc_properties_given(env, "group.id") == NULL) {
         rc = cdc_properties_set(conf, env, "group.id", env->task->name, err);
     }
     return rc;
 }
 
-cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc_env *env, cdc_error *err)
+cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc_env *env,
+                          cdc_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool producer = kind == CDC_CLIENT_PRODUCER;
     cdc_rc rc = cdc_properties_table(conf, env, common_defaults, err);
     if (rc == CDC_OK) {
-        rc = producer ? cdc_properties_producer(conf, env, err) : cdc_properties_consumer(conf, env, err);
+        rc = producer ? cdc_properties_producer(conf, env, err)
+                      : cdc_properties_consumer(conf, env, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_properties_names(conf, kind, env, err);

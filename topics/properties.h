@@ -1,5 +1,5 @@
-/* Properties of librdkafka for a task: our defaults, then the task file's `kafka:` map by librdkafka's own names,
- * then what exactly-once delivery rests on and no task may change. */
+/* Properties of librdkafka for a task: our defaults, then the task file's `kafka:` map by
+ * librdkafka's own names, then what exactly-once delivery rests on and no task may change. */
 #ifndef CDC_PROPERTIES_H
 #define CDC_PROPERTIES_H
 
@@ -10,13 +10,15 @@
 typedef enum cdc_client_kind {
     CDC_CLIENT_PRODUCER,
     CDC_CLIENT_CONSUMER,
-    CDC_CLIENT_TOOL, /* metadata, admin requests, and reading without a group; never creates a topic by asking */
+    CDC_CLIENT_TOOL, /* metadata, admin requests, and reading without a group; never creates a topic
+                        by asking */
 } cdc_client_kind;
 
-/* The caller owns *out (rd_kafka_new takes it). FATAL with exit code 2 and the place in the task file when librdkafka
- * refuses a property; its nearest known name when there is no such property. No value of a secret is shown. */
-cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc_env *env, cdc_error *err)
-    CDC_MUST_CHECK;
+/* The caller owns *out (rd_kafka_new takes it). FATAL with exit code 2 and the place in the task
+ * file when librdkafka refuses a property; its nearest known name when there is no such property.
+ * No value of a secret is shown. */
+cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc_env *env,
+                          cdc_error *err) CDC_MUST_CHECK;
 
 /* What the task says for a property, or NULL. */
 const char *cdc_properties_given(const cdc_env *env, const char *name);

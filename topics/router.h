@@ -1,5 +1,5 @@
-/* Where a record goes: topic by template (topics.data with {task} {database} {table}), partition by policy
- * (single | table | pk). Publisher's thread. Caches by table uid. */
+/* Where a record goes: topic by template (topics.data with {task} {database} {table}), partition by
+ * policy (single | table | pk). Publisher's thread. Caches by table uid. */
 #ifndef CDC_ROUTER_H
 #define CDC_ROUTER_H
 
@@ -13,21 +13,36 @@ typedef struct cdc_route {
     int32_t partition;
 } cdc_route;
 
-cdc_rc cdc_router_new(cdc_router **out, const cdc_env *env, cdc_producer *pr, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc cdc_router_new(cdc_router **out, const cdc_env *env, cdc_producer *pr,
+                      cdc_error *err) CDC_MUST_CHECK;
 void cdc_router_free(cdc_router *rt);
 
 /* Row event: creates the topic when it is missing and may be. key: the encoded Kafka key. */
-cdc_rc cdc_router_row(cdc_router *rt, const cdc_table *tbl, cdc_bytes key, cdc_route *out, cdc_error *err)
-    CDC_MUST_CHECK;
+cdc_rc cdc_router_row(cdc_router *rt, const cdc_table *tbl, cdc_bytes key, cdc_route *out,
+                      cdc_error *err) CDC_MUST_CHECK;
 /* DDL event: topics.ddl, or the data topic when that is "" (partition 0). */
-cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out,
+                      cdc_error *err) CDC_MUST_CHECK;
 /* Does the policy hash the key, so that an UPDATE of the key must become DELETE and INSERT? */
 bool cdc_router_hashes_key(const cdc_router *rt, const cdc_table *tbl);
 
-/* The data topics that an applier of this task reads: from.topics, or topics.data's expansion when it has no
- * {database} or {table}; and the DDL topic. Also used by `sluice topics`. FATAL if the template has {database} or
- * {table} and from.topics is not given. */
-cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, const char *const **data, size_t *ndata,
-                         const char **ddl, cdc_error *err) CDC_MUST_CHECK;
+/* The data topics that an applier of this task reads: from.topics, or topics.data's expansion when
+ * it has no {database} or {table}; and the DDL topic. Also used by `sluice topics`. FATAL if the
+ * template has {database} or {table} and from.topics is not given. ddl is "" when DDL travels in
+ * the data topic, or cannot be named (several from.topics without topics.ddl); for one from.topics
+ * without topics.ddl it is that topic's name with ".ddl". */
+cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, const char *const **data,
+                         size_t *ndata, const char **ddl, cdc_error *err) CDC_MUST_CHECK;
+
+/* The pieces, for tests. A topic's name: the template with {task} {database} {table} put in. Kafka
+ * takes only a-z A-Z 0-9 . _ - in names: every other character of a database or table becomes '_',
+ * so two tables may share a topic; which table a record is of stands in its key and value, never
+ * only in the topic's name. FATAL when the name is empty or longer than 249. */
+cdc_rc cdc_router_expand(const char *pattern, const char *task, const char *database,
+                         const char *table, cdc_buffer *out, cdc_error *err) CDC_MUST_CHECK;
+/* MurmurHash2 with the seed of Kafka's Java client, and its default partitioner: (hash &
+ * 0x7fffffff) % partitions. */
+uint32_t cdc_router_murmur2(const void *p, size_t n);
+int32_t cdc_router_partition(const void *p, size_t n, int32_t partitions);
 
 #endif

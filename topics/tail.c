@@ -4,12 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/log.h"
 #include "header.h"
 
 #define START_MS 10000
 #define POLL_MS 200
 #define REASON_MAX 512
+
+/* What librdkafka would print: a failure is told once, by the error that ends the command. */
+static void cdc_tail_silent(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    (void)rk;
+    (void)level;
+    (void)facility;
+    (void)text;
+}
 
 static cdc_rc cdc_tail_property(rd_kafka_conf_t *conf, const char *name, const char *value,
                                 cdc_error *err)
@@ -51,8 +59,14 @@ static cdc_rc cdc_tail_properties(const cdc_tail *tail, rd_kafka_conf_t *conf, c
 
 static cdc_rc cdc_tail_failed(rd_kafka_resp_err_t code, const cdc_tail *tail, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "kafka", "topic %s at %s: %s", tail->topic, tail->brokers,
-                         rd_kafka_err2str(code));
+    const char *cure = "";
+    if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        cure = "; is -b right, and does Kafka run?";
+    } else if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        cure = "; sluice topics TASK.yaml lists those of a task";
+    }
+    return cdc_error_set(err, CDC_FATAL, "kafka", "topic %s at %s: %s%s", tail->topic,
+                         tail->brokers, rd_kafka_err2str(code), cure);
 }
 
 /* The topic's partitions, each with the offset to begin at. */
@@ -141,6 +155,7 @@ cdc_rc cdc_tail_run(const cdc_tail *tail, cdc_error *err)
     rd_kafka_topic_partition_list_t *partitions = NULL;
     rd_kafka_t *rk = NULL;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, cdc_tail_silent);
     cdc_rc rc = cdc_tail_properties(tail, conf, err);
     if (rc != CDC_OK) {
         goto out;

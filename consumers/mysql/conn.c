@@ -12,14 +12,15 @@
 
 enum {
     CONNECT_S = 5,
-    READ_S = 120, /* longer than any lock wait below, so that a silent server is told from a waiting one */
+    READ_S = 120, /* longer than any lock wait below, so that a silent server is told from a waiting
+                     one */
     UNDO_MS = 800,
     PORT = 3306,
     CLIENT_PACKET_MAX = 1024 * 1024 * 1024,
 };
 
-/* No strict mode is left out: a value that the target cannot hold as it is must be an error. What the source could
- * hold passes: zero dates, 31 February, 0 in an AUTO_INCREMENT column. */
+/* No strict mode is left out: a value that the target cannot hold as it is must be an error. What
+ * the source could hold passes: zero dates, 31 February, 0 in an AUTO_INCREMENT column. */
 #define SQL_MODE                                                                                   \
     "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,"             \
     "NO_ENGINE_SUBSTITUTION"
@@ -203,7 +204,8 @@ static void sink_mysql_tls_mode(MYSQL *my, const char *mode)
 static void sink_mysql_tls_off(MYSQL *my)
 {
     enum mysql_ssl_mode ssl = SSL_MODE_DISABLED;
-    bool get = true; /* caching_sha2_password without TLS sends the password under the server's RSA key */
+    bool get =
+        true; /* caching_sha2_password without TLS sends the password under the server's RSA key */
     mysql_options(my, MYSQL_OPT_SSL_MODE, &ssl);
     mysql_options(my, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &get);
 }
@@ -283,7 +285,8 @@ static cdc_rc sink_mysql_session(sink_mysql_conn *conn, cdc_error *err)
     conn->row_alias = sink_mysql_version(conn) >= 80019;
     mysql_free_result(res);
 
-    /* No gap locks, so that parallel writers meet less; but a binlog of statements does not allow it. */
+    /* No gap locks, so that parallel writers meet less; but a binlog of statements does not allow
+     * it. */
     rc = sink_mysql_query(conn, "read its settings", format, sizeof format - 1, &res, err);
     if (rc != CDC_OK) {
         return rc;

@@ -1,5 +1,5 @@
-/* One connection to the target server: connecting, the session's settings, statements, and what an error number of the
- * server means for the caller. The applier's thread. */
+/* One connection to the target server: connecting, the session's settings, statements, and what an
+ * error number of the server means for the caller. The applier's thread. */
 #ifndef SINK_MYSQL_CONN_H
 #define SINK_MYSQL_CONN_H
 
@@ -8,33 +8,36 @@
 #include "core/plugin.h"
 
 typedef struct sink_mysql_conn {
-    MYSQL *my;         /* NULL: not connected */
-    char where[512];   /* "user@host:port", for messages */
+    MYSQL *my;       /* NULL: not connected */
+    char where[512]; /* "user@host:port", for messages */
     char host[256];
     unsigned port;
     bool maria;        /* MariaDB, else MySQL */
-    bool row_alias;    /* INSERT ... VALUES ... AS new ON DUPLICATE KEY UPDATE is known (MySQL from 8.0.19) */
+    bool row_alias;    /* INSERT ... VALUES ... AS new ON DUPLICATE KEY UPDATE is known (MySQL
+                          from 8.0.19) */
     size_t max_packet; /* the server's max_allowed_packet */
 } sink_mysql_conn;
 
-/* Connects to one entry of target.hosts and sets the session up. FATAL with exit 3: the account or the server is not
- * fit. RETRY: not reachable now. */
-cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host, cdc_error *err)
-    CDC_MUST_CHECK;
+/* Connects to one entry of target.hosts and sets the session up. FATAL with exit 3: the account or
+ * the server is not fit. RETRY: not reachable now. */
+cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host,
+                          cdc_error *err) CDC_MUST_CHECK;
 /* Any state; sends a goodbye without waiting for an answer. */
 void sink_mysql_disconnect(sink_mysql_conn *conn);
 
-/* Runs statements whose results do not matter. `doing` stands in the message: "create table sluice.applied". */
+/* Runs statements whose results do not matter. `doing` stands in the message: "create table
+ * sluice.applied". */
 cdc_rc sink_mysql_exec(sink_mysql_conn *conn, const char *doing, const char *sql, size_t len,
                        cdc_error *err) CDC_MUST_CHECK;
 /* Runs one query and gives its result; free it. */
 cdc_rc sink_mysql_query(sink_mysql_conn *conn, const char *doing, const char *sql, size_t len,
                         MYSQL_RES **out, cdc_error *err) CDC_MUST_CHECK;
-/* Undoes the open transaction within a second, or else drops the connection (the server undoes it then). */
+/* Undoes the open transaction within a second, or else drops the connection (the server undoes it
+ * then). */
 void sink_mysql_undo(sink_mysql_conn *conn);
 
-/* Sets err from the connection's last error: RETRY for what passes by itself (connection lost, deadlock, lock wait,
- * server stopping or read-only), else FATAL with the code "mysql_<number>". */
+/* Sets err from the connection's last error: RETRY for what passes by itself (connection lost,
+ * deadlock, lock wait, server stopping or read-only), else FATAL with the code "mysql_<number>". */
 cdc_rc sink_mysql_fail(sink_mysql_conn *conn, const char *doing, cdc_error *err);
 /* Does this error of the server pass by itself? */
 bool sink_mysql_is_passing(unsigned number);

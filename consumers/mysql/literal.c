@@ -30,8 +30,8 @@ static inline char *sink_mysql_escape_byte(char *to, char c)
     return to;
 }
 
-/* Escapes what the server's lexer needs escaped: quote, backslash, NUL. Eight bytes at a time while there is none. In
- * UTF-8 none of them is ever part of a longer character. */
+/* Escapes what the server's lexer needs escaped: quote, backslash, NUL. Eight bytes at a time while
+ * there is none. In UTF-8 none of them is ever part of a longer character. */
 static char *sink_mysql_escape(char *to, const char *p, size_t n)
 {
     while (n >= 8) {
@@ -109,8 +109,9 @@ static bool sink_mysql_add_decimal(cdc_buffer *buf, const char *p, size_t n)
     return digits > 0;
 }
 
-/* 17 significant digits read back to the same double, and a float is held exactly by a double: so a FLOAT column
- * compares equal to its own value, which it would not to its short form. The exponent makes it a double literal. */
+/* 17 significant digits read back to the same double, and a float is held exactly by a double: so a
+ * FLOAT column compares equal to its own value, which it would not to its short form. The exponent
+ * makes it a double literal. */
 static bool sink_mysql_add_double(cdc_buffer *buf, double d)
 {
     if (!isfinite(d)) {
@@ -281,8 +282,8 @@ bool sink_mysql_add_labels(cdc_buffer *buf, const cdc_value *v, const cdc_column
         sink_mysql_add_text(buf, col->labels[v->u - 1], strlen(col->labels[v->u - 1]));
         return true;
     }
-    bool labelled = v->kind == CDC_SET && col->nlabels > 0 &&
-                    (col->nlabels >= 64 || v->u >> col->nlabels == 0);
+    bool labelled =
+        v->kind == CDC_SET && col->nlabels > 0 && (col->nlabels >= 64 || v->u >> col->nlabels == 0);
     if (labelled) {
         sink_mysql_add_set(buf, v->u, col);
         return true;

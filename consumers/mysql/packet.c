@@ -3,8 +3,8 @@
 #include <mysqld_error.h>
 #include <stdlib.h>
 
+#include "handle.h"
 #include "offsets.h"
-#include "sink.h"
 
 enum {
     SEND_BYTES = 256 * 1024,
@@ -62,12 +62,14 @@ static void sink_mysql_packet_foreign_keys(sink_mysql_packet *pk, const sink_mys
     if (pk->foreign_keys != want) {
         sink_mysql_stmt set = {.check = SINK_MYSQL_ANY};
         sink_mysql_packet_add(pk, &set);
-        cdc_buffer_add_str(&pk->sql, want == 1 ? "SET foreign_key_checks=1" : "SET foreign_key_checks=0");
+        cdc_buffer_add_str(&pk->sql,
+                           want == 1 ? "SET foreign_key_checks=1" : "SET foreign_key_checks=0");
         pk->foreign_keys = want;
     }
 }
 
-cdc_rc sink_mysql_packet_open(sink_mysql *sm, const sink_mysql_stmt *stmt, size_t bytes, cdc_error *err)
+cdc_rc sink_mysql_packet_open(sink_mysql_handle *sm, const sink_mysql_stmt *stmt, size_t bytes,
+                              cdc_error *err)
 {
     sink_mysql_packet *pk = &sm->packet;
     bool full = pk->nstmts + 2 >= STMTS_MAX || pk->sql.len + bytes + 64 > pk->sql.max;
@@ -79,16 +81,28 @@ cdc_rc sink_mysql_packet_open(sink_mysql *sm, const sink_mysql_stmt *stmt, size_
     return rc;
 }
 
-cdc_rc sink_mysql_packet_close(sink_mysql *sm, cdc_error *err)
+void sink_mysql_packet_cut(sink_mysql_packet *pk, uint32_t nstmts, size_t len)
 {
-    return sm->packet.sql.len >= SEND_BYTES || sm->packet.sql.failed ? sink_mysql_packet_send(sm, err) : CDC_OK;
+    pk->nstmts = nstmts;
+    pk->sql.len = len;
+    pk->sql.failed = false;
+    pk->foreign_keys = -1;
+}
+
+cdc_rc sink_mysql_packet_close(sink_mysql_handle *sm, cdc_error *err)
+{
+    return sm->packet.sql.len >= SEND_BYTES || sm->packet.sql.failed
+               ? sink_mysql_packet_send(sm, err)
+               : CDC_OK;
 }
 
 /* --- results --- */
 
 static const char *sink_mysql_conflict_code(uint8_t op)
 {
-    return op == CDC_OP_INSERT ? "conflict_insert" : op == CDC_OP_UPDATE ? "conflict_update" : "conflict_delete";
+    return op == CDC_OP_INSERT   ? "conflict_insert"
+           : op == CDC_OP_UPDATE ? "conflict_update"
+                                 : "conflict_delete";
 }
 
 /* "Records: 3  Duplicates: 2  Warnings: 0" */
@@ -99,18 +113,21 @@ static int64_t sink_mysql_duplicates(MYSQL *my)
     return at != NULL ? strtoll(at + 12, NULL, 10) : -1;
 }
 
-static cdc_rc sink_mysql_check_count(sink_mysql *sm, const sink_mysql_stmt *stmt, cdc_error *err)
+static cdc_rc sink_mysql_check_count(sink_mysql_handle *sm, const sink_mysql_stmt *stmt,
+                                     cdc_error *err)
 {
     if (stmt->check == SINK_MYSQL_ANY) {
         return CDC_OK;
     }
-    int64_t count = stmt->by_duplicates ? sink_mysql_duplicates(sm->conn.my) - (stmt->doubled ? 1 : 0)
-                                        : (int64_t)mysql_affected_rows(sm->conn.my);
+    int64_t count = stmt->by_duplicates
+                        ? sink_mysql_duplicates(sm->conn.my) - (stmt->doubled ? 1 : 0)
+                        : (int64_t)mysql_affected_rows(sm->conn.my);
     const sink_mysql_target *target = stmt->map->target;
     if (count < 0 || count > (int64_t)stmt->rows) {
         return cdc_error_set(err, CDC_FATAL, "target_count",
-                             "table %s.%s at the target %s: %lld rows counted for %u sent", target->database,
-                             target->name, sm->conn.where, (long long)count, stmt->rows);
+                             "table %s.%s at the target %s: %lld rows counted for %u sent",
+                             target->database, target->name, sm->conn.where, (long long)count,
+                             stmt->rows);
     }
     if (stmt->check == SINK_MYSQL_EXISTING) {
         sm->counts.conflicts[stmt->op] += count;
@@ -118,43 +135,12 @@ static cdc_rc sink_mysql_check_count(sink_mysql *sm, const sink_mysql_stmt *stmt
         sm->counts.conflicts[stmt->op] += (int64_t)stmt->rows - count;
     } else if (count != (int64_t)stmt->rows) {
         return cdc_error_set(err, CDC_FATAL, sink_mysql_conflict_code(stmt->op),
-                             "table %s.%s at the target %s: %lld of %u rows to %s are not there", target->database,
-                             target->name, sm->conn.where, (long long)stmt->rows - (long long)count, stmt->rows,
+                             "table %s.%s at the target %s: %lld of %u rows to %s are not there",
+                             target->database, target->name, sm->conn.where,
+                             (long long)stmt->rows - (long long)count, stmt->rows,
                              cdc_op_name((cdc_op)stmt->op));
     }
     return CDC_OK;
-}
-
-/* Reads one statement's result. */
-static cdc_rc sink_mysql_result(sink_mysql *sm, const sink_mysql_stmt *stmt, cdc_error *err)
-{
-    MYSQL *my = sm->conn.my;
-    if (mysql_field_count(my) == 0) {
-        return sink_mysql_check_count(sm, stmt, err);
-    }
-    MYSQL_RES *res = mysql_store_result(my);
-    if (res == NULL) {
-        return sink_mysql_fail(&sm->conn, "read a result", err);
-    }
-    bool any = mysql_num_rows(res) > 0;
-    mysql_free_result(res);
-    return stmt->check == SINK_MYSQL_FENCE && !any ? sink_mysql_fenced(sm, err) : CDC_OK;
-}
-
-static cdc_rc sink_mysql_stmt_failed(sink_mysql *sm, const sink_mysql_stmt *stmt, cdc_error *err)
-{
-    unsigned number = mysql_errno(sm->conn.my);
-    char doing[2 * CDC_TABLE_NAME_MAX + 64];
-    if (stmt->map == NULL) {
-        return sink_mysql_fail(&sm->conn, "write the offsets (sluice.applied)", err);
-    }
-    snprintf(doing, sizeof doing, "%s in %s.%s", cdc_op_name((cdc_op)stmt->op), stmt->map->target->database,
-             stmt->map->target->name);
-    cdc_rc rc = sink_mysql_fail(&sm->conn, doing, err);
-    if (number == ER_DUP_ENTRY) {
-        snprintf(err->code, sizeof err->code, "%s", sink_mysql_conflict_code(stmt->op));
-    }
-    return rc;
 }
 
 /* Reads the results that are left, so that the connection can be used to undo the transaction. */
@@ -168,7 +154,44 @@ static void sink_mysql_drain(MYSQL *my)
     }
 }
 
-static cdc_rc sink_mysql_results(sink_mysql *sm, cdc_error *err)
+/* Reads one statement's result. */
+static cdc_rc sink_mysql_result(sink_mysql_handle *sm, const sink_mysql_stmt *stmt, cdc_error *err)
+{
+    MYSQL *my = sm->conn.my;
+    if (mysql_field_count(my) == 0) {
+        return sink_mysql_check_count(sm, stmt, err);
+    }
+    MYSQL_RES *res = mysql_store_result(my);
+    if (res == NULL) {
+        return sink_mysql_fail(&sm->conn, "read a result", err);
+    }
+    bool any = mysql_num_rows(res) > 0;
+    mysql_free_result(res);
+    if (stmt->check != SINK_MYSQL_FENCE || any) {
+        return CDC_OK;
+    }
+    sink_mysql_drain(my);
+    return sink_mysql_fenced(sm, err);
+}
+
+static cdc_rc sink_mysql_stmt_failed(sink_mysql_handle *sm, const sink_mysql_stmt *stmt,
+                                     cdc_error *err)
+{
+    unsigned number = mysql_errno(sm->conn.my);
+    char doing[2 * CDC_TABLE_NAME_MAX + 64];
+    if (stmt->map == NULL) {
+        return sink_mysql_fail(&sm->conn, "write the offsets (sluice.applied)", err);
+    }
+    snprintf(doing, sizeof doing, "%s in %s.%s", cdc_op_name((cdc_op)stmt->op),
+             stmt->map->target->database, stmt->map->target->name);
+    cdc_rc rc = sink_mysql_fail(&sm->conn, doing, err);
+    if (number == ER_DUP_ENTRY) {
+        snprintf(err->code, sizeof err->code, "%s", sink_mysql_conflict_code(stmt->op));
+    }
+    return rc;
+}
+
+static cdc_rc sink_mysql_results(sink_mysql_handle *sm, cdc_error *err)
 {
     const sink_mysql_packet *pk = &sm->packet;
     MYSQL *my = sm->conn.my;
@@ -179,7 +202,8 @@ static cdc_rc sink_mysql_results(sink_mysql *sm, cdc_error *err)
         }
         if (more < 0) {
             return cdc_error_set(err, CDC_FATAL, "target_protocol",
-                                 "target %s: %u results for %u statements", sm->conn.where, i, pk->nstmts);
+                                 "target %s: %u results for %u statements", sm->conn.where, i,
+                                 pk->nstmts);
         }
         cdc_rc rc = sink_mysql_result(sm, &pk->stmts[i], err);
         if (rc != CDC_OK) {
@@ -190,7 +214,7 @@ static cdc_rc sink_mysql_results(sink_mysql *sm, cdc_error *err)
     return CDC_OK;
 }
 
-cdc_rc sink_mysql_packet_send(sink_mysql *sm, cdc_error *err)
+cdc_rc sink_mysql_packet_send(sink_mysql_handle *sm, cdc_error *err)
 {
     sink_mysql_packet *pk = &sm->packet;
     if (pk->nstmts == 0) {
@@ -199,8 +223,8 @@ cdc_rc sink_mysql_packet_send(sink_mysql *sm, cdc_error *err)
     if (pk->sql.failed) {
         sink_mysql_packet_reset(pk, true);
         return cdc_error_set(err, CDC_FATAL, "packet_too_large",
-                             "target %s: a statement passes max_allowed_packet of %zu bytes", sm->conn.where,
-                             sm->conn.max_packet);
+                             "target %s: a statement passes max_allowed_packet of %zu bytes",
+                             sm->conn.where, sm->conn.max_packet);
     }
     cdc_rc rc = sink_mysql_results(sm, err);
     cdc_metric_add(sm->metrics.statements, pk->nstmts);

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "sink.h"
+#include "handle.h"
 
 enum {
     RUN_ROWS = 500,
@@ -90,7 +90,7 @@ static void sink_mysql_run_text(const sink_mysql_run *run, cdc_buffer *sql)
 }
 
 /* Closes the open run at index i. */
-static cdc_rc sink_mysql_run_close(sink_mysql *sm, uint32_t i, cdc_error *err)
+static cdc_rc sink_mysql_run_close(sink_mysql_handle *sm, uint32_t i, cdc_error *err)
 {
     sink_mysql_runs *runs = &sm->runs;
     sink_mysql_run *run = runs->open[i];
@@ -110,7 +110,8 @@ static cdc_rc sink_mysql_run_close(sink_mysql *sm, uint32_t i, cdc_error *err)
 }
 
 /* Closes all but the run of `except` (NULL: all). */
-static cdc_rc sink_mysql_runs_close(sink_mysql *sm, const sink_mysql_target *except, cdc_error *err)
+static cdc_rc sink_mysql_runs_close(sink_mysql_handle *sm, const sink_mysql_target *except,
+                                    cdc_error *err)
 {
     sink_mysql_runs *runs = &sm->runs;
     cdc_rc rc = CDC_OK;
@@ -124,13 +125,14 @@ static cdc_rc sink_mysql_runs_close(sink_mysql *sm, const sink_mysql_target *exc
     return rc;
 }
 
-cdc_rc sink_mysql_runs_flush(sink_mysql *sm, cdc_error *err)
+cdc_rc sink_mysql_runs_flush(sink_mysql_handle *sm, cdc_error *err)
 {
     return sink_mysql_runs_close(sm, NULL, err);
 }
 
 /* Closes a table's own run. */
-static cdc_rc sink_mysql_run_end(sink_mysql *sm, const sink_mysql_target *target, cdc_error *err)
+static cdc_rc sink_mysql_run_end(sink_mysql_handle *sm, const sink_mysql_target *target,
+                                 cdc_error *err)
 {
     for (uint32_t i = 0; i < sm->runs.nopen; i++) {
         if (sm->runs.open[i] == target->run) {
@@ -140,8 +142,10 @@ static cdc_rc sink_mysql_run_end(sink_mysql *sm, const sink_mysql_target *target
     return CDC_OK;
 }
 
-/* A table that is not free waits for nobody and nobody waits for it: while its run is open there is no other. */
-static cdc_rc sink_mysql_runs_order(sink_mysql *sm, const sink_mysql_target *target, cdc_error *err)
+/* A table that is not free waits for nobody and nobody waits for it: while its run is open there is
+ * no other. */
+static cdc_rc sink_mysql_runs_order(sink_mysql_handle *sm, const sink_mysql_target *target,
+                                    cdc_error *err)
 {
     const sink_mysql_runs *runs = &sm->runs;
     bool other_bound = runs->nopen > 0 && !runs->open[0]->map->target->is_free;
@@ -177,11 +181,12 @@ static sink_mysql_plan sink_mysql_plan_insert(const sink_mysql_map *map, sink_my
     return (sink_mysql_plan){.form = SINK_MYSQL_INSERT, .check = SINK_MYSQL_ALL};
 }
 
-static sink_mysql_plan sink_mysql_plan_update(const sink_mysql_map *map, const cdc_event *ev, sink_mysql_rule rule)
+static sink_mysql_plan sink_mysql_plan_update(const sink_mysql_map *map, const cdc_event *ev,
+                                              sink_mysql_rule rule)
 {
     sink_mysql_plan single = {.form = SINK_MYSQL_SINGLE, .check = SINK_MYSQL_ALL};
     if (rule == SINK_MYSQL_LENIENT) {
-        if (map->nkeys == 0) {
+        if (map->nkeys == 0 || !sink_mysql_is_complete(map, ev->after)) {
             single.check = SINK_MYSQL_ANY;
             return single;
         }
@@ -209,7 +214,8 @@ static sink_mysql_plan sink_mysql_plan_delete(const sink_mysql_map *map, sink_my
                                                                   : SINK_MYSQL_MISSING};
 }
 
-static sink_mysql_plan sink_mysql_plan_of(const sink_mysql *sm, const sink_mysql_map *map, const cdc_event *ev)
+static sink_mysql_plan sink_mysql_plan_of(const sink_mysql_handle *sm, const sink_mysql_map *map,
+                                          const cdc_event *ev)
 {
     sink_mysql_rule rule = sink_mysql_rule_of(sm, ev);
     switch (ev->op) {
@@ -222,56 +228,83 @@ static sink_mysql_plan sink_mysql_plan_of(const sink_mysql *sm, const sink_mysql
     }
 }
 
-/* A statement of its own for this row: of an UPDATE, or when columns are absent. */
-static cdc_rc sink_mysql_run_single(sink_mysql *sm, const sink_mysql_map *map, const cdc_event *ev,
-                                    const sink_mysql_plan *plan, cdc_error *err)
+static sink_mysql_row sink_mysql_single_text(cdc_buffer *sql, const sink_mysql_map *map,
+                                             const cdc_event *ev, sink_mysql_form form,
+                                             uint32_t *bad)
 {
-    cdc_buffer *sql = &sm->packet.sql;
-    uint32_t bad = 0;
-    sink_mysql_stmt stmt = {.map = map, .rows = 1, .op = ev->op, .check = (uint8_t)plan->check,
-                            .lenient = ev->phase == CDC_PHASE_SNAPSHOT};
-    bool insert = ev->op == CDC_OP_INSERT;
-    if (insert && plan->check == SINK_MYSQL_EXISTING) {
-        stmt.check = SINK_MYSQL_ALL; /* which is the one that exists is found row by row */
+    switch (ev->op) {
+    case CDC_OP_INSERT:
+        return sink_mysql_add_insert(sql, map, form == SINK_MYSQL_INSERT ? "INSERT" : "REPLACE",
+                                     ev->after, bad);
+    case CDC_OP_UPDATE:
+        return sink_mysql_add_update(sql, map, ev, bad);
+    default:
+        return sink_mysql_add_delete(sql, map, ev, bad);
     }
-    cdc_rc rc = sink_mysql_run_end(sm, map->target, err);
-    if (rc == CDC_OK) {
-        rc = sink_mysql_packet_open(sm, &stmt, STMT_SLACK, err);
-    }
-    if (rc != CDC_OK) {
-        return rc;
-    }
-    sink_mysql_row row;
-    if (insert) {
-        row = sink_mysql_add_insert(sql, map, plan->form == SINK_MYSQL_INSERT ? "INSERT" : "REPLACE", ev->after, &bad);
-    } else if (ev->op == CDC_OP_UPDATE) {
-        row = sink_mysql_add_update(sql, map, ev, &bad);
-    } else {
-        row = sink_mysql_add_delete(sql, map, ev, &bad);
-    }
-    if (row != SINK_MYSQL_ROW_OK) {
-        return sink_mysql_bad_value(ev, bad, err);
-    }
-    return sink_mysql_packet_close(sm, err);
 }
 
-static cdc_rc sink_mysql_run_delete_old(sink_mysql *sm, const sink_mysql_map *map, const cdc_event *ev, cdc_error *err)
+/* A statement of its own for this row: of an UPDATE, or when columns are absent. */
+static cdc_rc sink_mysql_run_single(sink_mysql_handle *sm, const sink_mysql_map *map,
+                                    const cdc_event *ev, sink_mysql_form form,
+                                    sink_mysql_check check, cdc_error *err)
+{
+    sink_mysql_packet *pk = &sm->packet;
+    sink_mysql_stmt stmt = {.map = map,
+                            .rows = 1,
+                            .op = ev->op,
+                            .check = (uint8_t)check,
+                            .lenient = ev->phase == CDC_PHASE_SNAPSHOT};
+    cdc_rc rc = sink_mysql_run_end(sm, map->target, err);
+    for (bool alone = false; rc == CDC_OK; alone = true) {
+        uint32_t bad = 0;
+        uint32_t nstmts = pk->nstmts;
+        size_t len = pk->sql.len;
+        rc = sink_mysql_packet_open(sm, &stmt, STMT_SLACK, err);
+        if (rc != CDC_OK) {
+            break;
+        }
+        if (sink_mysql_single_text(&pk->sql, map, ev, form, &bad) != SINK_MYSQL_ROW_OK) {
+            return sink_mysql_bad_value(ev, bad, err);
+        }
+        if (!pk->sql.failed) {
+            return sink_mysql_packet_close(sm, err);
+        }
+        if (alone || nstmts == 0) {
+            return sink_mysql_too_large(sm, ev, err);
+        }
+        sink_mysql_packet_cut(pk, nstmts, len); /* too much together with the others */
+        rc = sink_mysql_packet_send(sm, err);
+    }
+    return rc;
+}
+
+/* A row with absent columns. Which of several rules it breaks is found row by row. */
+static cdc_rc sink_mysql_run_partial(sink_mysql_handle *sm, const sink_mysql_map *map,
+                                     const cdc_event *ev, cdc_error *err)
+{
+    bool lenient = ev->phase == CDC_PHASE_SNAPSHOT;
+    return sink_mysql_run_single(sm, map, ev, lenient ? SINK_MYSQL_REPLACE : SINK_MYSQL_INSERT,
+                                 lenient ? SINK_MYSQL_ANY : SINK_MYSQL_ALL, err);
+}
+
+static cdc_rc sink_mysql_run_delete_old(sink_mysql_handle *sm, const sink_mysql_map *map,
+                                        const cdc_event *ev, cdc_error *err)
 {
     cdc_event gone = *ev;
-    sink_mysql_plan plan = {.form = SINK_MYSQL_SINGLE, .check = SINK_MYSQL_ANY};
     gone.op = CDC_OP_DELETE;
-    return sink_mysql_run_single(sm, map, &gone, &plan, err);
+    return sink_mysql_run_single(sm, map, &gone, SINK_MYSQL_SINGLE, SINK_MYSQL_ANY, err);
 }
 
 /* The table's run for rows of this plan. */
-static cdc_rc sink_mysql_run_open(sink_mysql *sm, sink_mysql_map *map, const cdc_event *ev, const sink_mysql_plan *plan,
-                                  sink_mysql_run **out, cdc_error *err)
+static cdc_rc sink_mysql_run_open(sink_mysql_handle *sm, sink_mysql_map *map, const cdc_event *ev,
+                                  const sink_mysql_plan *plan, sink_mysql_run **out, cdc_error *err)
 {
     sink_mysql_run *run = map->target->run;
-    bool fits = run != NULL && run->map == map && run->form == plan->form && run->stmt.check == plan->check &&
+    bool fits = run != NULL && run->map == map && run->form == plan->form &&
+                run->stmt.check == plan->check &&
                 run->stmt.lenient == (ev->phase == CDC_PHASE_SNAPSHOT) &&
-                (run->stmt.op == ev->op || plan->check == SINK_MYSQL_ANY) && run->stmt.rows < RUN_ROWS &&
-                run->rows.len < RUN_BYTES;
+                (run->stmt.op == ev->op || plan->check == SINK_MYSQL_ANY) &&
+                run->stmt.rows < RUN_ROWS && run->rows.len < RUN_BYTES;
     *out = run;
     if (fits) {
         return CDC_OK;
@@ -286,7 +319,9 @@ static cdc_rc sink_mysql_run_open(sink_mysql *sm, sink_mysql_map *map, const cdc
     }
     run->map = map;
     run->form = plan->form;
-    run->stmt = (sink_mysql_stmt){.map = map, .op = ev->op, .check = (uint8_t)plan->check,
+    run->stmt = (sink_mysql_stmt){.map = map,
+                                  .op = ev->op,
+                                  .check = (uint8_t)plan->check,
                                   .lenient = ev->phase == CDC_PHASE_SNAPSHOT};
     map->target->run = run;
     sm->runs.open[sm->runs.nopen++] = run;
@@ -294,8 +329,8 @@ static cdc_rc sink_mysql_run_open(sink_mysql *sm, sink_mysql_map *map, const cdc
     return CDC_OK;
 }
 
-static cdc_rc sink_mysql_run_row(sink_mysql *sm, sink_mysql_map *map, const cdc_event *ev, const sink_mysql_plan *plan,
-                                 cdc_error *err)
+static cdc_rc sink_mysql_run_row(sink_mysql_handle *sm, sink_mysql_map *map, const cdc_event *ev,
+                                 const sink_mysql_plan *plan, cdc_error *err)
 {
     sink_mysql_run *run = NULL;
     uint32_t bad = 0;
@@ -307,8 +342,9 @@ static cdc_rc sink_mysql_run_row(sink_mysql *sm, sink_mysql_map *map, const cdc_
     if (run->stmt.rows > 0) {
         cdc_buffer_add_char(&run->rows, ',');
     }
-    sink_mysql_row row = plan->form == SINK_MYSQL_DELETE ? sink_mysql_add_key(&run->rows, map, ev->before, &bad)
-                                                         : sink_mysql_add_row(&run->rows, map, ev->after, &bad);
+    sink_mysql_row row = plan->form == SINK_MYSQL_DELETE
+                             ? sink_mysql_add_key(&run->rows, map, ev->before, &bad)
+                             : sink_mysql_add_row(&run->rows, map, ev->after, &bad);
     if (row == SINK_MYSQL_ROW_OK && !run->rows.failed) {
         run->stmt.rows++;
         sm->runs.bytes += run->rows.len - before;
@@ -329,17 +365,14 @@ static cdc_rc sink_mysql_run_row(sink_mysql *sm, sink_mysql_map *map, const cdc_
         sink_mysql_run_give_back(&sm->runs, run);
     }
     if (row == SINK_MYSQL_ROW_PARTIAL) {
-        sink_mysql_plan single = *plan;
-        if (ev->op == CDC_OP_UPDATE) { /* a REPLACE would lose the absent columns */
-            single.check = ev->phase == CDC_PHASE_SNAPSHOT ? SINK_MYSQL_ANY : SINK_MYSQL_ALL;
-        }
-        return sink_mysql_run_single(sm, map, ev, &single, err);
+        return sink_mysql_run_partial(sm, map, ev, err);
     }
-    rc = sink_mysql_run_end(sm, map->target, err); /* too much together with the others: alone in a new run */
+    rc = sink_mysql_run_end(sm, map->target,
+                            err); /* too much together with the others: alone in a new run */
     return rc == CDC_OK ? sink_mysql_run_row(sm, map, ev, plan, err) : rc;
 }
 
-cdc_rc sink_mysql_run_event(sink_mysql *sm, const cdc_event *ev, cdc_error *err)
+cdc_rc sink_mysql_run_event(sink_mysql_handle *sm, const cdc_event *ev, cdc_error *err)
 {
     sink_mysql_map *map = NULL;
     cdc_rc rc = sink_mysql_map_of(sm, ev, &map, err);
@@ -356,6 +389,7 @@ cdc_rc sink_mysql_run_event(sink_mysql *sm, const cdc_event *ev, cdc_error *err)
     if (rc != CDC_OK) {
         return rc;
     }
-    return plan.form == SINK_MYSQL_SINGLE ? sink_mysql_run_single(sm, map, ev, &plan, err)
-                                          : sink_mysql_run_row(sm, map, ev, &plan, err);
+    return plan.form == SINK_MYSQL_SINGLE
+               ? sink_mysql_run_single(sm, map, ev, plan.form, plan.check, err)
+               : sink_mysql_run_row(sm, map, ev, &plan, err);
 }

@@ -1,7 +1,7 @@
 /* Runs: rows of one table that wait to become one multi-row statement.
  *
- * A table has at most one open run. Rows of a table keep their order; rows of different tables change places only when
- * both tables are free (no foreign keys on either side, no triggers). */
+ * A table has at most one open run. Rows of a table keep their order; rows of different tables
+ * change places only when both tables are free (no foreign keys on either side, no triggers). */
 #ifndef SINK_MYSQL_RUN_H
 #define SINK_MYSQL_RUN_H
 
@@ -38,8 +38,9 @@ void sink_mysql_runs_fini(sink_mysql_runs *runs);
 void sink_mysql_runs_reset(sink_mysql_runs *runs);
 
 /* Adds a row event: to its table's run, or as a statement of its own. */
-cdc_rc sink_mysql_run_event(struct sink_mysql *sm, const cdc_event *ev, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc sink_mysql_run_event(struct sink_mysql_handle *sm, const cdc_event *ev,
+                            cdc_error *err) CDC_MUST_CHECK;
 /* Puts every open run into the packet. */
-cdc_rc sink_mysql_runs_flush(struct sink_mysql *sm, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc sink_mysql_runs_flush(struct sink_mysql_handle *sm, cdc_error *err) CDC_MUST_CHECK;
 
 #endif

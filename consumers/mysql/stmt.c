@@ -7,9 +7,8 @@ enum { KEY_TEXT_MAX = 200 };
 static bool sink_mysql_add_field(cdc_buffer *sql, const sink_mysql_map *map, uint16_t source,
                                  uint8_t how, const cdc_value *v)
 {
-    return how == SINK_MYSQL_LABELS
-               ? sink_mysql_add_labels(sql, v, &map->table->cols[source])
-               : sink_mysql_add_value(sql, v);
+    return how == SINK_MYSQL_LABELS ? sink_mysql_add_labels(sql, v, &map->table->cols[source])
+                                    : sink_mysql_add_value(sql, v);
 }
 
 sink_mysql_row sink_mysql_add_row(cdc_buffer *sql, const sink_mysql_map *map, const cdc_value *row,
@@ -90,8 +89,8 @@ sink_mysql_row sink_mysql_add_insert(cdc_buffer *sql, const sink_mysql_map *map,
     return SINK_MYSQL_ROW_OK;
 }
 
-/* Text compares by the column's collation, where 'a' is 'A': a row without a key is the one that is equal byte for
- * byte. The plain comparison stays, for an index. */
+/* Text compares by the column's collation, where 'a' is 'A': a row without a key is the one that is
+ * equal byte for byte. The plain comparison stays, for an index. */
 static bool sink_mysql_add_exact(cdc_buffer *sql, const char *name, const cdc_value *v)
 {
     cdc_buffer_add_str(sql, name);
@@ -124,8 +123,8 @@ static bool sink_mysql_add_equal(cdc_buffer *sql, const sink_mysql_map *map,
     return ok;
 }
 
-/* The old row: by its key, or by all its columns and then one row only. after stands in for key columns that before
- * does not have. */
+/* The old row: by its key, or by all its columns and then one row only. after stands in for key
+ * columns that before does not have. */
 static sink_mysql_row sink_mysql_add_where(cdc_buffer *sql, const sink_mysql_map *map,
                                            const cdc_event *ev, uint32_t *bad)
 {
@@ -192,6 +191,16 @@ sink_mysql_row sink_mysql_add_delete(cdc_buffer *sql, const sink_mysql_map *map,
 }
 
 /* --- keys --- */
+
+bool sink_mysql_is_complete(const sink_mysql_map *map, const cdc_value *row)
+{
+    for (uint32_t i = 0; i < map->nfields; i++) {
+        if (row[map->fields[i].source].kind == CDC_ABSENT) {
+            return false;
+        }
+    }
+    return true;
+}
 
 bool sink_mysql_same_key(const sink_mysql_map *map, const cdc_event *ev)
 {

@@ -49,8 +49,9 @@ static cdc_rc sink_mysql_load_engine(sink_mysql_conn *conn, const cdc_table *tbl
     cdc_buffer sql;
     MYSQL_RES *res = NULL;
     cdc_buffer_init(&sql, SQL_MAX);
-    cdc_buffer_add_str(&sql, "SELECT TABLE_TYPE, t.ENGINE, TRANSACTIONS FROM information_schema.TABLES t "
-                             "LEFT JOIN information_schema.ENGINES e ON e.ENGINE=t.ENGINE WHERE");
+    cdc_buffer_add_str(&sql,
+                       "SELECT TABLE_TYPE, t.ENGINE, TRANSACTIONS FROM information_schema.TABLES t "
+                       "LEFT JOIN information_schema.ENGINES e ON e.ENGINE=t.ENGINE WHERE");
     sink_mysql_add_table_is(&sql, tbl->database, tbl->name);
     cdc_rc rc = sink_mysql_query(conn, "read a table's definition", sql.data, sql.len, &res, err);
     cdc_buffer_fini(&sql);
@@ -59,32 +60,36 @@ static cdc_rc sink_mysql_load_engine(sink_mysql_conn *conn, const cdc_table *tbl
     }
     MYSQL_ROW row = mysql_fetch_row(res);
     if (row == NULL) {
-        rc = cdc_error_set(err, CDC_FATAL, "target_table_missing",
-                           "table %s.%s does not exist at the target %s, or the account may not see it: create it "
-                           "there, or start the task with the phase schema",
-                           tbl->database, tbl->name, conn->where);
+        rc = cdc_error_set(
+            err, CDC_FATAL, "target_table_missing",
+            "table %s.%s does not exist at the target %s, or the account may not see it: create it "
+            "there, or start the task with the phase schema",
+            tbl->database, tbl->name, conn->where);
     } else if (row[0] != NULL && strstr(row[0], "VIEW") != NULL) {
-        rc = cdc_error_set(err, CDC_FATAL, "target_view", "%s.%s is a view at the target %s: leave it out (objects.exclude)",
+        rc = cdc_error_set(err, CDC_FATAL, "target_view",
+                           "%s.%s is a view at the target %s: leave it out (objects.exclude)",
                            tbl->database, tbl->name, conn->where);
     } else if (row[2] == NULL || strcmp(row[2], "YES") != 0) {
-        rc = cdc_error_set(err, CDC_FATAL, "target_engine",
-                           "table %s.%s at the target %s has the engine %s, which has no transactions: "
-                           "ALTER TABLE `%s`.`%s` ENGINE=InnoDB",
-                           tbl->database, tbl->name, conn->where, row[1] != NULL ? row[1] : "unknown", tbl->database,
-                           tbl->name);
+        rc = cdc_error_set(
+            err, CDC_FATAL, "target_engine",
+            "table %s.%s at the target %s has the engine %s, which has no transactions: "
+            "ALTER TABLE `%s`.`%s` ENGINE=InnoDB",
+            tbl->database, tbl->name, conn->where, row[1] != NULL ? row[1] : "unknown",
+            tbl->database, tbl->name);
     }
     mysql_free_result(res);
     return rc;
 }
 
-static cdc_rc sink_mysql_load_columns(sink_mysql_cache *cache, sink_mysql_conn *conn, sink_mysql_target *target,
-                                      cdc_error *err)
+static cdc_rc sink_mysql_load_columns(sink_mysql_cache *cache, sink_mysql_conn *conn,
+                                      sink_mysql_target *target, cdc_error *err)
 {
     cdc_buffer sql;
     MYSQL_RES *res = NULL;
     cdc_buffer_init(&sql, SQL_MAX);
-    cdc_buffer_add_str(&sql, "SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, GENERATION_EXPRESSION, IS_NULLABLE, "
-                             "COLUMN_DEFAULT IS NULL, EXTRA, COLUMN_KEY FROM information_schema.COLUMNS WHERE");
+    cdc_buffer_add_str(
+        &sql, "SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, GENERATION_EXPRESSION, IS_NULLABLE, "
+              "COLUMN_DEFAULT IS NULL, EXTRA, COLUMN_KEY FROM information_schema.COLUMNS WHERE");
     sink_mysql_add_table_is(&sql, target->database, target->name);
     cdc_buffer_add_str(&sql, " ORDER BY ORDINAL_POSITION");
     cdc_rc rc = sink_mysql_query(conn, "read a table's columns", sql.data, sql.len, &res, err);
@@ -114,12 +119,14 @@ static cdc_rc sink_mysql_load_columns(sink_mysql_cache *cache, sink_mysql_conn *
     return target->cols != NULL ? CDC_OK : sink_mysql_no_memory(err);
 }
 
-static cdc_rc sink_mysql_load_unique(sink_mysql_conn *conn, sink_mysql_target *target, cdc_error *err)
+static cdc_rc sink_mysql_load_unique(sink_mysql_conn *conn, sink_mysql_target *target,
+                                     cdc_error *err)
 {
     cdc_buffer sql;
     MYSQL_RES *res = NULL;
     cdc_buffer_init(&sql, SQL_MAX);
-    cdc_buffer_add_str(&sql, "SELECT 1 FROM information_schema.STATISTICS WHERE NON_UNIQUE=0 AND INDEX_NAME<>'PRIMARY' AND");
+    cdc_buffer_add_str(&sql, "SELECT 1 FROM information_schema.STATISTICS WHERE NON_UNIQUE=0 AND "
+                             "INDEX_NAME<>'PRIMARY' AND");
     sink_mysql_add_table_is(&sql, target->database, target->name);
     cdc_buffer_add_str(&sql, " LIMIT 1");
     cdc_rc rc = sink_mysql_query(conn, "read a table's keys", sql.data, sql.len, &res, err);
@@ -138,8 +145,8 @@ static int sink_mysql_compare_names(const void *a, const void *b)
     return strcasecmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Every table with a foreign key on either side or a trigger, in one query: on MariaDB each look into these views opens
- * the definitions of all tables. */
+/* Every table with a foreign key on either side or a trigger, in one query: on MariaDB each look
+ * into these views opens the definitions of all tables. */
 static cdc_rc sink_mysql_load_linked(sink_mysql_cache *cache, sink_mysql_conn *conn, cdc_error *err)
 {
     static const char sql[] =
@@ -150,7 +157,8 @@ static cdc_rc sink_mysql_load_linked(sink_mysql_cache *cache, sink_mysql_conn *c
         "SELECT DISTINCT CONCAT('t:',EVENT_OBJECT_SCHEMA,'.',EVENT_OBJECT_TABLE) "
         "FROM information_schema.TRIGGERS";
     MYSQL_RES *res = NULL;
-    cdc_rc rc = sink_mysql_query(conn, "read foreign keys and triggers", sql, sizeof sql - 1, &res, err);
+    cdc_rc rc =
+        sink_mysql_query(conn, "read foreign keys and triggers", sql, sizeof sql - 1, &res, err);
     if (rc != CDC_OK) {
         return rc;
     }
@@ -174,7 +182,8 @@ static cdc_rc sink_mysql_load_linked(sink_mysql_cache *cache, sink_mysql_conn *c
     return CDC_OK;
 }
 
-static bool sink_mysql_is_linked(const sink_mysql_cache *cache, char kind, const sink_mysql_target *target)
+static bool sink_mysql_is_linked(const sink_mysql_cache *cache, char kind,
+                                 const sink_mysql_target *target)
 {
     char name[2 * CDC_TABLE_NAME_MAX + 8];
     snprintf(name, sizeof name, "%c:%s.%s", kind, target->database, target->name);
@@ -197,8 +206,8 @@ static uint32_t sink_mysql_hash_names(const char *database, const char *name)
     return h % 1024;
 }
 
-static cdc_rc sink_mysql_load_target(sink_mysql_cache *cache, sink_mysql_conn *conn, const cdc_table *tbl,
-                                     sink_mysql_target **out, cdc_error *err)
+static cdc_rc sink_mysql_load_target(sink_mysql_cache *cache, sink_mysql_conn *conn,
+                                     const cdc_table *tbl, sink_mysql_target **out, cdc_error *err)
 {
     sink_mysql_target **slot = &cache->targets[sink_mysql_hash_names(tbl->database, tbl->name)];
     for (sink_mysql_target *at = *slot; at != NULL; at = at->next) {
@@ -239,7 +248,8 @@ static cdc_rc sink_mysql_load_target(sink_mysql_cache *cache, sink_mysql_conn *c
     return CDC_OK;
 }
 
-static const sink_mysql_column *sink_mysql_find_column(const sink_mysql_target *target, const char *name)
+static const sink_mysql_column *sink_mysql_find_column(const sink_mysql_target *target,
+                                                       const char *name)
 {
     for (uint32_t i = 0; i < target->ncols; i++) {
         if (strcasecmp(target->cols[i].name, name) == 0) {
@@ -255,11 +265,11 @@ static uint8_t sink_mysql_write_how(const cdc_column *col, const sink_mysql_colu
 {
     bool labelled = (col->kind == CDC_ENUM || col->kind == CDC_SET) && col->nlabels > 0;
     return labelled && strcasecmp(col->type_text, to->type_text) != 0 ? SINK_MYSQL_LABELS
-                                                                        : SINK_MYSQL_PLAIN;
+                                                                      : SINK_MYSQL_PLAIN;
 }
 
-static uint8_t sink_mysql_compare_how(const sink_mysql_conn *conn, const cdc_column *col, const sink_mysql_column *to,
-                                      bool by_key)
+static uint8_t sink_mysql_compare_how(const sink_mysql_conn *conn, const cdc_column *col,
+                                      const sink_mysql_column *to, bool by_key)
 {
     if (col->kind == CDC_ENUM && col->nlabels > 0) {
         return SINK_MYSQL_LABELS; /* an index serves a comparison with the label only */
@@ -276,18 +286,20 @@ static uint8_t sink_mysql_compare_how(const sink_mysql_conn *conn, const cdc_col
     return col->kind == CDC_TEXT ? SINK_MYSQL_EXACT : sink_mysql_write_how(col, to);
 }
 
-static cdc_rc sink_mysql_column_missing(const sink_mysql_conn *conn, const cdc_table *tbl, const cdc_column *col,
-                                        cdc_error *err)
+static cdc_rc sink_mysql_column_missing(const sink_mysql_conn *conn, const cdc_table *tbl,
+                                        const cdc_column *col, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "target_column_missing",
-                         "table %s.%s at the target %s has no column %s: ALTER TABLE `%s`.`%s` ADD COLUMN `%s` %s, or "
-                         "leave it out at the source (objects.tables[].columns.exclude)",
-                         tbl->database, tbl->name, conn->where, col->name, tbl->database, tbl->name, col->name,
-                         col->type_text != NULL && col->type_text[0] != '\0' ? col->type_text : "...");
+    return cdc_error_set(
+        err, CDC_FATAL, "target_column_missing",
+        "table %s.%s at the target %s has no column %s: ALTER TABLE `%s`.`%s` ADD COLUMN `%s` %s, "
+        "or "
+        "leave it out at the source (objects.tables[].columns.exclude)",
+        tbl->database, tbl->name, conn->where, col->name, tbl->database, tbl->name, col->name,
+        col->type_text != NULL && col->type_text[0] != '\0' ? col->type_text : "...");
 }
 
-static cdc_rc sink_mysql_map_fields(sink_mysql_cache *cache, const sink_mysql_conn *conn, sink_mysql_map *map,
-                                    cdc_error *err)
+static cdc_rc sink_mysql_map_fields(sink_mysql_cache *cache, const sink_mysql_conn *conn,
+                                    sink_mysql_map *map, cdc_error *err)
 {
     const cdc_table *tbl = map->table;
     map->fields = cdc_arena_zalloc(&cache->arena, tbl->ncols * sizeof *map->fields);
@@ -319,18 +331,19 @@ static cdc_rc sink_mysql_map_fields(sink_mysql_cache *cache, const sink_mysql_co
         if (to == NULL) {
             return sink_mysql_column_missing(conn, tbl, col, err);
         }
-        map->keys[map->nkeys++] = (sink_mysql_field){
-            .source = tbl->keys[i],
-            .compare = sink_mysql_compare_how(conn, col, to, true),
-            .quoted = sink_mysql_dup_quoted(&cache->arena, NULL, to->name)};
+        map->keys[map->nkeys++] =
+            (sink_mysql_field){.source = tbl->keys[i],
+                               .compare = sink_mysql_compare_how(conn, col, to, true),
+                               .quoted = sink_mysql_dup_quoted(&cache->arena, NULL, to->name)};
         if (map->keys[i].quoted == NULL) {
             return sink_mysql_no_memory(err);
         }
     }
-    return map->nfields > 0 ? CDC_OK
-                            : cdc_error_set(err, CDC_FATAL, "target_no_columns",
-                                            "table %s.%s at the target %s has no column that could be written",
-                                            tbl->database, tbl->name, conn->where);
+    return map->nfields > 0
+               ? CDC_OK
+               : cdc_error_set(err, CDC_FATAL, "target_no_columns",
+                               "table %s.%s at the target %s has no column that could be written",
+                               tbl->database, tbl->name, conn->where);
 }
 
 static bool sink_mysql_is_key_field(const sink_mysql_map *map, const sink_mysql_field *field)
@@ -370,7 +383,8 @@ static void sink_mysql_map_flags(sink_mysql_map *map)
 
 static bool sink_mysql_map_text(cdc_arena *ar, cdc_buffer *buf, sink_mysql_text *out)
 {
-    *out = (sink_mysql_text){.p = buf->failed ? NULL : cdc_arena_strndup(ar, buf->data, buf->len), .len = buf->len};
+    *out = (sink_mysql_text){.p = buf->failed ? NULL : cdc_arena_strndup(ar, buf->data, buf->len),
+                             .len = buf->len};
     cdc_buffer_reset(buf);
     return out->p != NULL;
 }
@@ -390,7 +404,8 @@ static void sink_mysql_build_columns(const sink_mysql_map *map, cdc_buffer *buf)
 static void sink_mysql_build_upsert(const sink_mysql_map *map, bool alias, cdc_buffer *buf)
 {
     bool first = true;
-    cdc_buffer_add_str(buf, alias ? " AS sluice_new ON DUPLICATE KEY UPDATE " : " ON DUPLICATE KEY UPDATE ");
+    cdc_buffer_add_str(buf, alias ? " AS sluice_new ON DUPLICATE KEY UPDATE "
+                                  : " ON DUPLICATE KEY UPDATE ");
     for (uint32_t i = 0; i < map->nfields; i++) {
         const char *name = map->fields[i].quoted;
         bool last_chance = first && i == map->nfields - 1;
@@ -427,8 +442,8 @@ static void sink_mysql_build_where(const sink_mysql_map *map, cdc_buffer *buf)
     cdc_buffer_add_str(buf, map->nkeys > 1 ? ") IN (" : " IN (");
 }
 
-static cdc_rc sink_mysql_map_texts(sink_mysql_cache *cache, const sink_mysql_conn *conn, sink_mysql_map *map,
-                                   cdc_error *err)
+static cdc_rc sink_mysql_map_texts(sink_mysql_cache *cache, const sink_mysql_conn *conn,
+                                   sink_mysql_map *map, cdc_error *err)
 {
     cdc_buffer buf;
     cdc_buffer_init(&buf, SQL_MAX);
@@ -481,8 +496,8 @@ sink_mysql_map *sink_mysql_cache_find(sink_mysql_cache *cache, const cdc_table *
     return NULL;
 }
 
-cdc_rc sink_mysql_cache_load(sink_mysql_cache *cache, sink_mysql_conn *conn, cdc_table *tbl, sink_mysql_map **out,
-                             cdc_error *err)
+cdc_rc sink_mysql_cache_load(sink_mysql_cache *cache, sink_mysql_conn *conn, cdc_table *tbl,
+                             sink_mysql_map **out, cdc_error *err)
 {
     sink_mysql_map *map = cdc_arena_zalloc(&cache->arena, sizeof *map);
     if (map == NULL) {

@@ -236,14 +236,18 @@ cdc_rc src_mysql_connect(src_mysql_connection *conn, const cdc_config *cfg, cons
     return rc;
 }
 
+void src_mysql_connection_abandon(src_mysql_connection *conn)
+{
+    shutdown(src_mysql_input_socket(conn->mysql), SHUT_RDWR);
+}
+
 void src_mysql_disconnect(src_mysql_connection *conn)
 {
     if (conn->mysql == NULL) {
         return;
     }
-    /* mysql_close would first send COM_QUIT and read an unfinished result to its end; a socket that is
-     * shut down makes both fail at once */
-    shutdown(src_mysql_input_socket(conn->mysql), SHUT_RDWR);
+    /* mysql_close would first send COM_QUIT and read an unfinished result to its end; both fail at once */
+    src_mysql_connection_abandon(conn);
     mysql_close(conn->mysql);
     conn->mysql = NULL;
 }

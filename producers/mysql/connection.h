@@ -27,6 +27,9 @@ cdc_rc src_mysql_connect(src_mysql_connection *conn, const cdc_config *cfg, cons
 /* Drops the connection at once, without waiting for the server. Closed is fine. */
 void src_mysql_disconnect(src_mysql_connection *conn);
 
+/* Ends both directions of the connection, so that nothing waits for an unfinished result; disconnect follows. */
+void src_mysql_connection_abandon(src_mysql_connection *conn);
+
 /* A statement without a result. */
 cdc_rc src_mysql_execute(src_mysql_connection *conn, const char *sql, cdc_error *err) CDC_MUST_CHECK;
 /* A statement with a result, which is read whole; the caller frees it with mysql_free_result. */

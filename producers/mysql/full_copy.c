@@ -20,11 +20,12 @@ struct src_mysql_copy {
     src_mysql_decode *dec;
     src_mysql_connection conn;
     src_mysql_copy_tables tables;
+    char identity[64]; /* of the server that was copied from */
     size_t next; /* index of the table that is being copied, or comes next */
     int64_t snapshot_ms;
     uint64_t chunk_rows_max;
 
-    src_mysql_position pos; /* strings: the buffers below, tables, server */
+    src_mysql_position pos; /* strings: identity, tables, and the buffers below */
     cdc_buffer gtid, key, sql, token;
     bool moved; /* pos moved since the last token */
 
@@ -33,6 +34,7 @@ struct src_mysql_copy {
     MYSQL_RES *res;
     bool hidden;         /* see src_mysql_input_hidden */
     uint64_t chunk_rows; /* in the open chunk */
+    bool chunk_closed;   /* the next row begins another one */
     MYSQL_ROW cells;     /* of the last row */
     unsigned long *lengths;
     cdc_value *last; /* its values, in the batch's arena */
@@ -126,7 +128,8 @@ static cdc_rc open_snapshot(src_mysql_copy *copy, bool fresh, cdc_error *err)
                                       : open_mysql_snapshot(copy, fresh, err);
     }
     copy->snapshot_ms = cdc_clock_wall_ms();
-    copy->pos.server = copy->server->identity;
+    snprintf(copy->identity, sizeof(copy->identity), "%s", copy->server->identity);
+    copy->pos.server = copy->identity;
     return rc;
 }
 
@@ -235,6 +238,7 @@ static void close_table(src_mysql_copy *copy)
     src_mysql_table_free(copy->tbl);
     copy->tbl = NULL;
     copy->chunk_rows = 0;
+    copy->chunk_closed = false;
 }
 
 void src_mysql_copy_close(src_mysql_copy *copy)
@@ -244,7 +248,7 @@ void src_mysql_copy_close(src_mysql_copy *copy)
     }
     /* first the connection: freeing an unfinished result would read all the rest of the table */
     if (copy->res != NULL && copy->conn.mysql != NULL) {
-        src_mysql_abandon_input(copy->conn.mysql);
+        src_mysql_connection_abandon(&copy->conn);
     }
     close_table(copy);
     src_mysql_disconnect(&copy->conn);
@@ -533,6 +537,7 @@ static cdc_rc close_chunk(src_mysql_copy *copy, cdc_error *err)
         return batch_full(copy, err);
     }
     copy->chunk_rows = 0;
+    copy->chunk_closed = true;
     copy->moved = true;
     return CDC_OK;
 }
@@ -598,12 +603,10 @@ static cdc_rc add_row(src_mysql_copy *copy, MYSQL_ROW cells, cdc_error *err)
 /* One row, or the table's end. */
 static cdc_rc copy_row(src_mysql_copy *copy, cdc_error *err)
 {
-    if (copy->tbl != NULL && copy->tbl->table->nkeys > 0 && copy->chunk_rows == 0 &&
-        copy->pos.key[0] != '\0' && copy->txn_text != NULL && copy->last != NULL) {
-        /* a new chunk of the same table */
+    if (copy->chunk_closed) {
+        copy->chunk_closed = false;
         copy->pos.chunk++;
         copy->txn_text = NULL;
-        copy->last = NULL;
     }
     MYSQL_ROW cells = mysql_fetch_row(copy->res);
     if (cells == NULL) {

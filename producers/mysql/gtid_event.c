@@ -46,7 +46,7 @@ static uint64_t tagged_uint(cdc_cursor *c)
 {
     uint8_t first = cdc_cursor_u8(c);
     unsigned more = 0;
-    while (more < 8 && (first >> more & 1U) != 0) {
+    while (more < 8 && ((unsigned)first >> more & 1U) != 0) {
         more++;
     }
     if (more == 0) {

@@ -101,10 +101,15 @@ static size_t read_length(cdc_cursor *c)
     return 0;
 }
 
+#define BASE64_LINE_BYTES 57 /* the server breaks the text into lines of 76 digits */
+
 static void write_base64(cdc_buffer *out, const uint8_t *p, size_t n)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < n; i += 3) {
+        if (i > 0 && i % BASE64_LINE_BYTES == 0) {
+            cdc_buffer_add_str(out, "\\n");
+        }
         uint32_t v = (uint32_t)p[i] << 16;
         v |= i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0;
         v |= i + 2 < n ? (uint32_t)p[i + 2] : 0;

@@ -82,7 +82,7 @@ static cdc_rc rows_image(src_mysql_rows *rows, const src_mysql_table *tbl, src_m
         return rows_malformed(err);
     }
     for (uint32_t i = 0; i < tbl->ncols; i++) {
-        if ((nulls[i / 8] >> (i % 8) & 1U) != 0) {
+        if (((unsigned)nulls[i / 8] >> (i % 8) & 1U) != 0) {
             values[i] = (cdc_value){.kind = CDC_NULL};
             continue;
         }

@@ -306,7 +306,7 @@ static cdc_rc start_source(void *handle, const char *token, size_t len, cdc_erro
         return CDC_OK; /* neither a copy nor a stream: the first poll says so */
     }
     if (strcmp(from, "now") == 0) {
-        return start_now(src, err);
+        return task->phase_schema ? start_copy(src, NULL, err) : start_now(src, err);
     }
     if (strncmp(from, "gtid:", 5) == 0) {
         return start_at_gtid(src, from + 5, err);

@@ -137,7 +137,7 @@ static bool read_types(map_reader *rd)
     cdc_cursor meta = rd->map->meta;
     for (uint32_t i = 0; i < rd->map->ncols; i++) {
         rd->specs[i].type = rd->map->types[i];
-        rd->specs[i].nullable = (rd->map->nulls[i / 8] >> (i % 8) & 1U) != 0;
+        rd->specs[i].nullable = ((unsigned)rd->map->nulls[i / 8] >> (i % 8) & 1U) != 0;
         spec_meta(&rd->specs[i], &meta);
     }
     return !meta.failed;
@@ -181,6 +181,7 @@ static bool is_numeric(uint8_t type)
     case SRC_MYSQL_TYPE_NEWDECIMAL:
     case SRC_MYSQL_TYPE_FLOAT:
     case SRC_MYSQL_TYPE_DOUBLE:
+    case SRC_MYSQL_TYPE_YEAR: /* has a bit, though none of its values has a sign */
         return true;
     default:
         return false;
@@ -196,7 +197,8 @@ static bool read_signedness(map_reader *rd)
     for (uint32_t i = 0; i < rd->map->ncols; i++) {
         if (is_numeric(rd->specs[i].type)) {
             bits = k % 8 == 0 ? cdc_cursor_u8(&c) : bits;
-            rd->specs[i].is_unsigned = (bits >> (7 - k % 8) & 1U) != 0;
+            rd->specs[i].is_unsigned = ((unsigned)bits >> (7 - k % 8) & 1U) != 0 &&
+                                       rd->specs[i].type != SRC_MYSQL_TYPE_YEAR;
             k++;
         }
     }

@@ -106,7 +106,7 @@ typedef struct cdc_definition_maker {
     const char *database, *table;
     cdc_column *cols;
     uint32_t *hashes; /* of the columns' names, to find doubles */
-    uint32_t ncols;
+    uint32_t ncols, room;
     uint16_t *keys;
     uint32_t nkeys;
     cdc_span *leads;
@@ -159,7 +159,7 @@ static uint32_t find_column(const cdc_definition_maker *mk, const char *name, ui
 
 static bool take_column(cdc_definition_maker *mk, cdc_reader *r)
 {
-    if (mk->ncols == CDC_TABLE_COLUMNS_MAX) {
+    if (mk->ncols == mk->room) {
         return fail_at(mk, r, "too many columns");
     }
     cdc_column *col = &mk->cols[mk->ncols];
@@ -189,12 +189,23 @@ static bool take_column(cdc_definition_maker *mk, cdc_reader *r)
     return true;
 }
 
+/* At most so many members of strings: each has four quotes. */
+static uint32_t count_members(cdc_span span)
+{
+    size_t quotes = 0;
+    for (size_t i = 0; i < span.n; i++) {
+        quotes += span.p[i] == '"';
+    }
+    return quotes / 4 < CDC_TABLE_COLUMNS_MAX ? (uint32_t)(quotes / 4) : CDC_TABLE_COLUMNS_MAX;
+}
+
 static bool take_columns(cdc_definition_maker *mk, cdc_span span)
 {
     cdc_reader r = cdc_reader_sub(mk->r, span);
-    mk->cols = cdc_arena_zalloc(mk->ar, CDC_TABLE_COLUMNS_MAX * sizeof *mk->cols);
-    mk->leads = cdc_arena_zalloc(mk->ar, CDC_TABLE_COLUMNS_MAX * sizeof *mk->leads);
-    mk->hashes = cdc_arena_zalloc(mk->ar, CDC_TABLE_COLUMNS_MAX * sizeof *mk->hashes);
+    mk->room = count_members(span) + 1; /* one more, so that {} fails for want of a string */
+    mk->cols = cdc_arena_zalloc(mk->ar, mk->room * sizeof *mk->cols);
+    mk->leads = cdc_arena_zalloc(mk->ar, mk->room * sizeof *mk->leads);
+    mk->hashes = cdc_arena_zalloc(mk->ar, mk->room * sizeof *mk->hashes);
     if (mk->cols == NULL || mk->leads == NULL || mk->hashes == NULL) {
         return fail_at(mk, &r, "no memory for the definition");
     }

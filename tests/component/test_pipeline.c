@@ -81,6 +81,12 @@ static void pipeline_open(pipeline *pl, const char *brokers, const char *extra)
     if (cdc_task_load(&pl->task, pl->path, cdc_all_options, &err) != CDC_OK) {
         fail_msg("%s", err.text);
     }
+    /* The mock makes unknown topics by itself, with four partitions. */
+    char ddl[80];
+    snprintf(ddl, sizeof ddl, "%s.ddl", pl->task.name);
+    rd_kafka_mock_topic_create(mock, pl->task.name, 1, 1);
+    rd_kafka_mock_topic_create(mock, ddl, 1, 1);
+    rd_kafka_mock_topic_create(mock, "_sluice_checkpoints", 1, 1);
     assert_int_equal(cdc_selection_new(&pl->selection, pl->task.cfg, &err), CDC_OK);
     pl->metrics = cdc_metrics_new("test", pl->task.name);
     pl->env = (cdc_env){.task = &pl->task, .selection = pl->selection, .metrics = pl->metrics};

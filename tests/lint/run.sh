@@ -6,7 +6,7 @@
 cd "$ROOT"
 
 exceptions=tests/lint/lizard-exceptions.txt
-folders=(core schema topics producers consumers)
+folders=(core schema topics producers consumers commands)
 mapfile -t sources < <(find "${folders[@]}" tests -name '*.[ch]' | sort)
 mapfile -t scripts < <(grep -rlI --exclude-dir={.git,.cache,.run,build} -m1 \
     -e '^#!/usr/bin/env bash' -e '^# shellcheck shell=' . | sort)

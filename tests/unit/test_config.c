@@ -184,6 +184,8 @@ static void test_types_and_ranges(void **state)
         "99999999999999999999999");
     bad(GOOD "topics: {partitions: 0}\n",
         "t.yaml:5:10: topics.partitions must be from 1 to 10000, not 0");
+    bad(GOOD "topics: {partitions: 10001}\n",
+        "t.yaml:5:10: topics.partitions must be from 1 to 10000, not 10001");
     bad(GOOD "topics: {partitions: -1}\n",
         "t.yaml:5:10: topics.partitions must be from 1 to 10000, not -1");
     bad(GOOD "topics: {create: yes}\n",
@@ -405,11 +407,12 @@ static void test_print(void **state)
     (void)state;
     cdc_buffer out;
     setenv("CDC_TEST_A", "hunter2", 1);
-    cdc_task task = good("name: t\n"
-                         "kafka: {bootstrap.servers: b:1, sasl.password: hunter2,\n"
-                         "        ssl.key.password: hunter2, client.id: '${env:CDC_TEST_A}'}\n"
-                         "source: {type: mysql, hosts: [h:3306, i], user: u, password: hunter2}\n"
-                         "state_dir: \"a: \\u0085\\u007f\\n\\\"\u20ac$${b\"\n");
+    cdc_task task = good(
+        "name: t\n"
+        "kafka: {bootstrap.servers: b:1, sasl.password: hunter2,\n"
+        "        ssl.key.password: hunter2, a.secret: hunter2, client.id: '${env:CDC_TEST_A}'}\n"
+        "source: {type: mysql, hosts: [h:3306, i], user: u, password: hunter2}\n"
+        "state_dir: \"a: \\u0085\\u007f\\n\\\"\u20ac$${b\"\n");
     cdc_buffer_init(&out, 1 << 20);
     cdc_config_print(task.cfg, &out);
     const char *text = cdc_buffer_cstr(&out);
@@ -418,8 +421,9 @@ static void test_print(void **state)
     assert_non_null(strstr(text, "  password: \"****\"\n"));
     assert_non_null(strstr(text, "  hosts: [h:3306, i]\n"));
     assert_non_null(strstr(text, "  tls:\n    mode: \"off\"\n"));
-    assert_non_null(strstr(text, "kafka:\n  bootstrap.servers: b:1\n  sasl.password: \"****\"\n"
-                                 "  ssl.key.password: \"****\"\n  client.id: \"****\"\n"));
+    assert_non_null(strstr(
+        text, "kafka:\n  bootstrap.servers: b:1\n  sasl.password: \"****\"\n"
+              "  ssl.key.password: \"****\"\n  a.secret: \"****\"\n  client.id: \"****\"\n"));
     assert_non_null(strstr(text, "state_dir: \"a: \\u0085\\u007f\\u000a\\\"\u20ac$${b\"\n"));
     assert_non_null(strstr(text, "phases: [full, incremental]\n"));
     assert_non_null(strstr(text, "objects:\n  include: [\"*.*\"]\n  exclude: []\n"));

@@ -1,13 +1,14 @@
 /* The MySQL sink's handle, shared by its parts. The applier's thread.
  *
- * Rows of a target transaction wait in runs (run.h), one per table; a run becomes one multi-row statement in the packet
- * (packet.h); the packet's statements go to the server together, and each result is checked. Batched, the sink is
- * optimistic: whatever is not as expected is FATAL, the loop undoes the transaction and comes again with careful mode,
- * in which each row is a statement of its own (careful.h), the conflict rules are applied, and an error names the row.
+ * Rows of a target transaction wait in runs (run.h), one per table; a run becomes one multi-row
+ * statement in the packet (packet.h); the packet's statements go to the server together, and each
+ * result is checked. Batched, the sink is optimistic: whatever is not as expected is FATAL, the
+ * loop undoes the transaction and comes again with careful mode, in which each row is a statement
+ * of its own (careful.h), the conflict rules are applied, and an error names the row.
  *
  * Phase SNAPSHOT is lenient in both modes: INSERT and UPDATE replace, DELETE may find nothing. */
-#ifndef SINK_MYSQL_SINK_H
-#define SINK_MYSQL_SINK_H
+#ifndef SINK_MYSQL_HANDLE_H
+#define SINK_MYSQL_HANDLE_H
 
 #include "packet.h"
 #include "run.h"
@@ -33,7 +34,7 @@ typedef struct sink_mysql_counts {
     int64_t conflicts[CDC_OP_DELETE + 1];
 } sink_mysql_counts;
 
-typedef struct sink_mysql {
+typedef struct sink_mysql_handle {
     const cdc_env *env;
     sink_mysql_conn conn;
     sink_mysql_cache cache;
@@ -48,18 +49,19 @@ typedef struct sink_mysql {
     /* Of the last row applied, for people who look into sluice.applied. */
     char last_txn[256], last_pos[256];
     int64_t last_source_ms;
-} sink_mysql;
+} sink_mysql_handle;
 
-static inline sink_mysql_rule sink_mysql_rule_of(const sink_mysql *sm, const cdc_event *ev)
+static inline sink_mysql_rule sink_mysql_rule_of(const sink_mysql_handle *sm, const cdc_event *ev)
 {
     return ev->phase == CDC_PHASE_SNAPSHOT ? SINK_MYSQL_LENIENT : sm->conflict;
 }
 
 /* The map of the event's table, made if need be. */
-cdc_rc sink_mysql_map_of(sink_mysql *sm, const cdc_event *ev, sink_mysql_map **out, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc sink_mysql_map_of(sink_mysql_handle *sm, const cdc_event *ev, sink_mysql_map **out,
+                         cdc_error *err) CDC_MUST_CHECK;
 /* A row that has a value which cannot be written. */
 cdc_rc sink_mysql_bad_value(const cdc_event *ev, uint32_t column, cdc_error *err);
 /* A row that is larger than the server takes. */
-cdc_rc sink_mysql_too_large(const sink_mysql *sm, const cdc_event *ev, cdc_error *err);
+cdc_rc sink_mysql_too_large(const sink_mysql_handle *sm, const cdc_event *ev, cdc_error *err);
 
 #endif

@@ -1,0 +1,234 @@
+#include "careful.h"
+
+#include <mysqld_error.h>
+
+#include "handle.h"
+#include "offsets.h"
+
+enum { KEY_TEXT = 256 };
+
+/* One row on its way. */
+typedef struct sink_mysql_careful {
+    sink_mysql_handle *sm;
+    sink_mysql_map *map;
+    const cdc_event *ev;
+    sink_mysql_rule rule;
+    int64_t
+        count; /* rows that the last statement matched; -1: it met a row with the same unique key */
+} sink_mysql_careful;
+
+/* --- errors --- */
+
+static cdc_rc sink_mysql_name_row(const sink_mysql_careful *cf, cdc_error *err)
+{
+    char key[KEY_TEXT];
+    sink_mysql_describe_key(cf->ev, key, sizeof key);
+    return cdc_error_context(err, "%s in table %s.%s, row %s", cdc_op_name((cdc_op)cf->ev->op),
+                             cf->ev->table->database, cf->ev->table->name, key);
+}
+
+static cdc_rc sink_mysql_conflict(const sink_mysql_careful *cf, cdc_error *err)
+{
+    sink_mysql_handle *sm = cf->sm;
+    const char *what = "it is not there";
+    const char *code = cf->ev->op == CDC_OP_UPDATE ? "conflict_update" : "conflict_delete";
+    char duplicate[600] = "";
+    if (cf->count < 0) {
+        snprintf(duplicate, sizeof duplicate, "a row is in its way (%s)", mysql_error(sm->conn.my));
+        what = duplicate;
+        code = cf->ev->op == CDC_OP_INSERT ? "conflict_insert" : "conflict_update";
+    }
+    cdc_error_set(err, CDC_FATAL, code,
+                  "%s at the target %s, so source and target differ: mend the row, or set "
+                  "target.conflict to keep or "
+                  "overwrite",
+                  what, sm->conn.where);
+    sink_mysql_name_row(cf, err);
+    return sink_mysql_check_fence(sm, err);
+}
+
+static void sink_mysql_count_conflict(const sink_mysql_careful *cf)
+{
+    cf->sm->counts.conflicts[cf->ev->op]++;
+}
+
+/* --- statements --- */
+
+/* Runs the statement that is alone in the packet's buffer. */
+static cdc_rc sink_mysql_careful_run(sink_mysql_careful *cf, cdc_error *err)
+{
+    sink_mysql_handle *sm = cf->sm;
+    cdc_buffer *sql = &sm->packet.sql;
+    if (sql->failed) {
+        return sink_mysql_too_large(sm, cf->ev, err);
+    }
+    cdc_metric_add(sm->metrics.statements, 1);
+    if (mysql_real_query(sm->conn.my, sql->data, sql->len) == 0) {
+        cf->count = (int64_t)mysql_affected_rows(sm->conn.my);
+        return CDC_OK;
+    }
+    if (mysql_errno(sm->conn.my) == ER_DUP_ENTRY) {
+        cf->count = -1;
+        return CDC_OK;
+    }
+    sink_mysql_fail(&sm->conn, "apply a row", err);
+    sink_mysql_name_row(cf, err);
+    return err->rc == CDC_FATAL ? sink_mysql_check_fence(sm, err) : err->rc;
+}
+
+static cdc_rc sink_mysql_careful_insert(sink_mysql_careful *cf, const char *verb, cdc_error *err)
+{
+    uint32_t bad = 0;
+    cdc_buffer_reset(&cf->sm->packet.sql);
+    if (sink_mysql_add_insert(&cf->sm->packet.sql, cf->map, verb, cf->ev->after, &bad) !=
+        SINK_MYSQL_ROW_OK) {
+        return sink_mysql_bad_value(cf->ev, bad, err);
+    }
+    return sink_mysql_careful_run(cf, err);
+}
+
+static cdc_rc sink_mysql_careful_update(sink_mysql_careful *cf, const cdc_event *ev, cdc_error *err)
+{
+    uint32_t bad = 0;
+    cdc_buffer_reset(&cf->sm->packet.sql);
+    if (sink_mysql_add_update(&cf->sm->packet.sql, cf->map, ev, &bad) != SINK_MYSQL_ROW_OK) {
+        return sink_mysql_bad_value(ev, bad, err);
+    }
+    return sink_mysql_careful_run(cf, err);
+}
+
+static cdc_rc sink_mysql_careful_delete(sink_mysql_careful *cf, cdc_error *err)
+{
+    uint32_t bad = 0;
+    cdc_buffer_reset(&cf->sm->packet.sql);
+    if (sink_mysql_add_delete(&cf->sm->packet.sql, cf->map, cf->ev, &bad) != SINK_MYSQL_ROW_OK) {
+        return sink_mysql_bad_value(cf->ev, bad, err);
+    }
+    return sink_mysql_careful_run(cf, err);
+}
+
+/* The source's row, whatever is in its way. */
+static cdc_rc sink_mysql_careful_replace(sink_mysql_careful *cf, cdc_error *err)
+{
+    cdc_event same = *cf->ev;
+    bool by_key = cf->map->nkeys > 0;
+    cdc_rc rc = CDC_OK;
+    cf->count = 0;
+    if (by_key) { /* REPLACE deletes the row first, and with it what refers to it: only if nothing
+                     else will do */
+        same.before = cf->ev->after;
+        rc = sink_mysql_careful_update(cf, &same, err);
+    }
+    if (rc != CDC_OK || cf->count > 0) {
+        return rc;
+    }
+    if (!sink_mysql_is_complete(cf->map, cf->ev->after) && cf->ev->op == CDC_OP_UPDATE) {
+        return sink_mysql_conflict(cf, err);
+    }
+    return sink_mysql_careful_insert(cf, "REPLACE", err);
+}
+
+/* --- rules --- */
+
+static cdc_rc sink_mysql_careful_insert_event(sink_mysql_careful *cf, cdc_error *err)
+{
+    if (cf->rule == SINK_MYSQL_LENIENT) {
+        return cf->map->nkeys > 0 ? sink_mysql_careful_replace(cf, err)
+                                  : sink_mysql_careful_insert(cf, "REPLACE", err);
+    }
+    cdc_rc rc = sink_mysql_careful_insert(cf, "INSERT", err);
+    if (rc != CDC_OK || cf->count >= 0) {
+        return rc;
+    }
+    if (cf->rule == SINK_MYSQL_REPORT) {
+        return sink_mysql_conflict(cf, err);
+    }
+    sink_mysql_count_conflict(cf);
+    return cf->rule == SINK_MYSQL_OVERWRITE ? sink_mysql_careful_replace(cf, err) : CDC_OK;
+}
+
+/* The row at its old key goes, and comes at its new one. */
+static cdc_rc sink_mysql_careful_move(sink_mysql_careful *cf, cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    if (!sink_mysql_same_key(cf->map, cf->ev) && sink_mysql_is_complete(cf->map, cf->ev->after)) {
+        rc = sink_mysql_careful_delete(cf, err);
+    }
+    return rc == CDC_OK ? sink_mysql_careful_replace(cf, err) : rc;
+}
+
+static cdc_rc sink_mysql_careful_update_event(sink_mysql_careful *cf, cdc_error *err)
+{
+    bool by_key = cf->map->nkeys > 0;
+    if (cf->rule == SINK_MYSQL_LENIENT && by_key &&
+        sink_mysql_is_complete(cf->map, cf->ev->after)) {
+        return sink_mysql_careful_move(cf, err);
+    }
+    cdc_rc rc = sink_mysql_careful_update(cf, cf->ev, err);
+    if (rc != CDC_OK || cf->count > 0 || cf->rule == SINK_MYSQL_LENIENT) {
+        return rc;
+    }
+    if (cf->rule == SINK_MYSQL_REPORT) {
+        return sink_mysql_conflict(cf, err);
+    }
+    sink_mysql_count_conflict(cf);
+    if (cf->rule == SINK_MYSQL_KEEP) {
+        return CDC_OK;
+    }
+    return by_key ? sink_mysql_careful_move(cf, err)
+                  : sink_mysql_careful_insert(cf, "REPLACE", err);
+}
+
+static cdc_rc sink_mysql_careful_delete_event(sink_mysql_careful *cf, cdc_error *err)
+{
+    cdc_rc rc = sink_mysql_careful_delete(cf, err);
+    if (rc != CDC_OK || cf->count > 0 || cf->rule == SINK_MYSQL_LENIENT) {
+        return rc;
+    }
+    if (cf->rule == SINK_MYSQL_REPORT) {
+        return sink_mysql_conflict(cf, err);
+    }
+    sink_mysql_count_conflict(cf);
+    return CDC_OK;
+}
+
+/* foreign_key_checks as the row needs it, by way of the packet, which knows what the session has.
+ */
+static cdc_rc sink_mysql_careful_session(sink_mysql_careful *cf, cdc_error *err)
+{
+    sink_mysql_handle *sm = cf->sm;
+    int8_t want = cf->rule == SINK_MYSQL_LENIENT ? 0 : 1;
+    if (!cf->map->target->has_foreign_keys || sm->packet.foreign_keys == want) {
+        return CDC_OK;
+    }
+    char sql[64];
+    int n = snprintf(sql, sizeof sql, "SET foreign_key_checks=%d", want);
+    cdc_rc rc = sink_mysql_exec(&sm->conn, "set foreign_key_checks", sql, (size_t)n, err);
+    sm->packet.foreign_keys = rc == CDC_OK ? want : -1;
+    return rc;
+}
+
+cdc_rc sink_mysql_careful_event(sink_mysql_handle *sm, const cdc_event *ev, cdc_error *err)
+{
+    sink_mysql_careful cf = {.sm = sm, .ev = ev, .rule = sink_mysql_rule_of(sm, ev)};
+    cdc_rc rc = sink_mysql_map_of(sm, ev, &cf.map, err);
+    if (rc == CDC_OK) {
+        rc = sink_mysql_careful_session(&cf, err);
+    }
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    switch (ev->op) {
+    case CDC_OP_INSERT:
+        rc = sink_mysql_careful_insert_event(&cf, err);
+        break;
+    case CDC_OP_UPDATE:
+        rc = sink_mysql_careful_update_event(&cf, err);
+        break;
+    default:
+        rc = sink_mysql_careful_delete_event(&cf, err);
+        break;
+    }
+    cdc_buffer_reset(&sm->packet.sql);
+    return rc;
+}

@@ -1,0 +1,298 @@
+#include "offsets.h"
+
+#include <mysqld_error.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "handle.h"
+#include "literal.h"
+
+enum { SQL_MAX = 4 * 1024 * 1024, TASK_MAX = 64 };
+
+static const char CREATE_DATABASE[] = "CREATE DATABASE IF NOT EXISTS sluice CHARACTER SET utf8mb4";
+static const char CREATE_APPLIERS[] =
+    "CREATE TABLE IF NOT EXISTS sluice.appliers ("
+    "task VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,"
+    "epoch BIGINT UNSIGNED NOT NULL,"
+    "owner VARCHAR(255) NOT NULL,"
+    "claimed_at DATETIME(3) NOT NULL) ENGINE=InnoDB";
+static const char CREATE_APPLIED[] =
+    "CREATE TABLE IF NOT EXISTS sluice.applied ("
+    "task VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,"
+    "topic VARCHAR(249) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,"
+    "part INT NOT NULL,"
+    "next_offset BIGINT NOT NULL,"
+    "epoch BIGINT UNSIGNED NOT NULL,"
+    "source_txn VARCHAR(255) NOT NULL,"
+    "source_pos VARCHAR(255) NOT NULL,"
+    "source_time DATETIME(3) NULL,"
+    "updated_at DATETIME(3) NOT NULL,"
+    "PRIMARY KEY (task, topic, part)) ENGINE=InnoDB";
+
+/* --- making the tables --- */
+
+static cdc_rc sink_mysql_refuse_grant(sink_mysql_handle *sm, cdc_error *err)
+{
+    static const char who[] = "SELECT CURRENT_USER()";
+    char user[200] = "user";
+    char host[200] = "host";
+    char reason[CDC_ERROR_TEXT_MAX];
+    cdc_error ignored;
+    MYSQL_RES *res = NULL;
+    snprintf(reason, sizeof reason, "%s", mysql_error(sm->conn.my));
+    cdc_error_clear(&ignored);
+    if (sink_mysql_query(&sm->conn, "read the account's name", who, sizeof who - 1, &res,
+                         &ignored) == CDC_OK) {
+        MYSQL_ROW row = mysql_fetch_row(res);
+        const char *at = row != NULL && row[0] != NULL ? strrchr(row[0], '@') : NULL;
+        if (at != NULL) {
+            snprintf(user, sizeof user, "%.*s", (int)(at - row[0]), row[0]);
+            snprintf(host, sizeof host, "%s", at + 1);
+        }
+        mysql_free_result(res);
+    }
+    return cdc_error_refuse(
+        err, "mysql_grant",
+        "target %s: the account may not keep its offsets there (%s): GRANT SELECT, INSERT, "
+        "UPDATE, DELETE, CREATE ON `sluice`.* TO '%s'@'%s'",
+        sm->conn.where, reason, user, host);
+}
+
+static bool sink_mysql_is_denied(unsigned number)
+{
+    return number == ER_DBACCESS_DENIED_ERROR || number == ER_TABLEACCESS_DENIED_ERROR ||
+           number == ER_COLUMNACCESS_DENIED_ERROR || number == ER_SPECIFIC_ACCESS_DENIED_ERROR ||
+           number == ER_ACCESS_DENIED_ERROR;
+}
+
+/* A statement on our own tables: a missing privilege refuses the start. */
+static cdc_rc sink_mysql_own(sink_mysql_handle *sm, const char *sql, size_t len, cdc_error *err)
+{
+    cdc_rc rc = sink_mysql_exec(&sm->conn, "prepare the tables of database sluice", sql, len, err);
+    if (rc == CDC_FATAL && sink_mysql_is_denied(mysql_errno(sm->conn.my))) {
+        return sink_mysql_refuse_grant(sm, err);
+    }
+    if (rc == CDC_FATAL) {
+        err->exit = CDC_EXIT_REFUSED;
+    }
+    return rc;
+}
+
+static cdc_rc sink_mysql_own_exist(sink_mysql_handle *sm, bool *exist, cdc_error *err)
+{
+    static const char sql[] = "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE "
+                              "TABLE_SCHEMA='sluice' AND TABLE_NAME IN ('appliers','applied')";
+    MYSQL_RES *res = NULL;
+    cdc_rc rc =
+        sink_mysql_query(&sm->conn, "look for sluice.applied", sql, sizeof sql - 1, &res, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    *exist = mysql_num_rows(res) == 2;
+    for (MYSQL_ROW row; rc == CDC_OK && (row = mysql_fetch_row(res)) != NULL;) {
+        if (row[1] == NULL || strcmp(row[1], "InnoDB") != 0) {
+            rc = cdc_error_refuse(err, "target_engine",
+                                  "table sluice.%s at the target %s has the engine %s, and offsets "
+                                  "need transactions: "
+                                  "ALTER TABLE sluice.%s ENGINE=InnoDB",
+                                  row[0], sm->conn.where, row[1] != NULL ? row[1] : "unknown",
+                                  row[0]);
+        }
+    }
+    mysql_free_result(res);
+    return rc;
+}
+
+static cdc_rc sink_mysql_make_own(sink_mysql_handle *sm, cdc_error *err)
+{
+    bool exist = false;
+    cdc_rc rc = sink_mysql_own_exist(sm, &exist, err);
+    if (rc != CDC_OK || exist) {
+        return rc;
+    }
+    rc = sink_mysql_own(sm, CREATE_DATABASE, sizeof CREATE_DATABASE - 1, err);
+    if (rc == CDC_OK) {
+        rc = sink_mysql_own(sm, CREATE_APPLIERS, sizeof CREATE_APPLIERS - 1, err);
+    }
+    if (rc == CDC_OK) {
+        rc = sink_mysql_own(sm, CREATE_APPLIED, sizeof CREATE_APPLIED - 1, err);
+    }
+    return rc == CDC_OK ? sink_mysql_own_exist(sm, &exist, err) : rc;
+}
+
+/* --- the claim --- */
+
+static void sink_mysql_add_task(cdc_buffer *sql, const sink_mysql_handle *sm)
+{
+    sink_mysql_add_text(sql, sm->env->task->name, strlen(sm->env->task->name));
+}
+
+static cdc_rc sink_mysql_read_epoch(sink_mysql_handle *sm, uint64_t *epoch, cdc_error *err)
+{
+    cdc_buffer sql;
+    MYSQL_RES *res = NULL;
+    cdc_buffer_init(&sql, SQL_MAX);
+    cdc_buffer_add_str(&sql, "SELECT epoch FROM sluice.appliers WHERE task=");
+    sink_mysql_add_task(&sql, sm);
+    cdc_buffer_add_str(&sql, " LOCK IN SHARE MODE");
+    cdc_rc rc = sink_mysql_query(&sm->conn, "read sluice.appliers", sql.data, sql.len, &res, err);
+    cdc_buffer_fini(&sql);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    MYSQL_ROW row = mysql_fetch_row(res);
+    *epoch = row != NULL && row[0] != NULL ? strtoull(row[0], NULL, 10) : 0;
+    mysql_free_result(res);
+    return CDC_OK;
+}
+
+cdc_rc sink_mysql_claim(sink_mysql_handle *sm, cdc_error *err)
+{
+    char owner[200] = "";
+    char name[128] = "";
+    cdc_buffer sql;
+    cdc_rc rc = sink_mysql_make_own(sm, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    gethostname(name, sizeof name - 1);
+    snprintf(owner, sizeof owner, "%s:%ld", name, (long)getpid());
+    cdc_buffer_init(&sql, SQL_MAX);
+    cdc_buffer_add_str(&sql,
+                       "INSERT INTO sluice.appliers (task, epoch, owner, claimed_at) VALUES (");
+    sink_mysql_add_task(&sql, sm);
+    cdc_buffer_add_str(&sql, ",1,");
+    sink_mysql_add_text(&sql, owner, strlen(owner));
+    cdc_buffer_add_str(&sql, ",NOW(3)) ON DUPLICATE KEY UPDATE epoch=epoch+1, owner=VALUES(owner), "
+                             "claimed_at=VALUES(claimed_at)");
+    rc = sink_mysql_own(sm, sql.data, sql.len, err);
+    cdc_buffer_fini(&sql);
+    if (rc == CDC_OK) {
+        rc = sink_mysql_read_epoch(sm, &sm->epoch, err);
+    }
+    return rc == CDC_OK ? sink_mysql_own(sm, "COMMIT", 6, err) : rc;
+}
+
+/* --- the fence --- */
+
+cdc_rc sink_mysql_fenced(sink_mysql_handle *sm, cdc_error *err)
+{
+    uint64_t now = 0;
+    cdc_error ignored;
+    cdc_error_clear(&ignored);
+    if (sink_mysql_read_epoch(sm, &now, &ignored) != CDC_OK) {
+        now = 0;
+    }
+    return cdc_error_set(err, CDC_FATAL, "applier_fenced",
+                         "target %s: another applier of task %s has taken over (epoch %llu, ours "
+                         "is %llu): stop one of "
+                         "them, or give the tasks different names",
+                         sm->conn.where, sm->env->task->name, (unsigned long long)now,
+                         (unsigned long long)sm->epoch);
+}
+
+cdc_rc sink_mysql_check_fence(sink_mysql_handle *sm, cdc_error *err)
+{
+    uint64_t now = 0;
+    cdc_error ignored;
+    cdc_error_clear(&ignored);
+    bool fenced = strcmp(err->code, "applier_fenced") != 0 &&
+                  sink_mysql_read_epoch(sm, &now, &ignored) == CDC_OK && now != sm->epoch;
+    return fenced ? sink_mysql_fenced(sm, err) : err->rc;
+}
+
+/* --- offsets --- */
+
+cdc_rc sink_mysql_read_offset(sink_mysql_handle *sm, const char *topic, int32_t partition,
+                              int64_t *next, cdc_error *err)
+{
+    cdc_buffer sql;
+    MYSQL_RES *res = NULL;
+    cdc_buffer_init(&sql, SQL_MAX);
+    cdc_buffer_add_str(&sql, "SELECT next_offset FROM sluice.applied WHERE task=");
+    sink_mysql_add_task(&sql, sm);
+    cdc_buffer_add_str(&sql, " AND topic=");
+    sink_mysql_add_text(&sql, topic, strlen(topic));
+    cdc_buffer_addf(&sql, " AND part=%d", partition);
+    cdc_rc rc = sink_mysql_query(&sm->conn, "read sluice.applied", sql.data, sql.len, &res, err);
+    cdc_buffer_fini(&sql);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    MYSQL_ROW row = mysql_fetch_row(res);
+    *next = row != NULL && row[0] != NULL ? strtoll(row[0], NULL, 10) : -1;
+    mysql_free_result(res);
+    return sink_mysql_exec(&sm->conn, "read sluice.applied", "COMMIT", 6,
+                           err); /* ends the read view */
+}
+
+static void sink_mysql_add_offset(cdc_buffer *sql, const sink_mysql_handle *sm,
+                                  const cdc_offset *at)
+{
+    cdc_value when = {.kind = CDC_TIMESTAMP};
+    cdc_buffer_add_char(sql, '(');
+    sink_mysql_add_task(sql, sm);
+    cdc_buffer_add_char(sql, ',');
+    sink_mysql_add_text(sql, at->topic, strlen(at->topic));
+    cdc_buffer_add_char(sql, ',');
+    cdc_buffer_add_i64(sql, at->partition);
+    cdc_buffer_add_char(sql, ',');
+    cdc_buffer_add_i64(sql, at->next);
+    cdc_buffer_add_char(sql, ',');
+    cdc_buffer_add_u64(sql, sm->epoch);
+    cdc_buffer_add_char(sql, ',');
+    sink_mysql_add_text(sql, sm->last_txn, strlen(sm->last_txn));
+    cdc_buffer_add_char(sql, ',');
+    sink_mysql_add_text(sql, sm->last_pos, strlen(sm->last_pos));
+    cdc_buffer_add_char(sql, ',');
+    if (sm->last_source_ms > 0) {
+        when.ts.sec = sm->last_source_ms / 1000;
+        when.ts.usec = (uint32_t)(sm->last_source_ms % 1000) * 1000;
+        sink_mysql_add_value(sql, &when);
+    } else {
+        cdc_buffer_add(sql, "NULL", 4);
+    }
+    cdc_buffer_add_str(sql, ",NOW(3))");
+}
+
+cdc_rc sink_mysql_put_offsets(sink_mysql_handle *sm, const cdc_offset *offsets, uint32_t n,
+                              cdc_error *err)
+{
+    static const char tail[] =
+        " ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset), epoch=VALUES(epoch), "
+        "source_txn=VALUES(source_txn), source_pos=VALUES(source_pos), "
+        "source_time=VALUES(source_time), updated_at=VALUES(updated_at)";
+    sink_mysql_stmt fence = {.check = SINK_MYSQL_FENCE};
+    sink_mysql_stmt write = {.check = SINK_MYSQL_ANY};
+    cdc_buffer *sql = &sm->packet.sql;
+    /* A shared lock, held to the end of the transaction: a successor's claim waits for it, and once
+     * claimed it fails. */
+    cdc_rc rc = sink_mysql_packet_open(sm, &fence, 1024, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    cdc_buffer_add_str(sql, "SELECT epoch FROM sluice.appliers WHERE task=");
+    sink_mysql_add_task(sql, sm);
+    cdc_buffer_add_str(sql, " AND epoch=");
+    cdc_buffer_add_u64(sql, sm->epoch);
+    cdc_buffer_add_str(sql, " LOCK IN SHARE MODE");
+    if (n == 0) {
+        return CDC_OK;
+    }
+    rc = sink_mysql_packet_open(sm, &write, n * 1024UL + sizeof tail, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    cdc_buffer_add_str(sql, "INSERT INTO sluice.applied (task, topic, part, next_offset, epoch, "
+                            "source_txn, source_pos, "
+                            "source_time, updated_at) VALUES ");
+    for (uint32_t i = 0; i < n; i++) {
+        if (i > 0) {
+            cdc_buffer_add_char(sql, ',');
+        }
+        sink_mysql_add_offset(sql, sm, &offsets[i]);
+    }
+    cdc_buffer_add_str(sql, tail);
+    return CDC_OK;
+}

@@ -1,0 +1,139 @@
+/* bench_canal_json [MESSAGES] - nanoseconds per message of the codec "canal-json", for one INSERT of ten columns and
+ * about 200 bytes of values, and an UPDATE of the same table. Built on request only:
+ * cmake --build build/release --target bench_canal_json */
+#include <inttypes.h>
+
+#include "core/clock.h"
+#include "schema/canal_json/canal.h"
+
+enum { DEFAULT_MESSAGES = 2000000, ROUNDS = 5, BATCH_MESSAGES = 512 };
+
+#define TEXT(s) {.kind = CDC_TEXT, .p = s, .len = sizeof s - 1}
+
+static const cdc_column columns[] = {
+    {.name = "id", .type_text = "bigint unsigned", .kind = CDC_UINT, .java_type = -5, .is_unsigned = true},
+    {.name = "customer_id", .type_text = "int", .kind = CDC_INT, .java_type = 4},
+    {.name = "state", .type_text = "enum('new','paid','sent')", .kind = CDC_ENUM, .java_type = 4},
+    {.name = "amount", .type_text = "decimal(10,2)", .kind = CDC_DECIMAL, .java_type = 3, .precision = 10, .scale = 2},
+    {.name = "name", .type_text = "varchar(64)", .kind = CDC_TEXT, .java_type = 12},
+    {.name = "address", .type_text = "varchar(255)", .kind = CDC_TEXT, .java_type = 12},
+    {.name = "note", .type_text = "text", .kind = CDC_TEXT, .java_type = 2005},
+    {.name = "weight", .type_text = "double", .kind = CDC_DOUBLE, .java_type = 8},
+    {.name = "created_at", .type_text = "datetime(3)", .kind = CDC_DATETIME, .java_type = 93, .digits = 3},
+    {.name = "changed_at", .type_text = "timestamp", .kind = CDC_TIMESTAMP, .java_type = 93},
+};
+
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
+
+static const cdc_value row[COLUMNS] = {
+    {.kind = CDC_UINT, .u = 1234567},
+    {.kind = CDC_INT, .i = 45678},
+    {.kind = CDC_ENUM, .u = 2},
+    {.kind = CDC_DECIMAL, .p = "1299.90", .len = 7},
+    TEXT("Ada Lovelace of Ockham"),
+    TEXT("12 St James's Square, London SW1Y 4JH, United Kingdom"),
+    TEXT("The engine weaves algebraic patterns just as the Jacquard loom weaves flowers and leaves."),
+    {.kind = CDC_DOUBLE, .d = 12.75},
+    {.kind = CDC_DATETIME, .digits = 3, .year = 2024, .t = {.usec = 123000, .hour = 12, .month = 2, .day = 29}},
+    {.kind = CDC_TIMESTAMP, .ts = {.sec = 1709210096}},
+};
+
+static void die(const char *what, const cdc_error *err)
+{
+    fprintf(stderr, "%s: %s\n", what, err->text);
+    exit(1);
+}
+
+static void report(const char *what, int64_t best_us, long messages, size_t bytes)
+{
+    printf("%-14s %7.1f ns per message of %zu bytes\n", what, (double)best_us * 1000 / (double)messages, bytes);
+}
+
+static int64_t bench_encode(cdc_canal_encoder *enc, cdc_event *ev, long messages, cdc_buffer *key, cdc_buffer *value)
+{
+    cdc_error err;
+    int64_t start = cdc_clock_mono_us();
+    for (long i = 0; i < messages; i++) {
+        cdc_buffer_reset(key);
+        cdc_buffer_reset(value);
+        ev->id = (uint64_t)i;
+        if (cdc_canal_encode(enc, ev, key, value, &err) != CDC_OK) {
+            die("encode", &err);
+        }
+    }
+    return cdc_clock_mono_us() - start;
+}
+
+static int64_t bench_decode(cdc_canal_decoder *dec, cdc_bytes value, long messages, cdc_batch *batch)
+{
+    cdc_error err;
+    int64_t start = cdc_clock_mono_us();
+    for (long i = 0; i < messages; i++) {
+        if (i % BATCH_MESSAGES == 0) {
+            cdc_batch_reset(batch);
+        }
+        if (cdc_canal_decode(dec, value, batch, &err) != CDC_OK) {
+            die("decode", &err);
+        }
+    }
+    return cdc_clock_mono_us() - start;
+}
+
+static void bench(const char *name, cdc_event *ev, long messages)
+{
+    const cdc_canal_options opt = {.max_bytes = 1 << 20};
+    cdc_canal_encoder *enc = cdc_canal_encoder_new(&opt);
+    cdc_canal_decoder *dec = cdc_canal_decoder_new(&opt);
+    cdc_batch *batch = cdc_batch_new(64 << 20);
+    cdc_buffer key;
+    cdc_buffer value;
+    cdc_buffer_init(&key, 1 << 20);
+    cdc_buffer_init(&value, 1 << 20);
+    int64_t encode_us = INT64_MAX;
+    int64_t decode_us = INT64_MAX;
+    for (int i = 0; i < ROUNDS; i++) {
+        int64_t us = bench_encode(enc, ev, messages, &key, &value);
+        encode_us = us < encode_us ? us : encode_us;
+        us = bench_decode(dec, (cdc_bytes){value.data, value.len}, messages, batch);
+        decode_us = us < decode_us ? us : decode_us;
+    }
+    char what[32];
+    snprintf(what, sizeof what, "%s encode", name);
+    report(what, encode_us, messages, value.len);
+    snprintf(what, sizeof what, "%s decode", name);
+    report(what, decode_us, messages, value.len);
+    cdc_buffer_fini(&key);
+    cdc_buffer_fini(&value);
+    cdc_batch_free(batch);
+    cdc_canal_encoder_free(enc);
+    cdc_canal_decoder_free(dec);
+}
+
+int main(int argc, char **argv)
+{
+    long messages = argc > 1 ? strtol(argv[1], NULL, 10) : DEFAULT_MESSAGES;
+    const uint16_t keys[] = {0};
+    cdc_table *tbl = NULL;
+    cdc_error err;
+    if (messages <= 0 || cdc_table_new(&tbl, "shop", "orders", columns, COLUMNS, keys, 1, &err) != CDC_OK) {
+        fprintf(stderr, "usage: bench_canal_json [MESSAGES]\n");
+        return 2;
+    }
+    cdc_value before[COLUMNS];
+    memcpy(before, row, sizeof before);
+    before[2].u = 1;
+    before[3].p = "1199.90";
+    cdc_event ev = {.op = CDC_OP_INSERT,
+                    .table = tbl,
+                    .after = row,
+                    .source_ms = 1709210096000,
+                    .capture_ms = 1709210096004,
+                    .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:23",
+                    .server_id = 1};
+    bench("INSERT", &ev, messages);
+    ev.op = CDC_OP_UPDATE;
+    ev.before = before;
+    bench("UPDATE", &ev, messages);
+    cdc_table_unref(tbl);
+    return 0;
+}

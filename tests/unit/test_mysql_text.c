@@ -1,0 +1,248 @@
+/* Charsets, DECIMAL, JSON: bytes to text, and bytes that are none. What servers really write is in test_mysql_golden. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "producers/mysql/charset.h"
+#include "producers/mysql/decimal.h"
+#include "producers/mysql/json_binary.h"
+
+static void check_text(src_mysql_convert convert, const char *in, const char *want, uint64_t faults)
+{
+    cdc_arena ar;
+    const char *out;
+    size_t n;
+    uint64_t bad = 0;
+    cdc_arena_init(&ar, 1024, 1024);
+    assert_true(src_mysql_charset_to_utf8(convert, in, strlen(in), &ar, &out, &n, &bad));
+    assert_int_equal(n, strlen(want));
+    assert_memory_equal(out, want, n);
+    assert_int_equal(bad, faults);
+    assert_int_equal(out == in, strcmp(in, want) == 0 && convert != SRC_MYSQL_CONVERT_LATIN1);
+    cdc_arena_fini(&ar);
+}
+
+static void test_utf8_is_checked(void **state)
+{
+    (void)state;
+    src_mysql_convert u = SRC_MYSQL_CONVERT_UTF8;
+    check_text(u, "0123456789 plain ascii, longer than a step", "0123456789 plain ascii, longer than a step", 0);
+    check_text(u, "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 end", "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 end", 0);
+    check_text(u, "\xf4\x8f\xbf\xbf\xed\x9f\xbf", "\xf4\x8f\xbf\xbf\xed\x9f\xbf", 0);
+    check_text(u, "a\xff" "b", "a\xef\xbf\xbd" "b", 1);
+    check_text(u, "12345678\x80", "12345678\xef\xbf\xbd", 1);
+    check_text(u, "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd", 2);                       /* overlong */
+    check_text(u, "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 3);     /* surrogate */
+    check_text(u, "\xe0\x80\x80z", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz", 3);   /* overlong */
+    check_text(u, "\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 4);
+    check_text(u, "\xf0\x9f\x98", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 3);     /* cut */
+    check_text(u, "\xc3", "\xef\xbf\xbd", 1);
+}
+
+static void test_latin1_is_cp1252_with_its_holes(void **state)
+{
+    (void)state;
+    src_mysql_convert l = SRC_MYSQL_CONVERT_LATIN1;
+    check_text(l, "caf\xe9", "caf\xc3\xa9", 0);
+    check_text(l, "\x80\x81\x8d\x8f\x90\x9d\x9f\xa0\xff",
+               "\xe2\x82\xac\xc2\x81\xc2\x8d\xc2\x8f\xc2\x90\xc2\x9d\xc5\xb8\xc2\xa0\xc3\xbf", 0);
+}
+
+static void test_text_that_does_not_fit_the_arena(void **state)
+{
+    (void)state;
+    cdc_arena ar;
+    char in[600];
+    const char *out;
+    size_t n;
+    memset(in, 0xe9, sizeof in);
+    cdc_arena_init(&ar, 256, 1000);
+    assert_false(src_mysql_charset_to_utf8(SRC_MYSQL_CONVERT_LATIN1, in, sizeof in, &ar, &out, &n, NULL));
+    assert_false(src_mysql_charset_to_utf8(SRC_MYSQL_CONVERT_UTF8, in, sizeof in, &ar, &out, &n, NULL));
+    cdc_arena_fini(&ar);
+}
+
+static void test_collations(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t id;
+        const char *name;
+        unsigned maxlen;
+    } cases[] = {
+        {1, "big5", 2},       {8, "latin1", 1},      {11, "ascii", 1},      {33, "utf8mb3", 3},
+        {45, "utf8mb4", 4},   {63, "binary", 1},     {76, "utf8mb3", 3},    {101, "utf16", 4},
+        {248, "gb18030", 4},  {255, "utf8mb4", 4},   {309, "utf8mb4", 4},   {323, "utf8mb4", 4},
+        {1032, "latin1", 1},  {2048, "utf8mb3", 3},  {2304, "utf8mb4", 4},  {2503, "utf8mb4", 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const src_mysql_charset *cs = src_mysql_charset_by_collation(cases[i].id);
+        assert_non_null(cs);
+        assert_string_equal(cs->name, cases[i].name);
+        assert_int_equal(cs->maxlen, cases[i].maxlen);
+        assert_ptr_equal(cs, src_mysql_charset_by_name(cases[i].name));
+    }
+    assert_null(src_mysql_charset_by_collation(0));
+    assert_null(src_mysql_charset_by_collation(100));
+    assert_null(src_mysql_charset_by_collation(70000));
+    assert_null(src_mysql_charset_by_name("klingon"));
+    assert_string_equal(src_mysql_charset_by_name("UTF8")->name, "utf8mb3");
+}
+
+static void check_decimal(const char *bytes, unsigned precision, unsigned scale, const char *want)
+{
+    char text[SRC_MYSQL_DECIMAL_TEXT_MAX + 1];
+    size_t n = src_mysql_decimal_text((const uint8_t *)bytes, precision, scale, text);
+    text[n] = '\0';
+    assert_string_equal(text, want);
+}
+
+static void test_decimal(void **state)
+{
+    (void)state;
+    /* the example of the server's source: 1234567890.1234 as DECIMAL(14,4) */
+    check_decimal("\x81\x0d\xfb\x38\xd2\x04\xd2", 14, 4, "1234567890.1234");
+    check_decimal("\x7e\xf2\x04\xc7\x2d\xfb\x2d", 14, 4, "-1234567890.1234");
+    check_decimal("\x80\0\0\0\0", 10, 2, "0.00");
+    check_decimal("\x80", 1, 0, "0");
+    check_decimal("\x7f", 1, 0, "-0"); /* no server writes it */
+    check_decimal("\x89", 1, 0, "9");
+    check_decimal("\x8a", 1, 0, ""); /* 10 in one digit */
+    check_decimal("\x89", 1, 1, "0.9");
+    check_decimal("\xbb\x9a\xca\0", 9, 0, ""); /* 1,000,000,000 in nine */
+    assert_int_equal(src_mysql_decimal_size(14, 4), 7);
+    assert_int_equal(src_mysql_decimal_size(65, 30), 30);
+    assert_int_equal(src_mysql_decimal_size(1, 1), 1);
+    char text[SRC_MYSQL_DECIMAL_TEXT_MAX];
+    assert_int_equal(src_mysql_decimal_text((const uint8_t *)"", 0, 0, text), 0);
+    assert_int_equal(src_mysql_decimal_text((const uint8_t *)"", 66, 0, text), 0);
+    assert_int_equal(src_mysql_decimal_text((const uint8_t *)"", 5, 6, text), 0);
+}
+
+static void check_double(double d, const char *want)
+{
+    cdc_buffer out;
+    cdc_buffer_init(&out, 1024);
+    src_mysql_json_double(&out, d);
+    assert_string_equal(cdc_buffer_cstr(&out), want);
+    cdc_buffer_fini(&out);
+}
+
+static void test_json_doubles(void **state)
+{
+    (void)state;
+    check_double(1, "1.0");
+    check_double(-0.0, "-0.0");
+    check_double(3.14, "3.14");
+    check_double(100, "100.0");
+    check_double(1e14, "100000000000000.0");
+    check_double(1e15, "1e15");
+    check_double(1.5e300, "1.5e300");
+    check_double(0.000000000000001, "0.000000000000001");
+    check_double(1e-16, "1e-16");
+    check_double(-2.5e-7, "-0.00000025");
+    check_double(5e-324, "5e-324");
+    check_double(1.7976931348623157e308, "1.7976931348623157e308");
+    check_double(0x1p-44, "0.00000000000005684341886080802");
+    check_double(0.1 + 0.2, "0.30000000000000004");
+}
+
+static cdc_rc json(const char *bytes, size_t n, cdc_buffer *out)
+{
+    cdc_error err;
+    cdc_error_clear(&err);
+    cdc_buffer_reset(out);
+    return src_mysql_json_text((const uint8_t *)bytes, n, out, NULL, &err);
+}
+
+#define CHECK_JSON(bytes, want)                                                                    \
+    do {                                                                                           \
+        assert_int_equal(json(bytes, sizeof(bytes) - 1, &out), CDC_OK);                            \
+        assert_string_equal(cdc_buffer_cstr(&out), want);                                          \
+    } while (0)
+#define CHECK_NO_JSON(bytes) assert_int_equal(json(bytes, sizeof(bytes) - 1, &out), CDC_FATAL)
+
+static void test_json_values(void **state)
+{
+    (void)state;
+    cdc_buffer out;
+    cdc_buffer_init(&out, 4096);
+    CHECK_JSON("", "null");
+    CHECK_JSON("\x04\x01", "true");
+    CHECK_JSON("\x05\xff\x7f", "32767");
+    CHECK_JSON("\x0c\x05" "a\"\\\x01\n", "\"a\\\"\\\\\\u0001\\n\"");
+    CHECK_JSON("\x0c\x02" "a\xff", "\"a\xef\xbf\xbd\"");
+    CHECK_JSON("\x02\0\0\4\0", "[]");
+    CHECK_JSON("\0\1\0\x0c\0\x0b\0\1\0\5\7\0k", "{\"k\": 7}");
+    CHECK_JSON("\x02\1\0\x09\0\x0c\7\0\1x", "[\"x\"]");
+    CHECK_JSON("\x0f\x10\1\x2a", "\"base64:type16:Kg==\"");
+    cdc_buffer_fini(&out);
+}
+
+static void test_json_that_is_none(void **state)
+{
+    (void)state;
+    cdc_buffer out;
+    cdc_buffer_init(&out, 64);
+    CHECK_NO_JSON("\x04\x03");            /* literal 3 */
+    CHECK_NO_JSON("\x04");                /* no literal */
+    CHECK_NO_JSON("\x0d");                /* type 13 */
+    CHECK_NO_JSON("\x05\1");              /* cut integer */
+    CHECK_NO_JSON("\x0b\0\0\0\0\0\0\xf0\x7f"); /* infinity */
+    CHECK_NO_JSON("\x0c\x05" "ab");       /* string past the end */
+    CHECK_NO_JSON("\x0c\xff\xff\xff\xff\xff\1"); /* length of six bytes */
+    CHECK_NO_JSON("\x02\1\0\x09\0\x0c\3\0\1x"); /* element inside the entries */
+    CHECK_NO_JSON("\x02\1\0\x09\0\x0c\x09\0\1x"); /* element behind the end */
+    CHECK_NO_JSON("\x02\1\0\x0a\0\x0c\7\0\1x");   /* size larger than what is there */
+    CHECK_NO_JSON("\x02\xff\xff\x09\0\x0c\7\0\1x"); /* count larger than the size */
+    CHECK_NO_JSON("\0\1\0\x0c\0\x0b\0\2\0\5\7\0k");  /* key past the end */
+    CHECK_NO_JSON("\x0f\xf6\3\2\2\x80");  /* opaque decimal with a byte too few or many */
+    CHECK_NO_JSON("\x0f\x0c\4\1\2\3\4");  /* opaque datetime of four bytes */
+    assert_int_equal(json("\x0c\x3f" "0123456789012345678901234567890123456789012345678901234567890123",
+                          65, &out), CDC_FATAL); /* larger than the buffer's maximum */
+    cdc_buffer_fini(&out);
+}
+
+static void test_json_depth_limit(void **state)
+{
+    (void)state;
+    /* arrays in arrays: the count, the size, one entry, then the next one */
+    for (unsigned depth = 100; depth <= 101; depth++) {
+        char doc[1024] = {0};
+        doc[0] = 2;
+        char *at = doc + 1;
+        size_t left = (size_t)depth * 7 - 3;
+        for (unsigned i = 0; i < depth; i++, at += 7, left -= 7) {
+            bool innermost = i + 1 == depth;
+            at[0] = innermost ? 0 : 1;
+            at[2] = (char)(left & 0xff);
+            at[3] = (char)(left >> 8);
+            at[4] = innermost ? 0 : 2;
+            at[5] = innermost ? 0 : 7;
+        }
+        cdc_buffer out;
+        cdc_buffer_init(&out, 4096);
+        assert_int_equal(json(doc, 1 + (size_t)depth * 7 - 3, &out),
+                         depth == 100 ? CDC_OK : CDC_FATAL);
+        cdc_buffer_fini(&out);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_utf8_is_checked),
+        cmocka_unit_test(test_latin1_is_cp1252_with_its_holes),
+        cmocka_unit_test(test_text_that_does_not_fit_the_arena),
+        cmocka_unit_test(test_collations),
+        cmocka_unit_test(test_decimal),
+        cmocka_unit_test(test_json_doubles),
+        cmocka_unit_test(test_json_values),
+        cmocka_unit_test(test_json_that_is_none),
+        cmocka_unit_test(test_json_depth_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

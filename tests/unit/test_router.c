@@ -1,0 +1,154 @@
+/* Names of topics, and the hash that Kafka's Java client takes for partitions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "topics/router.h"
+
+static const cdc_option options[] = {
+    {.path = "source.type", .type = CDC_OPTION_ENUM, .choices = "fake", .help = "."},
+    {.path = "target.type", .type = CDC_OPTION_ENUM, .choices = "fake", .help = "."},
+    {.path = NULL},
+};
+static const cdc_option *const tables[] = {cdc_task_options, options, NULL};
+
+static cdc_error error;
+
+/* Vectors of Kafka's own UtilsTest.testMurmur2. */
+static void test_murmur2(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t hash;
+    } vectors[] = {
+        {"21", -973932308},
+        {"foobar", -790332482},
+        {"a-little-bit-long-string", -985981536},
+        {"a-little-bit-longer-string", -1486304829},
+        {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
+        {"abc", 479470107},
+    };
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        const char *text = vectors[i].text;
+        uint32_t hash = cdc_router_murmur2(text, strlen(text));
+        assert_int_equal((int32_t)hash, vectors[i].hash);
+        assert_int_equal(cdc_router_partition(text, strlen(text), 7),
+                         (vectors[i].hash & 0x7fffffff) % 7);
+    }
+}
+
+static const char *expand(const char *pattern, const char *database, const char *table)
+{
+    static cdc_buffer out;
+    if (out.max == 0) {
+        cdc_buffer_init(&out, 4096);
+    }
+    cdc_buffer_reset(&out);
+    cdc_error_clear(&error);
+    if (cdc_router_expand(pattern, "shop", database, table, &out, &error) == CDC_OK) {
+        return cdc_buffer_cstr(&out);
+    }
+    cdc_buffer_fini(&out);
+    return NULL;
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    assert_string_equal(expand("{task}", "d", "t"), "shop");
+    assert_string_equal(expand("{task}.{database}.{table}-x", "d", "t"), "shop.d.t-x");
+    assert_string_equal(expand("{table}{table}", "d", "a b$c"), "a_b_ca_b_c");
+    assert_string_equal(expand("{table}", "d", "größe中"), "gr__e_");
+    assert_string_equal(expand("{tabel}", "d", "t"), "{tabel}");
+    assert_null(expand("{table}", "d", ".."));
+    assert_null(expand("", "d", "t"));
+    char longest[251];
+    memset(longest, 'x', sizeof longest);
+    longest[249] = '\0';
+    assert_string_equal(expand("{table}", "d", longest), longest);
+    longest[249] = 'x';
+    longest[250] = '\0';
+    assert_null(expand("{table}", "d", longest));
+    assert_string_equal(error.code, "topic_name");
+}
+
+static cdc_rc topics(const char *extra, size_t *n, const char **first, const char **ddl,
+                     cdc_arena *ar)
+{
+    char text[1024];
+    cdc_task task;
+    const char *const *data = NULL;
+    snprintf(text, sizeof text, "name: shop\nkafka: {bootstrap.servers: 'x:1'}\n%s", extra);
+    cdc_error_clear(&error);
+    if (cdc_task_parse(&task, "t.yaml", text, strlen(text), tables, &error) != CDC_OK) {
+        fail_msg("%s", error.text);
+    }
+    cdc_rc rc = cdc_router_topics(&task, ar, &data, n, ddl, &error);
+    if (rc == CDC_OK) {
+        *first = cdc_arena_strndup(ar, data[0], strlen(data[0]));
+        *ddl = cdc_arena_strndup(ar, *ddl, strlen(*ddl));
+    }
+    cdc_task_fini(&task);
+    return rc;
+}
+
+static void test_topics_of_an_applier(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *extra;
+        size_t n;
+        const char *first, *ddl;
+    } cases[] = {
+        {"source: {type: fake}\n", 1, "shop", "shop.ddl"},
+        {"source: {type: fake}\ntopics: {data: 'a.{task}', ddl: ''}\n", 1, "a.shop", ""},
+        {"target: {type: fake}\nfrom: {topics: [east]}\n", 1, "east", "east.ddl"},
+        {"target: {type: fake}\nfrom: {topics: [east, west]}\n", 2, "east", ""},
+        {"target: {type: fake}\nfrom: {topics: [east, west]}\ntopics: {ddl: both}\n", 2, "east",
+         "both"},
+        {"target: {type: fake}\nfrom: {topics: [east]}\ntopics: {ddl: ''}\n", 1, "east", ""},
+    };
+    cdc_arena ar;
+    cdc_arena_init(&ar, 4096, 65536);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t n = 0;
+        const char *first = NULL;
+        const char *ddl = NULL;
+        assert_int_equal(topics(cases[i].extra, &n, &first, &ddl, &ar), CDC_OK);
+        assert_int_equal(n, cases[i].n);
+        assert_string_equal(first, cases[i].first);
+        assert_string_equal(ddl, cases[i].ddl);
+    }
+    cdc_arena_fini(&ar);
+}
+
+static void test_topic_per_table_needs_a_list(void **state)
+{
+    (void)state;
+    cdc_arena ar;
+    size_t n = 0;
+    const char *first = NULL;
+    const char *ddl = NULL;
+    cdc_arena_init(&ar, 4096, 65536);
+    assert_int_equal(
+        topics("source: {type: fake}\ntopics: {data: '{table}'}\n", &n, &first, &ddl, &ar),
+        CDC_FATAL);
+    assert_int_equal(error.exit, CDC_EXIT_USAGE);
+    assert_non_null(strstr(error.text, "t.yaml:4:"));
+    cdc_arena_fini(&ar);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_murmur2),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_topics_of_an_applier),
+        cmocka_unit_test(test_topic_per_table_needs_a_list),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
