@@ -147,7 +147,8 @@ static int cdc_session_patience(cdc_session *ss)
         return POLL_MS;
     }
     int64_t now = cdc_clock_mono_ms();
-    bool urgent = cdc_producer_pending(ss->producer) > 0 || !ss->anchored;
+    bool ending = ss->cap->until_caught_up && ss->caught_up;
+    bool urgent = cdc_producer_pending(ss->producer) > 0 || !ss->anchored || ending;
     int64_t pause = urgent ? COMMIT_PAUSE_MS : TOKEN_ONLY_MS;
     int64_t wait = ss->committed_ms + pause - now;
     return wait <= 0 ? 0 : wait < POLL_MS ? (int)wait : POLL_MS;

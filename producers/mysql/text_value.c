@@ -64,7 +64,7 @@ static uint64_t take_number(text_reader *rd, uint64_t limit)
     const char *from = rd->p;
     while (rd->p < rd->end && *rd->p >= '0' && *rd->p <= '9') {
         uint64_t digit = (uint64_t)(*rd->p++ - '0');
-        if (v > (limit - digit) / 10) {
+        if (digit > limit || v > (limit - digit) / 10) {
             rd->bad = true;
             return 0;
         }

@@ -60,6 +60,10 @@ static bool fits_date(const cdc_value *v)
     return v->year <= 9999 && v->t.month <= 12 && v->t.day <= 31;
 }
 
+/* Seconds from 1970 to the first years that have not four digits. */
+#define YEAR_0_S INT64_C(-62167219200)
+#define YEAR_10000_S INT64_C(253402300800)
+
 static char *put_timestamp(char *p, const cdc_value *v, int32_t offset_s)
 {
     if (v->digits > 6 || v->ts.usec > 999999) {
@@ -69,11 +73,10 @@ static char *put_timestamp(char *p, const cdc_value *v, int32_t offset_s)
         memcpy(p, "0000-00-00 00:00:00", 19);
         return put_fraction(p + 19, 0, v->digits);
     }
-    /* years 0 to 9999, with room for the offset */
-    if (v->ts.sec < INT64_C(-62000000000) || v->ts.sec > INT64_C(253000000000)) {
+    int64_t local = 0;
+    if (__builtin_add_overflow(v->ts.sec, offset_s, &local) || local < YEAR_0_S || local >= YEAR_10000_S) {
         return NULL;
     }
-    int64_t local = v->ts.sec + offset_s;
     int64_t days = local / 86400 - (local % 86400 < 0);
     unsigned second = (unsigned)(local - days * 86400);
     int year = 0;

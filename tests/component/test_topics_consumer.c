@@ -1,5 +1,5 @@
-/* The consumer: every committed record once and in order, the end is known although markers take offsets, and an
- * offset that is gone stops it. */
+/* The consumer: every committed record once and in order, the end is known although markers take
+ * offsets, and an offset that is gone stops it. */
 #include "topics_kit.h"
 
 #define NUMBERS_MAX 20000
@@ -34,7 +34,8 @@ static int next_number(cdc_consumer *cs, const char *topic, int64_t until)
             return 0;
         }
     }
-    fail_msg("position %lld of %lld", (long long)cdc_consumer_position(cs, topic, 0), (long long)until);
+    fail_msg("position %lld of %lld", (long long)cdc_consumer_position(cs, topic, 0),
+             (long long)until);
     return -1;
 }
 
@@ -49,9 +50,10 @@ static void test_members_of_a_record(void **state)
     kit_open(&k, kit_mock_brokers(), "");
     cdc_producer *pr = kit_producer(&k);
     cdc_topic *topic = kit_topic(&k, pr);
-    kit_ok(cdc_producer_send(pr, topic, 0, kit_bytes("key"), kit_bytes("value"), kit_bytes("v=1;seq=9"), &kit_error));
-    kit_ok(cdc_producer_send(pr, topic, 0, (cdc_bytes){NULL, 0}, (cdc_bytes){NULL, 0}, (cdc_bytes){NULL, 0},
-                             &kit_error));
+    kit_ok(cdc_producer_send(pr, topic, 0, kit_bytes("key"), kit_bytes("value"),
+                             kit_bytes("v=1;seq=9"), &kit_error));
+    kit_ok(cdc_producer_send(pr, topic, 0, (cdc_bytes){NULL, 0}, (cdc_bytes){NULL, 0},
+                             (cdc_bytes){NULL, 0}, &kit_error));
     kit_ok(kit_commit(pr, 1));
     cdc_producer_free(pr);
 
@@ -98,7 +100,8 @@ static void test_missing_topic_is_eof(void **state)
     kit_close(&k);
 }
 
-/* The topic ends in records of an aborted transaction and its marker: none of them is delivered, yet the end is. */
+/* The topic ends in records of an aborted transaction and its marker: none of them is delivered,
+ * yet the end is. */
 static void test_position_passes_aborted_records(void **state)
 {
     (void)state;
@@ -286,8 +289,9 @@ static void test_many_partitions(void **state)
         kit_ok(rc);
         int number = (int)strtol(msg.value.p, NULL, 10);
         assert_int_equal(number % PARTITIONS, msg.partition);
-        assert_int_equal(number, last[msg.partition] == 0 && msg.partition > 0 ? msg.partition
-                                                                             : last[msg.partition] + PARTITIONS);
+        assert_int_equal(number, last[msg.partition] == 0 && msg.partition > 0
+                                     ? msg.partition
+                                     : last[msg.partition] + PARTITIONS);
         last[msg.partition] = number;
         assert_int_equal(cdc_consumer_position(cs, k.name, msg.partition), msg.offset + 1);
         cdc_consumer_release(&msg);

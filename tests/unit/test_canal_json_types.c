@@ -213,7 +213,7 @@ static void test_number_forms(void **state)
     assert_writes(5.0e-324, false, "5e-324");
     assert_writes((double)1.1F, true, "1.1");
     assert_writes((double)16777218.0F, true, "16777218");
-    assert_writes((double)8589973000.0F, true, "8589973000");
+    assert_writes((double)8589973000.0F, true, "8589974000");
 }
 
 static uint64_t next_random(uint64_t *x)

@@ -213,7 +213,8 @@ static void test_tagged_gtid_of_a_later_form_is_refused(void **state)
 static void test_mariadb_gtid(void **state)
 {
     (void)state;
-    bytes b = event_of(SRC_MYSQL_MARIADB_GTID_EVENT, "\x09\0\0\0\0\0\0\0\x02\0\0\0\x29\0\0\0\0\0\0", 19);
+    bytes b =
+        event_of(SRC_MYSQL_MARIADB_GTID_EVENT, "\x09\0\0\0\0\0\0\0\x02\0\0\0\x29\0\0\0\0\0\0", 19);
     src_mysql_event ev = parsed(&b);
     src_mysql_mariadb_gtid gtid;
     char text[SRC_MYSQL_GTID_TEXT_MAX];

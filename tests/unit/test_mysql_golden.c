@@ -1,6 +1,6 @@
-/* Whole binlogs of real servers against the text that they must decode to: every definition, every value, every
- * refusal. tests/golden/mysql/NAME.binlog and NAME.txt; SLUICE_GOLDEN_UPDATE=1 writes the texts anew, to be read
- * before they are kept. */
+/* Whole binlogs of real servers against the text that they must decode to: every definition, every
+ * value, every refusal. tests/golden/mysql/NAME.binlog and NAME.txt; SLUICE_GOLDEN_UPDATE=1 writes
+ * the texts anew, to be read before they are kept. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -173,7 +173,8 @@ static void walk_gtid(walk *w, const src_mysql_event *ev)
     assert_int_equal(src_mysql_event_gtid(ev, &gtid, &w->err), CDC_OK);
     size_t len = src_mysql_gtid_text(&gtid, text);
     assert_int_equal(len, strlen(text));
-    cdc_buffer_addf(w->out, "gtid %s group %" PRId64 " %" PRId64 " commit %" PRId64 " length %" PRIu64 "\n",
+    cdc_buffer_addf(w->out,
+                    "gtid %s group %" PRId64 " %" PRId64 " commit %" PRId64 " length %" PRIu64 "\n",
                     text, gtid.last_committed, gtid.sequence_number,
                     src_mysql_gtid_commit_ms(&gtid, ev), gtid.transaction_length);
 }
@@ -245,7 +246,10 @@ static void walk_event(walk *w, const src_mysql_event *ev)
 static void walk_file(walk *w, const char *bytes, size_t n)
 {
     cdc_cursor c = cdc_cursor_of(bytes, n);
-    assert_memory_equal(cdc_cursor_bytes(&c, 4), "\xfe" "bin", 4);
+    assert_memory_equal(cdc_cursor_bytes(&c, 4),
+                        "\xfe"
+                        "bin",
+                        4);
     while (cdc_cursor_left(&c) > 0) {
         cdc_cursor header = c;
         cdc_cursor_bytes(&header, 9);

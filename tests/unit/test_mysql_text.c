@@ -1,4 +1,5 @@
-/* Charsets, DECIMAL, JSON: bytes to text, and bytes that are none. What servers really write is in test_mysql_golden. */
+/* Charsets, DECIMAL, JSON: bytes to text, and bytes that are none. What servers really write is in
+ * test_mysql_golden. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,16 +30,23 @@ static void test_utf8_is_checked(void **state)
 {
     (void)state;
     src_mysql_convert u = SRC_MYSQL_CONVERT_UTF8;
-    check_text(u, "0123456789 plain ascii, longer than a step", "0123456789 plain ascii, longer than a step", 0);
-    check_text(u, "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 end", "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 end", 0);
+    check_text(u, "0123456789 plain ascii, longer than a step",
+               "0123456789 plain ascii, longer than a step", 0);
+    check_text(u, "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 end",
+               "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 end", 0);
     check_text(u, "\xf4\x8f\xbf\xbf\xed\x9f\xbf", "\xf4\x8f\xbf\xbf\xed\x9f\xbf", 0);
-    check_text(u, "a\xff" "b", "a\xef\xbf\xbd" "b", 1);
+    check_text(u,
+               "a\xff"
+               "b",
+               "a\xef\xbf\xbd"
+               "b",
+               1);
     check_text(u, "12345678\x80", "12345678\xef\xbf\xbd", 1);
-    check_text(u, "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd", 2);                       /* overlong */
-    check_text(u, "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 3);     /* surrogate */
-    check_text(u, "\xe0\x80\x80z", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz", 3);   /* overlong */
+    check_text(u, "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd", 2);                   /* overlong */
+    check_text(u, "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 3);   /* surrogate */
+    check_text(u, "\xe0\x80\x80z", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz", 3); /* overlong */
     check_text(u, "\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 4);
-    check_text(u, "\xf0\x9f\x98", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 3);     /* cut */
+    check_text(u, "\xf0\x9f\x98", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 3); /* cut */
     check_text(u, "\xc3", "\xef\xbf\xbd", 1);
 }
 
@@ -60,8 +68,10 @@ static void test_text_that_does_not_fit_the_arena(void **state)
     size_t n;
     memset(in, 0xe9, sizeof in);
     cdc_arena_init(&ar, 256, 1000);
-    assert_false(src_mysql_charset_to_utf8(SRC_MYSQL_CONVERT_LATIN1, in, sizeof in, &ar, &out, &n, NULL));
-    assert_false(src_mysql_charset_to_utf8(SRC_MYSQL_CONVERT_UTF8, in, sizeof in, &ar, &out, &n, NULL));
+    assert_false(
+        src_mysql_charset_to_utf8(SRC_MYSQL_CONVERT_LATIN1, in, sizeof in, &ar, &out, &n, NULL));
+    assert_false(
+        src_mysql_charset_to_utf8(SRC_MYSQL_CONVERT_UTF8, in, sizeof in, &ar, &out, &n, NULL));
     cdc_arena_fini(&ar);
 }
 
@@ -73,10 +83,10 @@ static void test_collations(void **state)
         const char *name;
         unsigned maxlen;
     } cases[] = {
-        {1, "big5", 2},       {8, "latin1", 1},      {11, "ascii", 1},      {33, "utf8mb3", 3},
-        {45, "utf8mb4", 4},   {63, "binary", 1},     {76, "utf8mb3", 3},    {101, "utf16", 4},
-        {248, "gb18030", 4},  {255, "utf8mb4", 4},   {309, "utf8mb4", 4},   {323, "utf8mb4", 4},
-        {1032, "latin1", 1},  {2048, "utf8mb3", 3},  {2304, "utf8mb4", 4},  {2503, "utf8mb4", 4},
+        {1, "big5", 2},      {8, "latin1", 1},     {11, "ascii", 1},     {33, "utf8mb3", 3},
+        {45, "utf8mb4", 4},  {63, "binary", 1},    {76, "utf8mb3", 3},   {101, "utf16", 4},
+        {248, "gb18030", 4}, {255, "utf8mb4", 4},  {309, "utf8mb4", 4},  {323, "utf8mb4", 4},
+        {1032, "latin1", 1}, {2048, "utf8mb3", 3}, {2304, "utf8mb4", 4}, {2503, "utf8mb4", 4},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const src_mysql_charset *cs = src_mysql_charset_by_collation(cases[i].id);
@@ -173,8 +183,12 @@ static void test_json_values(void **state)
     CHECK_JSON("", "null");
     CHECK_JSON("\x04\x01", "true");
     CHECK_JSON("\x05\xff\x7f", "32767");
-    CHECK_JSON("\x0c\x05" "a\"\\\x01\n", "\"a\\\"\\\\\\u0001\\n\"");
-    CHECK_JSON("\x0c\x02" "a\xff", "\"a\xef\xbf\xbd\"");
+    CHECK_JSON("\x0c\x05"
+               "a\"\\\x01\n",
+               "\"a\\\"\\\\\\u0001\\n\"");
+    CHECK_JSON("\x0c\x02"
+               "a\xff",
+               "\"a\xef\xbf\xbd\"");
     CHECK_JSON("\x02\0\0\4\0", "[]");
     CHECK_JSON("\0\1\0\x0c\0\x0b\0\1\0\5\7\0k", "{\"k\": 7}");
     CHECK_JSON("\x02\1\0\x09\0\x0c\7\0\1x", "[\"x\"]");
@@ -187,22 +201,26 @@ static void test_json_that_is_none(void **state)
     (void)state;
     cdc_buffer out;
     cdc_buffer_init(&out, 64);
-    CHECK_NO_JSON("\x04\x03");            /* literal 3 */
-    CHECK_NO_JSON("\x04");                /* no literal */
-    CHECK_NO_JSON("\x0d");                /* type 13 */
-    CHECK_NO_JSON("\x05\1");              /* cut integer */
+    CHECK_NO_JSON("\x04\x03");                 /* literal 3 */
+    CHECK_NO_JSON("\x04");                     /* no literal */
+    CHECK_NO_JSON("\x0d");                     /* type 13 */
+    CHECK_NO_JSON("\x05\1");                   /* cut integer */
     CHECK_NO_JSON("\x0b\0\0\0\0\0\0\xf0\x7f"); /* infinity */
-    CHECK_NO_JSON("\x0c\x05" "ab");       /* string past the end */
-    CHECK_NO_JSON("\x0c\xff\xff\xff\xff\xff\1"); /* length of six bytes */
-    CHECK_NO_JSON("\x02\1\0\x09\0\x0c\3\0\1x"); /* element inside the entries */
-    CHECK_NO_JSON("\x02\1\0\x09\0\x0c\x09\0\1x"); /* element behind the end */
-    CHECK_NO_JSON("\x02\1\0\x0a\0\x0c\7\0\1x");   /* size larger than what is there */
+    CHECK_NO_JSON("\x0c\x05"
+                  "ab");                            /* string past the end */
+    CHECK_NO_JSON("\x0c\xff\xff\xff\xff\xff\1");    /* length of six bytes */
+    CHECK_NO_JSON("\x02\1\0\x09\0\x0c\3\0\1x");     /* element inside the entries */
+    CHECK_NO_JSON("\x02\1\0\x09\0\x0c\x09\0\1x");   /* element behind the end */
+    CHECK_NO_JSON("\x02\1\0\x0a\0\x0c\7\0\1x");     /* size larger than what is there */
     CHECK_NO_JSON("\x02\xff\xff\x09\0\x0c\7\0\1x"); /* count larger than the size */
-    CHECK_NO_JSON("\0\1\0\x0c\0\x0b\0\2\0\5\7\0k");  /* key past the end */
-    CHECK_NO_JSON("\x0f\xf6\3\2\2\x80");  /* opaque decimal with a byte too few or many */
-    CHECK_NO_JSON("\x0f\x0c\4\1\2\3\4");  /* opaque datetime of four bytes */
-    assert_int_equal(json("\x0c\x3f" "0123456789012345678901234567890123456789012345678901234567890123",
-                          65, &out), CDC_FATAL); /* larger than the buffer's maximum */
+    CHECK_NO_JSON("\0\1\0\x0c\0\x0b\0\2\0\5\7\0k"); /* key past the end */
+    CHECK_NO_JSON("\x0f\xf6\4\2\2\x80\0");          /* opaque decimal with a byte too many */
+    CHECK_NO_JSON("\x0f\xf6\2\2\2");                /* and with one too few */
+    CHECK_NO_JSON("\x0f\x0c\4\1\2\3\4");            /* opaque datetime of four bytes */
+    assert_int_equal(json("\x0c\x3f"
+                          "0123456789012345678901234567890123456789012345678901234567890123",
+                          65, &out),
+                     CDC_FATAL); /* larger than the buffer's maximum */
     cdc_buffer_fini(&out);
 }
 
