@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/stop.h"
 #include "header.h"
+#include "hold.h"
 
 enum {
     INIT_MS = 15000, /* a coordinator that still loads, an older transaction that ends */
@@ -27,6 +28,7 @@ enum {
     REST_US =
         3000, /* from a commit's end to the next transaction's first record; see docs/adr/0005 */
     SERVE_EVERY = 1024, /* records between two looks at the callbacks */
+    HOLD_BYTES = 128 * 1024,
     CHECKPOINT_BYTES_MAX = 64 * 1024 * 1024,
 };
 
@@ -58,6 +60,7 @@ struct cdc_producer {
     size_t ntopics;
     cdc_topic *checkpoints;
     cdc_buffer checkpoint;
+    cdc_hold hold; /* transactional: records sent while no transaction is open */
     rd_kafka_vu_t vu[VU_COUNT];
 };
 
@@ -111,6 +114,7 @@ cdc_rc cdc_producer_new(cdc_producer **out, const cdc_env *env, cdc_error *err)
     pr->transactional = env->task->exactly_once;
     cdc_producer_arguments(pr);
     cdc_buffer_init(&pr->checkpoint, CHECKPOINT_BYTES_MAX);
+    cdc_hold_init(&pr->hold, HOLD_BYTES);
     cdc_rc rc = cdc_client_init(&pr->client, CDC_CLIENT_PRODUCER, env, err);
     if (rc == CDC_OK && pr->transactional) {
         rc = cdc_producer_init_transactions(pr, err);
@@ -160,6 +164,7 @@ void cdc_producer_free(cdc_producer *pr)
     free(pr->topics);
     cdc_client_fini(&pr->client);
     cdc_buffer_fini(&pr->checkpoint);
+    cdc_hold_fini(&pr->hold);
     free(pr);
 }
 
@@ -287,19 +292,27 @@ static cdc_rc cdc_producer_make_room(cdc_producer *pr, int64_t *stop_ms, cdc_err
                      "stopped while Kafka took no records; they are sent again at the next start");
 }
 
-static cdc_rc cdc_producer_put(cdc_producer *pr, const cdc_topic *topic, cdc_error *err)
+static cdc_rc cdc_producer_produce(cdc_producer *pr, const cdc_held_record *record, cdc_error *err)
 {
+    char doing[320];
     int64_t stop_ms = 0;
-    size_t n = pr->vu[VU_HEADER].u.header.val != NULL ? VU_COUNT : VU_HEADER;
+    size_t n = record->header.p != NULL ? VU_COUNT : VU_HEADER;
+    pr->vu[VU_TOPIC].u.rkt = record->topic->rkt;
+    pr->vu[VU_PARTITION].u.i32 = record->partition;
+    pr->vu[VU_KEY].u.mem.ptr = (void *)(uintptr_t)record->key.p;
+    pr->vu[VU_KEY].u.mem.size = record->key.len;
+    pr->vu[VU_VALUE].u.mem.ptr = (void *)(uintptr_t)record->value.p;
+    pr->vu[VU_VALUE].u.mem.size = record->value.len;
+    pr->vu[VU_HEADER].u.header.val = record->header.p;
+    pr->vu[VU_HEADER].u.header.size = (int64_t)record->header.len;
     for (;;) {
         rd_kafka_error_t *error = rd_kafka_produceva(pr->client.rk, pr->vu, n);
         if (error == NULL) {
             return CDC_OK;
         }
         if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            char doing[320];
-            snprintf(doing, sizeof doing, "topic %s: sending a record of %zu bytes", topic->name,
-                     pr->vu[VU_KEY].u.mem.size + pr->vu[VU_VALUE].u.mem.size);
+            snprintf(doing, sizeof doing, "topic %s: sending a record of %zu bytes",
+                     record->topic->name, record->key.len + record->value.len);
             return cdc_client_fail_take(&pr->client, error, doing, err);
         }
         rd_kafka_error_destroy(error);
@@ -310,24 +323,32 @@ static cdc_rc cdc_producer_put(cdc_producer *pr, const cdc_topic *topic, cdc_err
     }
 }
 
+/* Begins the transaction with what was kept back. */
+static cdc_rc cdc_producer_open(cdc_producer *pr, cdc_error *err)
+{
+    cdc_held_record record;
+    cdc_rc rc = cdc_producer_begin(pr, err);
+    while (rc == CDC_OK && cdc_hold_take(&pr->hold, &record)) {
+        rc = cdc_producer_produce(pr, &record, err);
+    }
+    return rc;
+}
+
 cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *topic, int32_t partition, cdc_bytes key,
                          cdc_bytes value, cdc_bytes header, cdc_error *err)
 {
+    cdc_held_record record = {topic, partition, key, value, header};
+    cdc_rc rc = CDC_OK;
     if (pr->transactional && !pr->open) {
-        cdc_rc rc = cdc_producer_begin(pr, err);
-        if (rc != CDC_OK) {
-            return rc;
+        if (cdc_hold_add(&pr->hold, &record)) {
+            pr->pending++;
+            return CDC_OK;
         }
+        rc = cdc_producer_open(pr, err);
     }
-    pr->vu[VU_TOPIC].u.rkt = topic->rkt;
-    pr->vu[VU_PARTITION].u.i32 = partition;
-    pr->vu[VU_KEY].u.mem.ptr = (void *)(uintptr_t)key.p;
-    pr->vu[VU_KEY].u.mem.size = key.len;
-    pr->vu[VU_VALUE].u.mem.ptr = (void *)(uintptr_t)value.p;
-    pr->vu[VU_VALUE].u.mem.size = value.len;
-    pr->vu[VU_HEADER].u.header.val = header.p;
-    pr->vu[VU_HEADER].u.header.size = (int64_t)header.len;
-    cdc_rc rc = cdc_producer_put(pr, topic, err);
+    if (rc == CDC_OK) {
+        rc = cdc_producer_produce(pr, &record, err);
+    }
     if (rc == CDC_OK) {
         pr->pending++;
         if (++pr->served >= SERVE_EVERY) {
@@ -350,12 +371,13 @@ static cdc_rc cdc_producer_send_checkpoint(cdc_producer *pr, const cdc_checkpoin
         return cdc_error_set(err, CDC_FATAL, "checkpoint_too_large",
                              "the checkpoint is larger than %d bytes", CHECKPOINT_BYTES_MAX);
     }
-    size_t pending = pr->pending;
-    cdc_rc rc = cdc_producer_send(pr, pr->checkpoints, 0, (cdc_bytes){task, strlen(task)},
-                                  (cdc_bytes){pr->checkpoint.data, pr->checkpoint.len},
-                                  (cdc_bytes){NULL, 0}, err);
-    pr->pending = pending;
-    return rc;
+    cdc_held_record record = {
+        .topic = pr->checkpoints,
+        .key = {task, strlen(task)},
+        .value = {pr->checkpoint.data, pr->checkpoint.len},
+    };
+    cdc_rc rc = pr->transactional && !pr->open ? cdc_producer_open(pr, err) : CDC_OK;
+    return rc == CDC_OK ? cdc_producer_produce(pr, &record, err) : rc;
 }
 
 /* May a wait for brokers go on? */

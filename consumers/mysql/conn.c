@@ -95,6 +95,14 @@ cdc_rc sink_mysql_fail(sink_mysql_conn *conn, const char *doing, cdc_error *err)
                          mysql_error(conn->my));
 }
 
+/* A server that goes away in the middle of the TLS handshake has the number of a wrong certificate.
+ */
+static bool sink_mysql_is_tls_cut(const char *text)
+{
+    return strcasestr(text, "eof") != NULL || strcasestr(text, "reset") != NULL ||
+           strcasestr(text, "timed out") != NULL || strcasestr(text, "closed") != NULL;
+}
+
 /* Connecting failed: which option is wrong? */
 static cdc_rc sink_mysql_fail_connect(sink_mysql_conn *conn, cdc_error *err)
 {
@@ -113,6 +121,10 @@ static cdc_rc sink_mysql_fail_connect(sink_mysql_conn *conn, cdc_error *err)
         cure = "grant the account of target.user its privileges";
         break;
     case CR_SSL_CONNECTION_ERROR:
+        if (sink_mysql_is_tls_cut(mysql_error(conn->my))) {
+            return cdc_error_set(err, CDC_RETRY, "mysql_2026", "target %s: connect: %s",
+                                 conn->where, mysql_error(conn->my));
+        }
         cure = "check target.tls (mode, ca, cert, key)";
         break;
     case 1820:
@@ -246,12 +258,30 @@ static cdc_rc sink_mysql_set_tls(MYSQL *my, const cdc_config *cfg, cdc_error *er
     return CDC_OK;
 }
 
+/* Connector/C goes on in plain text when a server without TLS is met and its name is not to be
+ * checked. */
+static cdc_rc sink_mysql_is_encrypted(sink_mysql_conn *conn, const cdc_config *cfg, cdc_error *err)
+{
+    const char *mode = cdc_config_str(cfg, "target.tls.mode");
+    bool wanted = mode != NULL && strcmp(mode, "off") != 0;
+    if (!wanted || mysql_get_ssl_cipher(conn->my) != NULL) {
+        return CDC_OK;
+    }
+    return cdc_error_refuse(
+        err, "tls_missing",
+        "target %s: the server offers no TLS, and target.tls.mode is %s: set TLS up there, or "
+        "target.tls.mode: off",
+        conn->where, mode);
+}
+
 static void sink_mysql_set_options(MYSQL *my)
 {
     unsigned connect_s = CONNECT_S;
     unsigned read_s = READ_S;
     unsigned long packet = CLIENT_PACKET_MAX;
     unsigned no_local = 0;
+    unsigned tcp = MYSQL_PROTOCOL_TCP; /* "localhost" would mean a socket file */
+    mysql_options(my, MYSQL_OPT_PROTOCOL, &tcp);
     mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
     mysql_options(my, MYSQL_OPT_READ_TIMEOUT, &read_s);
     mysql_options(my, MYSQL_OPT_WRITE_TIMEOUT, &read_s);
@@ -321,6 +351,9 @@ cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host
         mysql_real_connect(conn->my, conn->host, user, cdc_config_secret(cfg, "target.password"),
                            NULL, conn->port, NULL, flags) == NULL) {
         rc = sink_mysql_fail_connect(conn, err);
+    }
+    if (rc == CDC_OK) {
+        rc = sink_mysql_is_encrypted(conn, cfg, err);
     }
     if (rc == CDC_OK) {
         rc = sink_mysql_session(conn, err);

@@ -1,7 +1,8 @@
-/* src_mysql_charset: the character sets of MySQL and MariaDB: their names, sizes, and the way to UTF-8.
+/* src_mysql_charset: the character sets of MySQL and MariaDB: their names, sizes, and the way to
+ * UTF-8.
  *
- * The ids are those of MySQL 9.7 and MariaDB 10.11 (information_schema.COLLATIONS of both; they do not
- * contradict each other). Tables are constant; any thread. */
+ * The ids are those of MySQL 9.7 and MariaDB 10.11 (information_schema.COLLATIONS of both; they do
+ * not contradict each other). Tables are constant; any thread. */
 #ifndef SRC_MYSQL_CHARSET_H
 #define SRC_MYSQL_CHARSET_H
 
@@ -21,7 +22,7 @@ typedef enum src_mysql_convert {
 
 typedef struct src_mysql_charset {
     const char *name;
-    uint8_t maxlen; /* bytes a character at most: VARCHAR(n) is n * maxlen bytes in the metadata */
+    uint8_t maxlen;  /* bytes a character at most: VARCHAR(n) is n * maxlen bytes in the metadata */
     uint8_t convert; /* src_mysql_convert */
 } src_mysql_charset;
 
@@ -29,14 +30,14 @@ typedef struct src_mysql_charset {
 const src_mysql_charset *src_mysql_charset_by_collation(uint64_t id);
 const src_mysql_charset *src_mysql_charset_by_name(const char *name);
 
-/* Text of n bytes in that charset to valid UTF-8. *out points to the input when nothing had to change,
- * else into the arena. Bytes that are no text become U+FFFD each and are added to *bad (may be NULL).
- * False: the arena is full. convert must be UTF8 or LATIN1. */
+/* Text of n bytes in that charset to valid UTF-8. *out points to the input when nothing had to
+ * change, else into the arena. Bytes that are no text become U+FFFD each and are added to *bad (may
+ * be NULL). False: the arena is full. convert must be UTF8 or LATIN1. */
 bool src_mysql_charset_to_utf8(src_mysql_convert convert, const char *p, size_t n, cdc_arena *ar,
                                const char **out, size_t *out_len, uint64_t *bad) CDC_MUST_CHECK;
 
-/* Length of the longest prefix that is valid UTF-8 (Unicode 3.9, table 3-7: no surrogates, no overlong
- * forms); n when all is. */
+/* Length of the longest prefix that is valid UTF-8 (Unicode 3.9, table 3-7: no surrogates, no
+ * overlong forms); n when all is. */
 size_t src_mysql_utf8_valid_prefix(const uint8_t *p, size_t n);
 
 #endif

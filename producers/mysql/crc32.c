@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 
-/* CRC-32, eight bytes a step by eight tables ("slicing by 8"). The tables are made at the first use: 8 KB
- * of constants would say less than the loop that makes them. */
+/* CRC-32, eight bytes a step by eight tables ("slicing by 8"). The tables are made at the first
+ * use: 8 KB of constants would say less than the loop that makes them. */
 
 #define SLICES 8
 

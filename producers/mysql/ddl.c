@@ -21,7 +21,7 @@ typedef struct token {
 } token;
 
 typedef struct scanner {
-    const char *p, *end;
+    const char *sql, *p, *end;
     token now;
     bool in_code_comment;
     const char *database; /* default */
@@ -340,7 +340,10 @@ static void check_opens_transaction(scanner *sc)
     }
     if (opens) {
         sc->out->opens_transaction = true;
-        sc->out->sql_len -= (size_t)(sc->end - start);
+        while (start > sc->sql && is_space(start[-1])) {
+            start--;
+        }
+        sc->out->sql_len = (size_t)(start - sc->sql);
     }
 }
 
@@ -578,7 +581,7 @@ bool src_mysql_statement_parse(const char *sql, size_t len, const char *default_
 {
     memset(out, 0, sizeof(*out));
     out->sql_len = len;
-    scanner sc = {.p = sql, .end = sql + len, .database = default_database, .ar = ar, .out = out};
+    scanner sc = {.sql = sql, .p = sql, .end = sql + len, .database = default_database, .ar = ar, .out = out};
     advance(&sc);
     parse_statement(&sc);
     if (out->kind == SRC_MYSQL_STATEMENT_DDL && out->ntargets == 0) {

@@ -1,5 +1,6 @@
-/* MySQL's binary DECIMAL (strings/decimal.cc, decimal2bin): groups of nine digits in four bytes, big-endian,
- * a smaller group at either end; the first bit is inverted, and all of them for a negative number. */
+/* MySQL's binary DECIMAL (strings/decimal.cc, decimal2bin): groups of nine digits in four bytes,
+ * big-endian, a smaller group at either end; the first bit is inverted, and all of them for a
+ * negative number. */
 #ifndef SRC_MYSQL_DECIMAL_H
 #define SRC_MYSQL_DECIMAL_H
 
@@ -13,8 +14,8 @@
 /* Bytes of a DECIMAL(precision,scale); scale <= precision <= 65. */
 size_t src_mysql_decimal_size(unsigned precision, unsigned scale);
 
-/* The text: full scale, no leading zeros but one before the point, not terminated. Returns its length; 0:
- * the bytes are no decimal. out has room for SRC_MYSQL_DECIMAL_TEXT_MAX. */
+/* The text: full scale, no leading zeros but one before the point, not terminated. Returns its
+ * length; 0: the bytes are no decimal. out has room for SRC_MYSQL_DECIMAL_TEXT_MAX. */
 size_t src_mysql_decimal_text(const uint8_t *p, unsigned precision, unsigned scale, char *out);
 
 #endif

@@ -4,20 +4,48 @@
 #include <string.h>
 
 static const char *const event_names[] = {
-    "UNKNOWN",         "START_V3",         "QUERY",
-    "STOP",            "ROTATE",           "INTVAR",
-    "LOAD",            "SLAVE",            "CREATE_FILE",
-    "APPEND_BLOCK",    "EXEC_LOAD",        "DELETE_FILE",
-    "NEW_LOAD",        "RAND",             "USER_VAR",
-    "FORMAT_DESCRIPTION", "XID",           "BEGIN_LOAD_QUERY",
-    "EXECUTE_LOAD_QUERY", "TABLE_MAP",     "WRITE_ROWS_V0",
-    "UPDATE_ROWS_V0",  "DELETE_ROWS_V0",   "WRITE_ROWS_V1",
-    "UPDATE_ROWS_V1",  "DELETE_ROWS_V1",   "INCIDENT",
-    "HEARTBEAT",       "IGNORABLE",        "ROWS_QUERY",
-    "WRITE_ROWS",      "UPDATE_ROWS",      "DELETE_ROWS",
-    "GTID",            "ANONYMOUS_GTID",   "PREVIOUS_GTIDS",
-    "TRANSACTION_CONTEXT", "VIEW_CHANGE",  "XA_PREPARE",
-    "PARTIAL_UPDATE_ROWS", "TRANSACTION_PAYLOAD", "HEARTBEAT_V2",
+    "UNKNOWN",
+    "START_V3",
+    "QUERY",
+    "STOP",
+    "ROTATE",
+    "INTVAR",
+    "LOAD",
+    "SLAVE",
+    "CREATE_FILE",
+    "APPEND_BLOCK",
+    "EXEC_LOAD",
+    "DELETE_FILE",
+    "NEW_LOAD",
+    "RAND",
+    "USER_VAR",
+    "FORMAT_DESCRIPTION",
+    "XID",
+    "BEGIN_LOAD_QUERY",
+    "EXECUTE_LOAD_QUERY",
+    "TABLE_MAP",
+    "WRITE_ROWS_V0",
+    "UPDATE_ROWS_V0",
+    "DELETE_ROWS_V0",
+    "WRITE_ROWS_V1",
+    "UPDATE_ROWS_V1",
+    "DELETE_ROWS_V1",
+    "INCIDENT",
+    "HEARTBEAT",
+    "IGNORABLE",
+    "ROWS_QUERY",
+    "WRITE_ROWS",
+    "UPDATE_ROWS",
+    "DELETE_ROWS",
+    "GTID",
+    "ANONYMOUS_GTID",
+    "PREVIOUS_GTIDS",
+    "TRANSACTION_CONTEXT",
+    "VIEW_CHANGE",
+    "XA_PREPARE",
+    "PARTIAL_UPDATE_ROWS",
+    "TRANSACTION_PAYLOAD",
+    "HEARTBEAT_V2",
     "GTID_TAGGED",
 };
 
@@ -51,10 +79,11 @@ const char *src_mysql_event_type_name(uint8_t type)
 
 static cdc_rc event_malformed(const src_mysql_event *ev, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "mysql_event_malformed",
-                         "malformed %s event (type %u, %u bytes, ends at %u); the binlog is damaged or of "
-                         "an unknown version: check it with mysqlbinlog",
-                         src_mysql_event_type_name(ev->type), ev->type, ev->length, ev->end_pos);
+    return cdc_error_set(
+        err, CDC_FATAL, "mysql_event_malformed",
+        "malformed %s event (type %u, %u bytes, ends at %u); the binlog is damaged or of "
+        "an unknown version: check it with mysqlbinlog",
+        src_mysql_event_type_name(ev->type), ev->type, ev->length, ev->end_pos);
 }
 
 static cdc_rc event_verify(const src_mysql_event *ev, const uint8_t *p, size_t n, cdc_error *err)
@@ -65,10 +94,11 @@ static cdc_rc event_verify(const src_mysql_event *ev, const uint8_t *p, size_t n
     if (said == is) {
         return CDC_OK;
     }
-    return cdc_error_set(err, CDC_FATAL, "mysql_event_checksum",
-                         "wrong checksum in %s event that ends at %u (%08x, should be %08x); the binlog "
-                         "is damaged: check it with mysqlbinlog --verify-binlog-checksum",
-                         src_mysql_event_type_name(ev->type), ev->end_pos, is, said);
+    return cdc_error_set(
+        err, CDC_FATAL, "mysql_event_checksum",
+        "wrong checksum in %s event that ends at %u (%08x, should be %08x); the binlog "
+        "is damaged: check it with mysqlbinlog --verify-binlog-checksum",
+        src_mysql_event_type_name(ev->type), ev->end_pos, is, said);
 }
 
 cdc_rc src_mysql_event_parse(const uint8_t *p, size_t n, src_mysql_checksum checksum,
@@ -124,17 +154,19 @@ cdc_rc src_mysql_event_check_supported(const src_mysql_event *ev, cdc_error *err
         cure = "SET GLOBAL binlog_format=ROW";
         break;
     case SRC_MYSQL_INCIDENT_EVENT:
-        return cdc_error_set(err, CDC_FATAL, "mysql_incident",
-                             "the server reports an incident: changes before position %u may be missing "
-                             "from its binlog; copy the tables again",
-                             ev->end_pos);
+        return cdc_error_set(
+            err, CDC_FATAL, "mysql_incident",
+            "the server reports an incident: changes before position %u may be missing "
+            "from its binlog; copy the tables again",
+            ev->end_pos);
     default:
         return CDC_OK;
     }
-    return cdc_error_set(err, CDC_FATAL, "mysql_event_unsupported",
-                         "the binlog has a %s event (ends at %u), which this version does not decode; %s, "
-                         "and start behind this event",
-                         src_mysql_event_type_name(ev->type), ev->end_pos, cure);
+    return cdc_error_set(
+        err, CDC_FATAL, "mysql_event_unsupported",
+        "the binlog has a %s event (ends at %u), which this version does not decode; %s, "
+        "and start behind this event",
+        src_mysql_event_type_name(ev->type), ev->end_pos, cure);
 }
 
 cdc_rc src_mysql_event_format(const src_mysql_event *ev, src_mysql_format *out, cdc_error *err)
@@ -145,7 +177,8 @@ cdc_rc src_mysql_event_format(const src_mysql_event *ev, src_mysql_format *out, 
     const uint8_t *version = cdc_cursor_bytes(&c, sizeof out->server_version - 1);
     (void)cdc_cursor_u32(&c); /* time of creation */
     out->header_length = cdc_cursor_u8(&c);
-    /* Behind the post-header lengths: one byte names the checksum, and four are there even if it is off. */
+    /* Behind the post-header lengths: one byte names the checksum, and four are there even if it is
+     * off. */
     if (c.failed || cdc_cursor_left(&c) < 1 + SRC_MYSQL_EVENT_CHECKSUM) {
         return event_malformed(ev, err);
     }
@@ -156,10 +189,11 @@ cdc_rc src_mysql_event_format(const src_mysql_event *ev, src_mysql_format *out, 
     out->checksum = algorithm == 1;
     out->mariadb = strstr(out->server_version, "MariaDB") != NULL;
     if (out->binlog_version != 4 || out->header_length != SRC_MYSQL_EVENT_HEADER || algorithm > 1) {
-        return cdc_error_set(err, CDC_FATAL, "mysql_binlog_version",
-                             "binlog version %u with %u header bytes and checksum algorithm %u (server %s) "
-                             "is not known; version 4 with CRC32 or none is",
-                             out->binlog_version, out->header_length, algorithm, out->server_version);
+        return cdc_error_set(
+            err, CDC_FATAL, "mysql_binlog_version",
+            "binlog version %u with %u header bytes and checksum algorithm %u (server %s) "
+            "is not known; version 4 with CRC32 or none is",
+            out->binlog_version, out->header_length, algorithm, out->server_version);
     }
     return CDC_OK;
 }

@@ -1,8 +1,9 @@
 /* src_mysql_event: one binlog event: header, checksum, and the bodies of fixed form.
  *
  * Input is the event as the dump stream carries it, without the packet's status byte. What a parser
- * returns points into the event's bytes. Any thread. Pages: MySQL source documentation, "Binlog Event"
- * (libs/mysql/binlog/event); MariaDB knowledge base, "2-Binlog Event Header" and the pages after it. */
+ * returns points into the event's bytes. Any thread. Pages: MySQL source documentation, "Binlog
+ * Event" (libs/mysql/binlog/event); MariaDB knowledge base, "2-Binlog Event Header" and the pages
+ * after it. */
 #ifndef SRC_MYSQL_EVENT_H
 #define SRC_MYSQL_EVENT_H
 
@@ -81,16 +82,17 @@ typedef enum src_mysql_checksum {
     SRC_MYSQL_CHECKSUM_VERIFY,   /* the same, and the CRC32 must match */
 } src_mysql_checksum;
 
-/* FATAL: shorter than its header says, or the checksum is wrong (the text says which type and position). */
+/* FATAL: shorter than its header says, or the checksum is wrong (the text says which type and
+ * position). */
 cdc_rc src_mysql_event_parse(const uint8_t *p, size_t n, src_mysql_checksum checksum,
                              src_mysql_event *out, cdc_error *err) CDC_MUST_CHECK;
 
 /* "WRITE_ROWS"; "event type 77" is "UNKNOWN". Static text. */
 const char *src_mysql_event_type_name(uint8_t type);
 
-/* Sets a FATAL error, naming the server variable to change, for the events that this version does not
- * take: compressed transactions and rows, partial JSON updates, INCIDENT, LOAD in statement format,
- * encryption. OK for all others. */
+/* Sets a FATAL error, naming the server variable to change, for the events that this version does
+ * not take: compressed transactions and rows, partial JSON updates, INCIDENT, LOAD in statement
+ * format, encryption. OK for all others. */
 cdc_rc src_mysql_event_check_supported(const src_mysql_event *ev, cdc_error *err) CDC_MUST_CHECK;
 
 typedef struct src_mysql_format {
@@ -102,10 +104,10 @@ typedef struct src_mysql_format {
     bool mariadb; /* from the version text */
 } src_mysql_format;
 
-/* To be given an event that was parsed with SRC_MYSQL_CHECKSUM_NONE: this event tells itself whether it
- * has a checksum. */
-cdc_rc src_mysql_event_format(const src_mysql_event *ev, src_mysql_format *out, cdc_error *err)
-    CDC_MUST_CHECK;
+/* To be given an event that was parsed with SRC_MYSQL_CHECKSUM_NONE: this event tells itself
+ * whether it has a checksum. */
+cdc_rc src_mysql_event_format(const src_mysql_event *ev, src_mysql_format *out,
+                              cdc_error *err) CDC_MUST_CHECK;
 
 typedef struct src_mysql_rotate {
     uint64_t position;
@@ -113,8 +115,8 @@ typedef struct src_mysql_rotate {
     size_t file_len;
 } src_mysql_rotate;
 
-cdc_rc src_mysql_event_rotate(const src_mysql_event *ev, src_mysql_rotate *out, cdc_error *err)
-    CDC_MUST_CHECK;
+cdc_rc src_mysql_event_rotate(const src_mysql_event *ev, src_mysql_rotate *out,
+                              cdc_error *err) CDC_MUST_CHECK;
 
 typedef struct src_mysql_query {
     const char *database; /* default database, not terminated, "" if none */
@@ -132,8 +134,8 @@ typedef struct src_mysql_query {
     uint64_t xid;
 } src_mysql_query;
 
-cdc_rc src_mysql_event_query(const src_mysql_event *ev, src_mysql_query *out, cdc_error *err)
-    CDC_MUST_CHECK;
+cdc_rc src_mysql_event_query(const src_mysql_event *ev, src_mysql_query *out,
+                             cdc_error *err) CDC_MUST_CHECK;
 
 cdc_rc src_mysql_event_xid(const src_mysql_event *ev, uint64_t *xid, cdc_error *err) CDC_MUST_CHECK;
 
@@ -153,14 +155,16 @@ typedef struct src_mysql_gtid {
 } src_mysql_gtid;
 
 /* GTID, ANONYMOUS_GTID and GTID_TAGGED. */
-cdc_rc src_mysql_event_gtid(const src_mysql_event *ev, src_mysql_gtid *out, cdc_error *err)
-    CDC_MUST_CHECK;
+cdc_rc src_mysql_event_gtid(const src_mysql_event *ev, src_mysql_gtid *out,
+                            cdc_error *err) CDC_MUST_CHECK;
 /* "uuid:gno" or "uuid:tag:gno"; "" when anonymous. Returns the length. */
 size_t src_mysql_gtid_text(const src_mysql_gtid *gtid, char out[SRC_MYSQL_GTID_TEXT_MAX]);
-/* Commit time in ms since 1970: the original commit's time, else the immediate one's, else the header's. */
+/* Commit time in ms since 1970: the original commit's time, else the immediate one's, else the
+ * header's. */
 int64_t src_mysql_gtid_commit_ms(const src_mysql_gtid *gtid, const src_mysql_event *ev);
 
-#define SRC_MYSQL_MARIADB_GTID_STANDALONE 0x01U /* no COMMIT follows: one event group, as for DDL */
+#define SRC_MYSQL_MARIADB_GTID_STANDALONE 0x01U /* no COMMIT follows: one event group, as for DDL  \
+                                                 */
 #define SRC_MYSQL_MARIADB_GTID_GROUP_COMMIT_ID 0x02U
 #define SRC_MYSQL_MARIADB_GTID_TRANSACTIONAL 0x04U
 #define SRC_MYSQL_MARIADB_GTID_ALLOW_PARALLEL 0x08U
@@ -183,8 +187,8 @@ size_t src_mysql_mariadb_gtid_text(const src_mysql_mariadb_gtid *gtid,
                                    char out[SRC_MYSQL_GTID_TEXT_MAX]);
 
 /* HEARTBEAT (file in the body, position in the header) and HEARTBEAT_V2 (both in the body). */
-cdc_rc src_mysql_event_heartbeat(const src_mysql_event *ev, src_mysql_rotate *out, cdc_error *err)
-    CDC_MUST_CHECK;
+cdc_rc src_mysql_event_heartbeat(const src_mysql_event *ev, src_mysql_rotate *out,
+                                 cdc_error *err) CDC_MUST_CHECK;
 
 /* CRC-32 (IEEE 802.3, as zlib's) of n bytes. */
 uint32_t src_mysql_crc32(const uint8_t *p, size_t n);

@@ -3,15 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* GTID, ANONYMOUS_GTID: a fixed layout. GTID_TAGGED: mysql::serialization, fields with ids in ascending
- * order, integers of variable length. */
+/* GTID, ANONYMOUS_GTID: a fixed layout. GTID_TAGGED: mysql::serialization, fields with ids in
+ * ascending order, integers of variable length. */
 
 static cdc_rc gtid_malformed(const src_mysql_event *ev, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "mysql_event_malformed",
-                         "malformed %s event (%u bytes, ends at %u); the binlog is damaged or of an "
-                         "unknown version: check it with mysqlbinlog",
-                         src_mysql_event_type_name(ev->type), ev->length, ev->end_pos);
+    return cdc_error_set(
+        err, CDC_FATAL, "mysql_event_malformed",
+        "malformed %s event (%u bytes, ends at %u); the binlog is damaged or of an "
+        "unknown version: check it with mysqlbinlog",
+        src_mysql_event_type_name(ev->type), ev->length, ev->end_pos);
 }
 
 static cdc_rc gtid_plain(const src_mysql_event *ev, src_mysql_gtid *out, cdc_error *err)
@@ -122,9 +123,10 @@ static cdc_rc gtid_tagged(const src_mysql_event *ev, src_mysql_gtid *out, cdc_er
     (void)tagged_uint(&c); /* size of the message */
     (void)tagged_uint(&c); /* last field that may not be ignored */
     if (version != 1) {
-        return cdc_error_set(err, CDC_FATAL, "mysql_event_version",
-                             "GTID_TAGGED event in serialization version %llu (ends at %u), only 1 is known",
-                             (unsigned long long)version, ev->end_pos);
+        return cdc_error_set(
+            err, CDC_FATAL, "mysql_event_version",
+            "GTID_TAGGED event in serialization version %llu (ends at %u), only 1 is known",
+            (unsigned long long)version, ev->end_pos);
     }
     while (cdc_cursor_left(&c) > 0 && tagged_field(&c, tagged_uint(&c), out)) {
     }
@@ -162,8 +164,9 @@ size_t src_mysql_gtid_text(const src_mysql_gtid *gtid, char out[SRC_MYSQL_GTID_T
         out[n++] = hex[gtid->sid[i] >> 4];
         out[n++] = hex[gtid->sid[i] & 15U];
     }
-    n += (size_t)snprintf(out + n, SRC_MYSQL_GTID_TEXT_MAX - n, "%s%s:%llu",
-                          gtid->tag[0] != '\0' ? ":" : "", gtid->tag, (unsigned long long)gtid->gno);
+    n +=
+        (size_t)snprintf(out + n, SRC_MYSQL_GTID_TEXT_MAX - n, "%s%s:%llu",
+                         gtid->tag[0] != '\0' ? ":" : "", gtid->tag, (unsigned long long)gtid->gno);
     return n;
 }
 

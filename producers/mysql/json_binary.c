@@ -36,7 +36,8 @@ static bool write_value(json_writer *w, uint8_t type, cdc_cursor c);
 
 static void write_escaped(cdc_buffer *out, uint8_t b)
 {
-    static const char shorts[32] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    static const char shorts[32] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     static const char hex[] = "0123456789abcdef";
     char text[6] = {'\\', 'u', '0', '0', '0', '0'};
     if (b == '"' || b == '\\') {
@@ -86,7 +87,8 @@ static void write_string(json_writer *w, const uint8_t *p, size_t n)
     cdc_buffer_add_char(w->out, '"');
 }
 
-/* Length in seven bits a byte, lowest first, the eighth bit says that more follow; five bytes at most. */
+/* Length in seven bits a byte, lowest first, the eighth bit says that more follow; five bytes at
+ * most. */
 static size_t read_length(cdc_cursor *c)
 {
     uint64_t v = 0;
@@ -156,7 +158,9 @@ static bool write_decimal(json_writer *w, cdc_cursor c)
         return false;
     }
     size_t n = src_mysql_decimal_text(c.p, precision, scale, text);
-    cdc_buffer_add(w->out, text, n);
+    if (n > 0) {
+        cdc_buffer_add(w->out, text, n);
+    }
     return n > 0;
 }
 
@@ -350,6 +354,7 @@ cdc_rc src_mysql_json_text(const uint8_t *p, size_t n, cdc_buffer *out, uint64_t
                              "JSON document whose text passes the limit of %zu bytes", out->max);
     }
     return ok ? CDC_OK
-              : cdc_error_set(err, CDC_FATAL, "mysql_json_malformed",
-                              "malformed binary JSON; the binlog is damaged: check it with mysqlbinlog");
+              : cdc_error_set(
+                    err, CDC_FATAL, "mysql_json_malformed",
+                    "malformed binary JSON; the binlog is damaged: check it with mysqlbinlog");
 }

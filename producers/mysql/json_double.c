@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The server's my_gcvt: shortest digits; without an exponent from 1e-15 up to 1e15; "1e20", "1.5e-17". */
+/* The server's my_gcvt: shortest digits; without an exponent from 1e-15 up to 1e15; "1e20",
+ * "1.5e-17". */
 #define PLAIN_DIGITS 15
 
 typedef struct digits_of {
@@ -31,8 +32,8 @@ static void digits_split(const char *e_form, digits_of *out)
     }
 }
 
-/* The last digit one up: beside a power of two, where the gap below is half the gap above, the shortest text
- * that reads back may not be the nearest one. */
+/* The last digit one up: beside a power of two, where the gap below is half the gap above, the
+ * shortest text that reads back may not be the nearest one. */
 static bool next_up_reads_back(char *e_form, double d)
 {
     char *last = strchr(e_form, 'e') - 1;
@@ -51,8 +52,8 @@ static bool next_up_reads_back(char *e_form, double d)
 static void shortest_digits(double d, digits_of *out)
 {
     char text[40];
-    /* Up to 15 digits always read back, with trailing zeros cut they are the shortest; below DBL_MIN numbers
-     * have fewer. */
+    /* Up to 15 digits always read back, with trailing zeros cut they are the shortest; below
+     * DBL_MIN numbers have fewer. */
     int exponent;
     bool power_of_two = frexp(d, &exponent) == 0.5;
     int digits = d < DBL_MIN ? 1 : DBL_DIG;

@@ -4,9 +4,10 @@
 
 static cdc_rc rows_malformed(cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "mysql_event_malformed",
-                         "malformed rows event; the binlog is damaged or of an unknown version: check "
-                         "it with mysqlbinlog");
+    return cdc_error_set(
+        err, CDC_FATAL, "mysql_event_malformed",
+        "malformed rows event; the binlog is damaged or of an unknown version: check "
+        "it with mysqlbinlog");
 }
 
 static bool all_bits(const uint8_t *bits, uint32_t n)
@@ -97,16 +98,18 @@ static cdc_rc rows_image(src_mysql_rows *rows, const src_mysql_table *tbl, src_m
 static cdc_rc rows_check(const src_mysql_rows *rows, const src_mysql_table *tbl, cdc_error *err)
 {
     if (rows->ncols != tbl->ncols) {
-        return cdc_error_set(err, CDC_FATAL, "mysql_event_malformed",
-                             "rows of %u columns for a definition of %u; the binlog is damaged: check "
-                             "it with mysqlbinlog",
-                             rows->ncols, tbl->ncols);
+        return cdc_error_set(
+            err, CDC_FATAL, "mysql_event_malformed",
+            "rows of %u columns for a definition of %u; the binlog is damaged: check "
+            "it with mysqlbinlog",
+            rows->ncols, tbl->ncols);
     }
     if (!rows->full) {
-        return cdc_error_set(err, CDC_FATAL, "mysql_row_image",
-                             "binlog_row_image is not FULL: columns are missing from the row images; run "
-                             "SET GLOBAL binlog_row_image=FULL on the source, let its clients "
-                             "reconnect, and copy the table again");
+        return cdc_error_set(
+            err, CDC_FATAL, "mysql_row_image",
+            "binlog_row_image is not FULL: columns are missing from the row images; run "
+            "SET GLOBAL binlog_row_image=FULL on the source, let its clients "
+            "reconnect, and copy the table again");
     }
     return CDC_OK;
 }

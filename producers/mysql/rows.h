@@ -13,7 +13,8 @@
 #include "producers/mysql/value.h"
 
 #define SRC_MYSQL_ROWS_STMT_END 0x0001U /* last rows event of its statement: table ids end here */
-#define SRC_MYSQL_ROWS_NO_TABLE 0x00ffffffU /* table id of an empty event that only carries the flag */
+#define SRC_MYSQL_ROWS_NO_TABLE                                                                    \
+    0x00ffffffU /* table id of an empty event that only carries the flag */
 
 typedef struct src_mysql_rows {
     uint64_t table_id;
@@ -25,12 +26,12 @@ typedef struct src_mysql_rows {
 } src_mysql_rows;
 
 /* FATAL: malformed, or PARTIAL_UPDATE_ROWS (names binlog_row_value_options). */
-cdc_rc src_mysql_rows_begin(const src_mysql_event *ev, src_mysql_rows *out, cdc_error *err)
-    CDC_MUST_CHECK;
+cdc_rc src_mysql_rows_begin(const src_mysql_event *ev, src_mysql_rows *out,
+                            cdc_error *err) CDC_MUST_CHECK;
 
-/* The next row: *before and *after are arrays of tbl->ncols values in dec->ar, NULL where the operation
- * has none. EOF behind the last row. FATAL: malformed, another column count than the table's, a row image
- * that is not FULL, no memory; err names table, and column if there is one. */
+/* The next row: *before and *after are arrays of tbl->ncols values in dec->ar, NULL where the
+ * operation has none. EOF behind the last row. FATAL: malformed, another column count than the
+ * table's, a row image that is not FULL, no memory; err names table, and column if there is one. */
 cdc_rc src_mysql_rows_next(src_mysql_rows *rows, const src_mysql_table *tbl, src_mysql_decode *dec,
                            cdc_value **before, cdc_value **after, cdc_error *err) CDC_MUST_CHECK;
 

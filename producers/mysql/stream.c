@@ -134,7 +134,7 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
 static bool batch_is_full(const src_mysql_stream *st)
 {
     return st->batch->nevents >= BATCH_ROWS || st->batch->source_bytes >= BATCH_SOURCE_BYTES ||
-           st->batch->arena.used_bytes >= BATCH_ARENA_BYTES;
+           (st->batch->nevents > 0 && st->batch->arena.used_bytes >= BATCH_ARENA_BYTES);
 }
 
 /* Decodes rows of `part`, a copy of the next bytes, until its end or until the batch is full. Moves part on
@@ -142,8 +142,9 @@ static bool batch_is_full(const src_mysql_stream *st)
 static cdc_rc decode_rows(src_mysql_stream *st, src_mysql_rows *part, cdc_error *err)
 {
     cdc_table *tbl = st->rows_table->tbl->table;
+    size_t limit = st->batch->arena.used_bytes + BATCH_ARENA_BYTES;
     while (cdc_cursor_left(&part->data) > 0) {
-        if (st->batch->nevents >= BATCH_ROWS || st->batch->arena.used_bytes >= 2 * BATCH_ARENA_BYTES) {
+        if (st->batch->nevents >= BATCH_ROWS || st->batch->arena.used_bytes >= limit) {
             st->stop = true;
             return CDC_OK;
         }

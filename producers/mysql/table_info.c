@@ -3,8 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* Column specs from information_schema.COLUMNS: COLUMN_TYPE's own text is not used but for what stands
- * nowhere else (UNSIGNED, labels), so that display widths and the like cannot make a difference. */
+/* Column specs from information_schema.COLUMNS: COLUMN_TYPE's own text is not used but for what
+ * stands nowhere else (UNSIGNED, labels), so that display widths and the like cannot make a
+ * difference. */
 
 static const struct {
     const char *name;

@@ -8,9 +8,10 @@
 
 static cdc_rc map_malformed(cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "mysql_event_malformed",
-                         "malformed TABLE_MAP event; the binlog is damaged or of an unknown version: "
-                         "check it with mysqlbinlog");
+    return cdc_error_set(
+        err, CDC_FATAL, "mysql_event_malformed",
+        "malformed TABLE_MAP event; the binlog is damaged or of an unknown version: "
+        "check it with mysqlbinlog");
 }
 
 static cdc_rc no_memory(cdc_error *err)
@@ -58,7 +59,8 @@ cdc_rc src_mysql_table_map_parse(cdc_cursor body, src_mysql_table_map *out, cdc_
     out->ncols = (uint32_t)ncols;
     out->types = cdc_cursor_bytes(&c, out->ncols);
     size_t meta_len = (size_t)cdc_cursor_lenenc(&c);
-    out->meta = cdc_cursor_of(cdc_cursor_bytes(&c, meta_len), c.failed ? 0 : meta_len);
+    const uint8_t *meta = cdc_cursor_bytes(&c, meta_len);
+    out->meta = cdc_cursor_of(meta, meta != NULL ? meta_len : 0);
     out->nulls = cdc_cursor_bytes(&c, (out->ncols + 7) / 8);
     map_optional(&c, out);
     return c.failed ? map_malformed(err) : CDC_OK;
@@ -72,8 +74,8 @@ typedef struct map_reader {
     cdc_arena *ar;
 } map_reader;
 
-/* CHAR, BINARY, ENUM and SET share a type code; the first metadata byte tells which it is, and holds two
- * bits of CHAR's length, inverted (MySQL bug 37426 says why). */
+/* CHAR, BINARY, ENUM and SET share a type code; the first metadata byte tells which it is, and
+ * holds two bits of CHAR's length, inverted (MySQL bug 37426 says why). */
 static void spec_string_meta(src_mysql_column_spec *spec, cdc_cursor *meta)
 {
     unsigned high = cdc_cursor_u8(meta);
@@ -217,8 +219,8 @@ static bool is_character(const src_mysql_column_spec *spec)
            spec->type == SRC_MYSQL_TYPE_BLOB_COMPRESSED;
 }
 
-/* Default form: a collation for all, then pairs of (ordinal among the columns of this sort, collation) for
- * those that have another. Column form: a collation for each. */
+/* Default form: a collation for all, then pairs of (ordinal among the columns of this sort,
+ * collation) for those that have another. Column form: a collation for each. */
 static bool read_charsets(map_reader *rd, bool (*applies)(const src_mysql_column_spec *),
                           const cdc_cursor *with_default, const cdc_cursor *each)
 {
@@ -317,10 +319,11 @@ static bool spec_fits(const src_mysql_column_spec *info, const src_mysql_column_
 
 static cdc_rc not_fitting(cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "mysql_table_changed",
-                         "the binlog holds no column names (binlog_row_metadata is not FULL), and the "
-                         "table's definition has changed since the event was written; run SET GLOBAL "
-                         "binlog_row_metadata=FULL and copy the table again");
+    return cdc_error_set(
+        err, CDC_FATAL, "mysql_table_changed",
+        "the binlog holds no column names (binlog_row_metadata is not FULL), and the "
+        "table's definition has changed since the event was written; run SET GLOBAL "
+        "binlog_row_metadata=FULL and copy the table again");
 }
 
 static cdc_rc build_from_info(map_reader *rd, const src_mysql_table_info *info,
@@ -328,10 +331,11 @@ static cdc_rc build_from_info(map_reader *rd, const src_mysql_table_info *info,
 {
     src_mysql_column_spec *specs;
     if (info == NULL) {
-        return cdc_error_set(err, CDC_FATAL, "mysql_row_metadata",
-                             "the binlog holds no column names: run SET GLOBAL binlog_row_metadata=FULL "
-                             "on the source, let its clients reconnect, and start behind the events "
-                             "that were written before");
+        return cdc_error_set(
+            err, CDC_FATAL, "mysql_row_metadata",
+            "the binlog holds no column names: run SET GLOBAL binlog_row_metadata=FULL "
+            "on the source, let its clients reconnect, and start behind the events "
+            "that were written before");
     }
     if (info->ncols != rd->map->ncols) {
         return not_fitting(err);

@@ -1,9 +1,10 @@
-/* src_mysql_table: a table's definition and the plan to decode its rows, from the binlog's TABLE_MAP
- * event (binlog_row_metadata=FULL) or from information_schema.
+/* src_mysql_table: a table's definition and the plan to decode its rows, from the binlog's
+ * TABLE_MAP event (binlog_row_metadata=FULL) or from information_schema.
  *
- * Both ways fill the same src_mysql_column_spec and go through the same code from there on, so that both
- * give the same cdc_table, to the version fingerprint. Plain functions; any thread; a src_mysql_table is
- * immutable once built. Page: MySQL source documentation, class Table_map_event. */
+ * Both ways fill the same src_mysql_column_spec and go through the same code from there on, so that
+ * both give the same cdc_table, to the version fingerprint. Plain functions; any thread; a
+ * src_mysql_table is immutable once built. Page: MySQL source documentation, class Table_map_event.
+ */
 #ifndef SRC_MYSQL_TABLE_MAP_H
 #define SRC_MYSQL_TABLE_MAP_H
 
@@ -40,29 +41,31 @@ typedef struct src_mysql_table_map {
     const char *name; /* NUL-terminated in the event */
     size_t name_len;
     uint32_t ncols;
-    const uint8_t *types;  /* ncols type codes */
-    cdc_cursor meta;       /* type-dependent metadata, packed */
-    const uint8_t *nulls;  /* bitmap: column may be NULL */
-    cdc_cursor optional[SRC_MYSQL_META_COUNT]; /* by field number; p is NULL if the event lacks it */
-    cdc_cursor all;        /* the bytes behind the table id: equal bytes, equal definition */
+    const uint8_t *types; /* ncols type codes */
+    cdc_cursor meta;      /* type-dependent metadata, packed */
+    const uint8_t *nulls; /* bitmap: column may be NULL */
+    cdc_cursor
+        optional[SRC_MYSQL_META_COUNT]; /* by field number; p is NULL if the event lacks it */
+    cdc_cursor all; /* the bytes behind the table id: equal bytes, equal definition */
 } src_mysql_table_map;
 
 /* Points into the body. FATAL: malformed. */
-cdc_rc src_mysql_table_map_parse(cdc_cursor body, src_mysql_table_map *out, cdc_error *err)
-    CDC_MUST_CHECK;
+cdc_rc src_mysql_table_map_parse(cdc_cursor body, src_mysql_table_map *out,
+                                 cdc_error *err) CDC_MUST_CHECK;
 
-/* One row of information_schema.COLUMNS; texts are UTF-8 and NUL-terminated. In ORDINAL_POSITION order. */
+/* One row of information_schema.COLUMNS; texts are UTF-8 and NUL-terminated. In ORDINAL_POSITION
+ * order. */
 typedef struct src_mysql_column_info {
-    const char *name;        /* COLUMN_NAME */
-    const char *data_type;   /* DATA_TYPE: "int", "varchar" */
-    const char *column_type; /* COLUMN_TYPE: "int(10) unsigned", "enum('a','b')" */
-    const char *charset;     /* CHARACTER_SET_NAME, NULL if NULL */
-    uint64_t octets;         /* CHARACTER_OCTET_LENGTH, 0 if NULL */
-    uint64_t chars;          /* CHARACTER_MAXIMUM_LENGTH, 0 if NULL */
-    uint32_t precision;      /* NUMERIC_PRECISION, 0 if NULL */
-    uint32_t scale;          /* NUMERIC_SCALE, 0 if NULL */
+    const char *name;            /* COLUMN_NAME */
+    const char *data_type;       /* DATA_TYPE: "int", "varchar" */
+    const char *column_type;     /* COLUMN_TYPE: "int(10) unsigned", "enum('a','b')" */
+    const char *charset;         /* CHARACTER_SET_NAME, NULL if NULL */
+    uint64_t octets;             /* CHARACTER_OCTET_LENGTH, 0 if NULL */
+    uint64_t chars;              /* CHARACTER_MAXIMUM_LENGTH, 0 if NULL */
+    uint32_t precision;          /* NUMERIC_PRECISION, 0 if NULL */
+    uint32_t scale;              /* NUMERIC_SCALE, 0 if NULL */
     uint32_t datetime_precision; /* DATETIME_PRECISION, 0 if NULL */
-    bool nullable;           /* IS_NULLABLE is YES */
+    bool nullable;               /* IS_NULLABLE is YES */
 } src_mysql_column_info;
 
 typedef struct src_mysql_table_info {
@@ -104,12 +107,12 @@ typedef enum src_mysql_decode_op {
 } src_mysql_decode_op;
 
 typedef struct src_mysql_plan {
-    uint8_t op;      /* src_mysql_decode_op */
-    uint8_t pack;    /* bytes of the length prefix, or of the value (BIT, ENUM, SET) */
-    uint8_t digits;  /* fraction digits */
-    uint8_t convert; /* src_mysql_convert */
+    uint8_t op;               /* src_mysql_decode_op */
+    uint8_t pack;             /* bytes of the length prefix, or of the value (BIT, ENUM, SET) */
+    uint8_t digits;           /* fraction digits */
+    uint8_t convert;          /* src_mysql_convert */
     uint8_t precision, scale; /* DECIMAL */
-    uint32_t length; /* BINARY: padded length; BIT: bits; ENUM: labels; SET: labels */
+    uint32_t length;          /* BINARY: padded length; BIT: bits; ENUM: labels; SET: labels */
 } src_mysql_plan;
 
 typedef struct src_mysql_table {
@@ -118,9 +121,10 @@ typedef struct src_mysql_table {
     src_mysql_plan *plan; /* ncols */
 } src_mysql_table;
 
-/* The definition from the event. info: where the event holds no names (binlog_row_metadata=MINIMAL), the
- * definition comes from there and must fit the event; NULL: that is an error which names the cure.
- * FATAL also for a type or charset that this version does not take; err names table and column. */
+/* The definition from the event. info: where the event holds no names
+ * (binlog_row_metadata=MINIMAL), the definition comes from there and must fit the event; NULL: that
+ * is an error which names the cure. FATAL also for a type or charset that this version does not
+ * take; err names table and column. */
 cdc_rc src_mysql_table_build(const src_mysql_table_map *map, const src_mysql_table_info *info,
                              src_mysql_table **out, cdc_error *err) CDC_MUST_CHECK;
 
@@ -128,6 +132,7 @@ cdc_rc src_mysql_table_build(const src_mysql_table_map *map, const src_mysql_tab
 cdc_rc src_mysql_table_from_info(const src_mysql_table_info *info, src_mysql_table **out,
                                  cdc_error *err) CDC_MUST_CHECK;
 
-void src_mysql_table_free(src_mysql_table *tbl); /* NULL is fine; events may still hold tbl->table */
+void src_mysql_table_free(
+    src_mysql_table *tbl); /* NULL is fine; events may still hold tbl->table */
 
 #endif

@@ -12,7 +12,8 @@ cdc_rc src_mysql_table_from_specs(const char *database, const char *name,
                                   const uint16_t *keys, uint32_t nkeys, cdc_arena *ar,
                                   src_mysql_table **out, cdc_error *err) CDC_MUST_CHECK;
 
-/* Specs of info->ncols columns from information_schema; texts are borrowed from info or lie in ar. */
+/* Specs of info->ncols columns from information_schema; texts are borrowed from info or lie in ar.
+ */
 cdc_rc src_mysql_specs_from_info(const src_mysql_table_info *info, cdc_arena *ar,
                                  src_mysql_column_spec **out, cdc_error *err) CDC_MUST_CHECK;
 

@@ -1,6 +1,7 @@
 #include "producers/mysql/temporal.h"
 
-/* Packed form: the whole part shifted by 24 bits, plus microseconds; a negative time is the negated sum. */
+/* Packed form: the whole part shifted by 24 bits, plus microseconds; a negative time is the negated
+ * sum. */
 #define PACKED_SHIFT 24
 
 /* Fraction of ceil(digits / 2) bytes, big-endian, in units of 10000, 100 or 1 microseconds. */
@@ -52,8 +53,8 @@ bool src_mysql_temporal_unpack_datetime(int64_t packed, cdc_value *out)
 
 bool src_mysql_temporal_time2(cdc_cursor *c, uint8_t digits, cdc_value *out)
 {
-    /* Whole and fraction are one big-endian number with its sign bit inverted, of 3 bytes and those of the
-     * fraction: the fraction of a negative time counts downwards. */
+    /* Whole and fraction are one big-endian number with its sign bit inverted, of 3 bytes and those
+     * of the fraction: the fraction of a negative time counts downwards. */
     static const int64_t units[4] = {0, 10000, 100, 1};
     unsigned fraction_bytes = (digits + 1U) / 2U;
     unsigned bits = 8 * fraction_bytes;

@@ -1,12 +1,14 @@
-/* MySQL's packed times (sql-common/my_time.cc): the forms with fractions of MySQL 5.6 and later, as in row
- * images (big-endian, shifted to be sortable), and the 64-bit form that binary JSON holds. */
+/* MySQL's packed times (sql-common/my_time.cc): the forms with fractions of MySQL 5.6 and later, as
+ * in row images (big-endian, shifted to be sortable), and the 64-bit form that binary JSON holds.
+ */
 #ifndef SRC_MYSQL_TEMPORAL_H
 #define SRC_MYSQL_TEMPORAL_H
 
 #include "core/cursor.h"
 #include "core/value.h"
 
-/* Each reads one value; false: fields out of range (the cursor has its own mark for too few bytes). */
+/* Each reads one value; false: fields out of range (the cursor has its own mark for too few bytes).
+ */
 bool src_mysql_temporal_time2(cdc_cursor *c, uint8_t digits, cdc_value *out);
 bool src_mysql_temporal_datetime2(cdc_cursor *c, uint8_t digits, cdc_value *out);
 bool src_mysql_temporal_timestamp2(cdc_cursor *c, uint8_t digits, cdc_value *out);

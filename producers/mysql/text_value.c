@@ -6,34 +6,37 @@
 
 #define NUMBER_TEXT_MAX 340 /* a DOUBLE(M,D) is written with all its digits */
 
-void src_mysql_text_column(const src_mysql_table *tbl, uint32_t col, cdc_buffer *out)
+static void add_quoted(cdc_buffer *out, const char *name)
 {
-    const char *before = "";
-    const char *after = "";
-    switch (tbl->plan[col].op) {
-    case SRC_MYSQL_DECODE_FLOAT: /* printed with six digits; as a double, with all */
-    case SRC_MYSQL_DECODE_DOUBLE:
-        after = "*1e0"; /* and not +0e0, which turns -0 into 0 */
-        break;
-    case SRC_MYSQL_DECODE_BIT:
-    case SRC_MYSQL_DECODE_ENUM:
-    case SRC_MYSQL_DECODE_SET: /* by number; "+0" would go through a double */
-        before = "CAST(";
-        after = " AS UNSIGNED)";
-        break;
-    default:
-        break;
-    }
-    cdc_buffer_add_str(out, before);
     cdc_buffer_add_char(out, '`');
-    for (const char *p = tbl->table->cols[col].name; *p != '\0'; p++) {
+    for (const char *p = name; *p != '\0'; p++) {
         if (*p == '`') {
             cdc_buffer_add_char(out, '`');
         }
         cdc_buffer_add_char(out, *p);
     }
     cdc_buffer_add_char(out, '`');
-    cdc_buffer_add_str(out, after);
+}
+
+void src_mysql_text_column(const src_mysql_table *tbl, uint32_t col, cdc_buffer *out)
+{
+    const char *name = tbl->table->cols[col].name;
+    switch (tbl->plan[col].op) {
+    case SRC_MYSQL_DECODE_FLOAT: /* printed with six digits; as a double, with all */
+    case SRC_MYSQL_DECODE_DOUBLE:
+        add_quoted(out, name);
+        cdc_buffer_add_str(out, "*1e0"); /* and not +0e0, which turns -0 into 0 */
+        break;
+    case SRC_MYSQL_DECODE_BIT:
+    case SRC_MYSQL_DECODE_ENUM:
+    case SRC_MYSQL_DECODE_SET: /* by number; "+0" would go through a double */
+        cdc_buffer_add_str(out, "CAST(");
+        add_quoted(out, name);
+        cdc_buffer_add_str(out, " AS UNSIGNED)");
+        break;
+    default:
+        add_quoted(out, name);
+    }
 }
 
 /* A text that is read from the left; a part that is not there sets bad. */

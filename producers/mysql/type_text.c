@@ -23,7 +23,8 @@ enum {
     JAVA_CLOB = 2005,
 };
 
-#define TYPE_TEXT_MAX (16U << 20) /* an ENUM of 65,535 labels of 255 characters does not fit; none is made */
+#define TYPE_TEXT_MAX                                                                              \
+    (16U << 20) /* an ENUM of 65,535 labels of 255 characters does not fit; none is made */
 
 /* What all columns of a type share. */
 typedef struct type_facts {
@@ -49,7 +50,8 @@ static const type_facts facts[] = {
     {SRC_MYSQL_TYPE_YEAR, SRC_MYSQL_DECODE_YEAR, CDC_YEAR, JAVA_VARCHAR, "year"},
     {SRC_MYSQL_TYPE_DATE, SRC_MYSQL_DECODE_DATE, CDC_DATE, JAVA_DATE, "date"},
     {SRC_MYSQL_TYPE_TIME2, SRC_MYSQL_DECODE_TIME2, CDC_TIME, JAVA_TIME, "time"},
-    {SRC_MYSQL_TYPE_DATETIME2, SRC_MYSQL_DECODE_DATETIME2, CDC_DATETIME, JAVA_TIMESTAMP, "datetime"},
+    {SRC_MYSQL_TYPE_DATETIME2, SRC_MYSQL_DECODE_DATETIME2, CDC_DATETIME, JAVA_TIMESTAMP,
+     "datetime"},
     {SRC_MYSQL_TYPE_TIMESTAMP2, SRC_MYSQL_DECODE_TIMESTAMP2, CDC_TIMESTAMP, JAVA_TIMESTAMP,
      "timestamp"},
     {SRC_MYSQL_TYPE_JSON, SRC_MYSQL_DECODE_JSON, CDC_JSON, JAVA_VARCHAR, "json"},
@@ -171,11 +173,11 @@ static cdc_rc fill_sized(const src_mysql_column_spec *spec, cdc_column *col, src
         break;
     }
     return fits ? CDC_OK
-                : cdc_error_set(err, CDC_FATAL, "mysql_table_malformed",
-                                "sizes do not fit the type (precision %u, scale %u, length %u, labels %u, "
-                                "digits %u)",
-                                spec->precision, spec->scale, spec->length, spec->nlabels,
-                                spec->digits);
+                : cdc_error_set(
+                      err, CDC_FATAL, "mysql_table_malformed",
+                      "sizes do not fit the type (precision %u, scale %u, length %u, labels %u, "
+                      "digits %u)",
+                      spec->precision, spec->scale, spec->length, spec->nlabels, spec->digits);
 }
 
 /* As the servers print a label (append_unescaped). */
@@ -205,14 +207,16 @@ static void text_label(cdc_buffer *out, const char *label)
 
 static void text_string(const src_mysql_column_spec *spec, cdc_buffer *out)
 {
-    static const char *const sizes[] = {"", "tiny", "", "medium", "long"};
+    static const char *const blobs[] = {"", "tinyblob", "blob", "mediumblob", "longblob"};
+    static const char *const texts[] = {"", "tinytext", "text", "mediumtext", "longtext"};
     bool binary = is_binary(spec);
     if (spec->type == SRC_MYSQL_TYPE_BLOB) {
-        cdc_buffer_add_str(out, sizes[spec->pack]);
-        cdc_buffer_add_str(out, binary ? "blob" : "text");
+        cdc_buffer_add_str(out, binary ? blobs[spec->pack] : texts[spec->pack]);
         return;
     }
-    cdc_buffer_add_str(out, spec->type == SRC_MYSQL_TYPE_VARCHAR ? "var" : "");
+    if (spec->type == SRC_MYSQL_TYPE_VARCHAR) {
+        cdc_buffer_add_str(out, "var");
+    }
     cdc_buffer_add_str(out, binary ? "binary" : "char");
     cdc_buffer_addf(out, "(%u)", binary ? spec->length : spec->length / spec->charset->maxlen);
 }
@@ -264,19 +268,20 @@ cdc_rc src_mysql_column_fill(const src_mysql_column_spec *spec, cdc_arena *ar, c
                              src_mysql_plan *plan, cdc_error *err)
 {
     const type_facts *fact = facts_of(spec->type);
-    const char *wrong = spec->unsupported != NULL ? spec->unsupported
-                                                  : type_name_unsupported(spec->type);
+    const char *wrong =
+        spec->unsupported != NULL ? spec->unsupported : type_name_unsupported(spec->type);
     if (wrong != NULL || fact == NULL) {
         char number[24];
         snprintf(number, sizeof number, "number %u", spec->type);
         return unsupported(wrong != NULL ? wrong : number, err);
     }
     if (spec->charset != NULL && spec->charset->convert == SRC_MYSQL_CONVERT_NONE) {
-        return cdc_error_set(err, CDC_FATAL, "mysql_charset_unsupported",
-                             "character set %s is not supported in this version (utf8mb4, utf8mb3, ascii, "
-                             "latin1 and binary are); leave the table out by objects.exclude, or convert "
-                             "the column to utf8mb4",
-                             spec->charset->name);
+        return cdc_error_set(
+            err, CDC_FATAL, "mysql_charset_unsupported",
+            "character set %s is not supported in this version (utf8mb4, utf8mb3, ascii, "
+            "latin1 and binary are); leave the table out by objects.exclude, or convert "
+            "the column to utf8mb4",
+            spec->charset->name);
     }
     memset(col, 0, sizeof *col);
     memset(plan, 0, sizeof *plan);
@@ -294,7 +299,8 @@ cdc_rc src_mysql_column_fill(const src_mysql_column_spec *spec, cdc_arena *ar, c
         col->kind = CDC_UINT;
         plan->op = (uint8_t)(fact->op + (SRC_MYSQL_DECODE_U8 - SRC_MYSQL_DECODE_I8));
     }
-    cdc_rc rc = fact->op == 0 ? fill_string(spec, col, plan, err) : fill_sized(spec, col, plan, err);
+    cdc_rc rc =
+        fact->op == 0 ? fill_string(spec, col, plan, err) : fill_sized(spec, col, plan, err);
     if (rc != CDC_OK) {
         return rc;
     }

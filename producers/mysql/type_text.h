@@ -1,5 +1,5 @@
-/* src_mysql_column_spec: what is known of a column, wherever it came from; and from it, in one place, the
- * column's type text, java.sql.Types number, kind, and the plan to decode it.
+/* src_mysql_column_spec: what is known of a column, wherever it came from; and from it, in one
+ * place, the column's type text, java.sql.Types number, kind, and the plan to decode it.
  *
  * The type text is information_schema's COLUMN_TYPE as far as the binlog can tell: no display width
  * (MySQL 8.0.19 and later prints none either), no ZEROFILL, no FLOAT(M,D). */

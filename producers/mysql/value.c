@@ -25,9 +25,10 @@ static cdc_rc too_large(cdc_error *err)
 
 static cdc_rc malformed(cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "mysql_event_malformed",
-                         "the row image does not fit the column's type; the binlog is damaged: check "
-                         "it with mysqlbinlog");
+    return cdc_error_set(
+        err, CDC_FATAL, "mysql_event_malformed",
+        "the row image does not fit the column's type; the binlog is damaged: check "
+        "it with mysqlbinlog");
 }
 
 static inline uint64_t load_le(cdc_cursor *row, unsigned n)
@@ -88,8 +89,7 @@ static void read_double(cdc_cursor *row, cdc_value *out)
 static cdc_rc read_decimal(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
                            cdc_value *out, cdc_error *err)
 {
-    const uint8_t *p =
-        cdc_cursor_bytes(row, src_mysql_decimal_size(plan->precision, plan->scale));
+    const uint8_t *p = cdc_cursor_bytes(row, src_mysql_decimal_size(plan->precision, plan->scale));
     char *text = cdc_arena_alloc(dec->ar, plan->precision + 3U);
     if (text == NULL) {
         return too_large(err);
@@ -246,10 +246,10 @@ static bool read_fixed(const src_mysql_plan *plan, cdc_cursor *row, cdc_value *o
     }
 }
 
-cdc_rc src_mysql_value_read(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
+/* Text, octets and all else whose bytes go somewhere. */
+static cdc_rc read_variable(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
                             cdc_value *out, cdc_error *err)
 {
-    bool ok;
     switch (plan->op) {
     case SRC_MYSQL_DECODE_TEXT:
         return read_text(plan, row, dec, out, err);
@@ -257,21 +257,27 @@ cdc_rc src_mysql_value_read(const src_mysql_plan *plan, cdc_cursor *row, src_mys
         return read_decimal(plan, row, dec, out, err);
     case SRC_MYSQL_DECODE_BINARY:
         return read_binary(plan, row, dec, out, err);
-    case SRC_MYSQL_DECODE_JSON:
-        return read_json(plan, row, dec, out, err);
     case SRC_MYSQL_DECODE_BYTES: {
         size_t n = (size_t)load_le(row, plan->pack);
         set_bytes(out, CDC_BYTES, (const char *)cdc_cursor_bytes(row, n), n);
-        ok = true;
-        break;
+        return CDC_OK;
     }
+    case SRC_MYSQL_DECODE_JSON:
+        return read_json(plan, row, dec, out, err);
     default:
-        ok = true;
-        if (plan->op <= SRC_MYSQL_DECODE_U64) {
-            read_integer(plan, row, out);
-        } else {
-            ok = read_fixed(plan, row, out);
-        }
+        return read_fixed(plan, row, out) ? CDC_OK : malformed(err);
     }
-    return ok && !row->failed ? CDC_OK : malformed(err);
+}
+
+cdc_rc src_mysql_value_read(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
+                            cdc_value *out, cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    if (plan->op <= SRC_MYSQL_DECODE_U64) {
+        read_integer(plan, row, out);
+    } else {
+        rc = read_variable(plan, row, dec, out, err);
+    }
+    /* Asked here for all: a length that is not there reads as 0, and no bytes can always be had. */
+    return rc == CDC_OK && row->failed ? malformed(err) : rc;
 }

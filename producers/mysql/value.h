@@ -1,7 +1,7 @@
 /* src_mysql_value: one column's bytes of a binlog row image to a cdc_value.
  *
- * Text and octets stay in the event's bytes when nothing has to be changed, so those must live as long as
- * the value: the caller keeps events in the batch's arena. */
+ * Text and octets stay in the event's bytes when nothing has to be changed, so those must live as
+ * long as the value: the caller keeps events in the batch's arena. */
 #ifndef SRC_MYSQL_VALUE_H
 #define SRC_MYSQL_VALUE_H
 
@@ -23,7 +23,8 @@ typedef struct src_mysql_decode {
 void src_mysql_decode_init(src_mysql_decode *dec, size_t value_max_bytes);
 void src_mysql_decode_fini(src_mysql_decode *dec);
 
-/* Reads one value that is not NULL. FATAL: malformed, or no memory; the caller adds table and column. */
+/* Reads one value that is not NULL. FATAL: malformed, or no memory; the caller adds table and
+ * column. */
 cdc_rc src_mysql_value_read(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
                             cdc_value *out, cdc_error *err) CDC_MUST_CHECK;
 

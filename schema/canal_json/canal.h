@@ -1,14 +1,15 @@
 /* Inside of the codec "canal-json" (docs/formats/canal-json.md): options, encoder, decoder.
  *
- * Encoder and decoder keep what they know about tables between messages, bounded in number and bytes; a handle
- * belongs to one thread. */
+ * Encoder and decoder keep what they know about tables between messages, bounded in number and
+ * bytes; a handle belongs to one thread. */
 #ifndef CDC_CANAL_H
 #define CDC_CANAL_H
 
 #include "core/plugin.h"
 #include "schema/canal_json/writer.h"
 
-/* Numbers in messages stay below 2^53, so that readers whose numbers are doubles see them exactly. */
+/* Numbers in messages stay below 2^53, so that readers whose numbers are doubles see them exactly.
+ */
 #define CDC_CANAL_NUMBER_MAX ((INT64_C(1) << 53) - 1)
 
 typedef struct cdc_canal_options {
@@ -26,8 +27,8 @@ typedef struct cdc_canal_encoder cdc_canal_encoder;
 /* NULL: out of memory. */
 cdc_canal_encoder *cdc_canal_encoder_new(const cdc_canal_options *opt);
 void cdc_canal_encoder_free(cdc_canal_encoder *enc);
-cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
-                        cdc_error *err) CDC_MUST_CHECK;
+cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,
+                        cdc_buffer *value, cdc_error *err) CDC_MUST_CHECK;
 /* Octets of text values that were not valid UTF-8 and became U+FFFD, so far. */
 uint64_t cdc_canal_encoder_replaced(const cdc_canal_encoder *enc);
 
@@ -35,17 +36,18 @@ typedef struct cdc_canal_decoder cdc_canal_decoder;
 
 cdc_canal_decoder *cdc_canal_decoder_new(const cdc_canal_options *opt);
 void cdc_canal_decoder_free(cdc_canal_decoder *dec);
-cdc_rc cdc_canal_decode(cdc_canal_decoder *dec, cdc_bytes value, cdc_batch *batch, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc cdc_canal_decode(cdc_canal_decoder *dec, cdc_bytes value, cdc_batch *batch,
+                        cdc_error *err) CDC_MUST_CHECK;
 
 /* --- one value as text and back --- */
 
 /* Why a value could not be written or read; NULL: no fault of the value. */
 typedef const char *cdc_canal_fault;
 
-/* Writes the text of a value that is neither NULL nor absent, without quotes. False: *fault says why, or is NULL when
- * the buffer has no room. Room for a number is made, too. */
-bool cdc_canal_value_write(cdc_writer *w, const cdc_canal_options *opt, const cdc_column *col, const cdc_value *v,
-                           uint64_t *replaced, cdc_canal_fault *fault);
+/* Writes the text of a value that is neither NULL nor absent, without quotes. False: *fault says
+ * why, or is NULL when the buffer has no room. Room for a number is made, too. */
+bool cdc_canal_value_write(cdc_writer *w, const cdc_canal_options *opt, const cdc_column *col,
+                           const cdc_value *v, uint64_t *replaced, cdc_canal_fault *fault);
 
 /* What the decoder knows of a column besides its definition. */
 typedef struct cdc_canal_limits {
@@ -55,10 +57,11 @@ typedef struct cdc_canal_limits {
 
 void cdc_canal_limits_init(cdc_canal_limits *lim, const cdc_column *col);
 
-/* Reads the text of a value (unescaped, valid UTF-8) of the column into a zeroed value; bytes are copied to the arena.
- * Returns NULL, or what is wrong. */
-cdc_canal_fault cdc_canal_value_read(const cdc_canal_options *opt, const cdc_column *col, const cdc_canal_limits *lim,
-                                     const char *s, size_t n, cdc_arena *ar, cdc_value *out) CDC_MUST_CHECK;
+/* Reads the text of a value (unescaped, valid UTF-8) of the column into a zeroed value; bytes are
+ * copied to the arena. Returns NULL, or what is wrong. */
+cdc_canal_fault cdc_canal_value_read(const cdc_canal_options *opt, const cdc_column *col,
+                                     const cdc_canal_limits *lim, cdc_bytes text, cdc_arena *ar,
+                                     cdc_value *out) CDC_MUST_CHECK;
 
 extern const char cdc_canal_no_memory[]; /* the fault "the batch is full" */
 

@@ -1,4 +1,5 @@
-/* The codec "canal-json": options of the task file, and encoder and decoder behind core/plugin.h. */
+/* The codec "canal-json": options of the task file, and encoder and decoder behind core/plugin.h.
+ */
 #include "schema/codec.h"
 
 #include <stdlib.h>
@@ -31,8 +32,9 @@ bool cdc_canal_zone(const char *name, int32_t *offset_s)
     if (strcasecmp(name, "UTC") == 0 || strcasecmp(name, "Z") == 0) {
         return true;
     }
-    if (strlen(name) != 6 || (name[0] != '+' && name[0] != '-') || name[3] != ':' || !two_digits(name + 1, &hours) ||
-        !two_digits(name + 4, &minutes) || minutes > 59 || hours * 60 + minutes > 14 * 60) {
+    if (strlen(name) != 6 || (name[0] != '+' && name[0] != '-') || name[3] != ':' ||
+        !two_digits(name + 1, &hours) || !two_digits(name + 4, &minutes) || minutes > 59 ||
+        hours * 60 + minutes > 14 * 60) {
         return false;
     }
     *offset_s = (hours * 60 + minutes) * (name[0] == '-' ? -60 : 60);
@@ -50,9 +52,10 @@ static cdc_rc canal_options(const cdc_env *env, cdc_canal_options *opt, cdc_erro
     opt->labels = strcmp(cdc_config_str(cfg, "message.enum"), "label") == 0;
     opt->max_bytes = (uint64_t)cdc_config_int(cfg, "message.max_bytes");
     if (!cdc_canal_zone(zone, &opt->zone_offset_s)) {
-        (void)cdc_error_set(err, CDC_FATAL, "time_zone",
-                            "%s: message.time_zone \"%s\" is not supported; give UTC or an offset such as +02:00",
-                            cdc_config_where(cfg, "message.time_zone"), zone);
+        (void)cdc_error_set(
+            err, CDC_FATAL, "time_zone",
+            "%s: message.time_zone \"%s\" is not supported; give UTC or an offset such as +02:00",
+            cdc_config_where(cfg, "message.time_zone"), zone);
         err->exit = CDC_EXIT_USAGE;
         return CDC_FATAL;
     }
@@ -73,14 +76,16 @@ static cdc_rc canal_open(void **codec, const cdc_env *env, cdc_error *err)
     }
     cc->opt = opt;
     if (env->metrics != NULL) {
-        cc->replaced = cdc_metrics_number(env->metrics, CDC_COUNTER, "sluice_text_replaced_total", "codec=\"canal-json\"",
-                                          "Bytes of text that were not valid UTF-8 and were published as U+FFFD");
+        cc->replaced = cdc_metrics_number(
+            env->metrics, CDC_COUNTER, "sluice_text_replaced_total", "codec=\"canal-json\"",
+            "Bytes of text that were not valid UTF-8 and were published as U+FFFD");
     }
     *codec = cc;
     return CDC_OK;
 }
 
-static cdc_rc canal_encode(void *codec, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value, cdc_error *err)
+static cdc_rc canal_encode(void *codec, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
+                           cdc_error *err)
 {
     cdc_canal_codec *cc = codec;
     if (cc->enc == NULL && (cc->enc = cdc_canal_encoder_new(&cc->opt)) == NULL) {
@@ -95,7 +100,8 @@ static cdc_rc canal_encode(void *codec, const cdc_event *ev, cdc_buffer *key, cd
     return rc;
 }
 
-static cdc_rc canal_decode(void *codec, cdc_bytes key, cdc_bytes value, cdc_batch *batch, cdc_error *err)
+static cdc_rc canal_decode(void *codec, cdc_bytes key, cdc_bytes value, cdc_batch *batch,
+                           cdc_error *err)
 {
     cdc_canal_codec *cc = codec;
     (void)key; /* all that the key says is in the value, too */

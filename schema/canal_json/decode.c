@@ -1,5 +1,6 @@
-/* Messages to events, in two passes: the first finds the fields (any order, unknown ones are skipped) and checks the
- * grammar; then the table's definition, which is mostly a known one; then the rows. No tree is built. */
+/* Messages to events, in two passes: the first finds the fields (any order, unknown ones are
+ * skipped) and checks the grammar; then the table's definition, which is mostly a known one; then
+ * the rows. No tree is built. */
 #include <stdlib.h>
 
 #include "schema/canal_json/canal.h"
@@ -32,9 +33,10 @@ static const struct {
     const char *lead; /* with quotes and colon */
     uint8_t n;
 } fields[FIELDS] = {
-    {"\"id\":", 5},      {"\"database\":", 11}, {"\"table\":", 8}, {"\"pkNames\":", 10},   {"\"isDdl\":", 8},
-    {"\"type\":", 7},    {"\"es\":", 5},        {"\"ts\":", 5},    {"\"data\":", 7},       {"\"old\":", 6},
-    {"\"sql\":", 6},     {"\"sqlType\":", 10},  {"\"mysqlType\":", 12}, {"\"gtid\":", 7}, {"\"serverId\":", 11},
+    {"\"id\":", 5},         {"\"database\":", 11}, {"\"table\":", 8},     {"\"pkNames\":", 10},
+    {"\"isDdl\":", 8},      {"\"type\":", 7},      {"\"es\":", 5},        {"\"ts\":", 5},
+    {"\"data\":", 7},       {"\"old\":", 6},       {"\"sql\":", 6},       {"\"sqlType\":", 10},
+    {"\"mysqlType\":", 12}, {"\"gtid\":", 7},      {"\"serverId\":", 11},
 };
 
 struct cdc_canal_decoder {
@@ -109,20 +111,23 @@ static cdc_rc set_error(cdc_message *msg)
     size_t offset = (size_t)(msg->r.in.p - msg->r.start);
     char field[32] = "";
     if (msg->field < FIELDS) {
-        snprintf(field, sizeof field, ", field %.*s", fields[msg->field].n - 3, fields[msg->field].lead + 1);
+        snprintf(field, sizeof field, ", field %.*s", fields[msg->field].n - 3,
+                 fields[msg->field].lead + 1);
     }
     if (msg->def == NULL) {
-        return cdc_error_set(msg->err, CDC_FATAL, "message_malformed", "canal-json message%s, byte %zu: %s", field,
-                             offset, fault);
+        return cdc_error_set(msg->err, CDC_FATAL, "message_malformed",
+                             "canal-json message%s, byte %zu: %s", field, offset, fault);
     }
     const cdc_table *tbl = msg->def->tbl;
     if (msg->col == NULL) {
-        return cdc_error_set(msg->err, CDC_FATAL, "message_malformed", "canal-json message, table %s.%s%s, byte %zu: %s",
-                             tbl->database, tbl->name, field, offset, fault);
+        return cdc_error_set(msg->err, CDC_FATAL, "message_malformed",
+                             "canal-json message, table %s.%s%s, byte %zu: %s", tbl->database,
+                             tbl->name, field, offset, fault);
     }
     return cdc_error_set(msg->err, CDC_FATAL, "message_malformed",
-                         "canal-json message, table %s.%s, column %s (%.60s)%s, byte %zu: %s", tbl->database, tbl->name,
-                         msg->col->name, msg->col->type_text, field, offset, fault);
+                         "canal-json message, table %s.%s, column %s (%.60s)%s, byte %zu: %s",
+                         tbl->database, tbl->name, msg->col->name, msg->col->type_text, field,
+                         offset, fault);
 }
 
 /* --- first pass: where the fields are --- */
@@ -165,11 +170,12 @@ static bool take_field(cdc_message *msg, unsigned next)
     return true;
 }
 
-/* Jumps over the types of a table that was seen before, which are the longest part of most messages. */
+/* Jumps over the types of a table that was seen before, which are the longest part of most
+ * messages. */
 static bool skip_known(cdc_message *msg)
 {
-    if ((msg->field != FIELD_SQL_TYPE && msg->field != FIELD_MYSQL_TYPE) || msg->f[FIELD_TABLE].n == 0 ||
-        msg->f[FIELD_DATABASE].n == 0) {
+    if ((msg->field != FIELD_SQL_TYPE && msg->field != FIELD_MYSQL_TYPE) ||
+        msg->f[FIELD_TABLE].n == 0 || msg->f[FIELD_DATABASE].n == 0) {
         return false;
     }
     const cdc_definition *def =
@@ -178,7 +184,8 @@ static bool skip_known(cdc_message *msg)
         return false;
     }
     cdc_span known = msg->field == FIELD_SQL_TYPE ? def->sql_type : def->text.mysql_type;
-    return known.n > 0 && known.p[known.n - 1] == '}' && cdc_reader_take_bytes(&msg->r, known.p, known.n);
+    return known.n > 0 && known.p[known.n - 1] == '}' &&
+           cdc_reader_take_bytes(&msg->r, known.p, known.n);
 }
 
 static bool find_fields(cdc_message *msg)
@@ -260,7 +267,8 @@ static bool get_string(cdc_message *msg, cdc_field field, const char **out, size
 static bool get_name(cdc_message *msg, cdc_field field, const char **out)
 {
     size_t n = 0;
-    return get_string(msg, field, out, &n) && (strlen(*out) == n || fail_field(msg, field, "a NUL in a name"));
+    return get_string(msg, field, out, &n) &&
+           (strlen(*out) == n || fail_field(msg, field, "a NUL in a name"));
 }
 
 static bool get_server_id(cdc_message *msg)
@@ -273,14 +281,16 @@ static bool get_server_id(cdc_message *msg)
     if (!cdc_reader_take(&r, '"')) {
         return fail_at(msg, &r, "a string was expected");
     }
-    return (cdc_reader_integer(&r, UINT32_MAX, &msg->server_id) && msg->server_id >= 0 && cdc_reader_take(&r, '"')) ||
+    return (cdc_reader_integer(&r, UINT32_MAX, &msg->server_id) && msg->server_id >= 0 &&
+            cdc_reader_take(&r, '"')) ||
            fail_at(msg, &r, "a server id was expected");
 }
 
 static bool get_common(cdc_message *msg)
 {
     return get_integer(msg, FIELD_ID, &msg->id) && get_integer(msg, FIELD_ES, &msg->es) &&
-           get_integer(msg, FIELD_TS, &msg->ts) && get_name(msg, FIELD_GTID, &msg->gtid) && get_server_id(msg) &&
+           get_integer(msg, FIELD_TS, &msg->ts) && get_name(msg, FIELD_GTID, &msg->gtid) &&
+           get_server_id(msg) &&
            (msg->id >= 0 || fail_field(msg, FIELD_ID, "a number out of range"));
 }
 
@@ -304,14 +314,16 @@ static cdc_event *add_event(cdc_message *msg, cdc_op op)
 /* --- rows --- */
 
 /* A string without its escapes, valid until the next call. */
-static bool unescape(cdc_message *msg, cdc_reader *r, cdc_reader_text text, const char **s, size_t *n)
+static bool unescape(cdc_message *msg, cdc_reader *r, cdc_reader_text text, const char **s,
+                     size_t *n)
 {
     cdc_buffer *scratch = &msg->dec->scratch;
     cdc_buffer_reset(scratch);
     char *to = cdc_buffer_reserve(scratch, text.raw.n);
     *n = to != NULL ? cdc_reader_unescape(text, to) : SIZE_MAX;
     *s = to;
-    return *n != SIZE_MAX || fail_at(msg, r, to == NULL ? cdc_canal_no_memory : "half of a surrogate pair");
+    return *n != SIZE_MAX ||
+           fail_at(msg, r, to == NULL ? cdc_canal_no_memory : "half of a surrogate pair");
 }
 
 /* Takes a column's name and colon; `next` is the one that mostly comes. */
@@ -332,7 +344,8 @@ static bool take_column(cdc_message *msg, cdc_reader *r, uint32_t next, uint32_t
         return fail_at(msg, r, NULL);
     }
     uint32_t i = 0;
-    while (i < tbl->ncols && (strlen(tbl->cols[i].name) != n || memcmp(tbl->cols[i].name, s, n) != 0)) {
+    while (i < tbl->ncols &&
+           (strlen(tbl->cols[i].name) != n || memcmp(tbl->cols[i].name, s, n) != 0)) {
         i++;
     }
     if (i == tbl->ncols || !cdc_reader_take(r, ':')) {
@@ -366,8 +379,9 @@ static bool take_value(cdc_message *msg, cdc_reader *r, uint32_t col, cdc_value 
     if (text.escaped && !unescape(msg, &start, text, &s, &n)) {
         return false;
     }
-    cdc_canal_fault fault = cdc_canal_value_read(&msg->dec->opt, msg->col, &msg->def->cols[col].limits, s, n,
-                                                 &msg->batch->arena, out);
+    cdc_canal_fault fault =
+        cdc_canal_value_read(&msg->dec->opt, msg->col, &msg->def->cols[col].limits,
+                             (cdc_bytes){s, n}, &msg->batch->arena, out);
     return fault == NULL || fail_at(msg, &start, fault);
 }
 
@@ -398,7 +412,8 @@ static bool check_complete(cdc_message *msg, const cdc_reader *r, const cdc_valu
     for (uint32_t i = 0; i < msg->def->tbl->ncols; i++) {
         if (row[i].kind == CDC_ABSENT) {
             msg->col = &msg->def->tbl->cols[i];
-            return fail_at(msg, r, "the row does not have the column; the writer must send whole rows");
+            return fail_at(msg, r,
+                           "the row does not have the column; the writer must send whole rows");
         }
     }
     return true;
@@ -478,7 +493,8 @@ static bool decode_row_message(cdc_message *msg, cdc_op op)
     cdc_definition_text text = {msg->f[FIELD_DATABASE], msg->f[FIELD_TABLE], msg->f[FIELD_PK_NAMES],
                                 msg->f[FIELD_MYSQL_TYPE]};
     msg->field = FIELDS;
-    msg->def = cdc_definitions_get(msg->dec->defs, &text, msg->f[FIELD_SQL_TYPE], &msg->r, msg->err);
+    msg->def =
+        cdc_definitions_get(msg->dec->defs, &text, msg->f[FIELD_SQL_TYPE], &msg->r, msg->err);
     if (msg->def == NULL) {
         return false;
     }
@@ -496,8 +512,8 @@ static bool decode_ddl(cdc_message *msg, cdc_ddl ddl)
     const char *table = NULL;
     const char *sql = NULL;
     size_t sql_len = 0;
-    if (!get_common(msg) || !get_name(msg, FIELD_DATABASE, &database) || !get_name(msg, FIELD_TABLE, &table) ||
-        !get_string(msg, FIELD_SQL, &sql, &sql_len)) {
+    if (!get_common(msg) || !get_name(msg, FIELD_DATABASE, &database) ||
+        !get_name(msg, FIELD_TABLE, &table) || !get_string(msg, FIELD_SQL, &sql, &sql_len)) {
         return false;
     }
     if (sql_len == 0 || sql_len > UINT32_MAX) {
@@ -520,7 +536,9 @@ static bool decode_typed(cdc_message *msg, bool *foreign)
     static const struct {
         const char *word;
         cdc_op op;
-    } ops[] = {{"\"INSERT\"", CDC_OP_INSERT}, {"\"UPDATE\"", CDC_OP_UPDATE}, {"\"DELETE\"", CDC_OP_DELETE}};
+    } ops[] = {{"\"INSERT\"", CDC_OP_INSERT},
+               {"\"UPDATE\"", CDC_OP_UPDATE},
+               {"\"DELETE\"", CDC_OP_DELETE}};
     cdc_span type = msg->f[FIELD_TYPE];
     cdc_span is_ddl = msg->f[FIELD_IS_DDL];
     if (is_word(type, "\"TIDB_WATERMARK\"")) {
@@ -529,8 +547,10 @@ static bool decode_typed(cdc_message *msg, bool *foreign)
     }
     if (is_word(is_ddl, "true")) {
         bool known = false;
-        cdc_ddl ddl = type.n > 2 ? cdc_ddl_parse((const char *)type.p + 1, type.n - 2, &known) : CDC_DDL_QUERY;
-        return known ? decode_ddl(msg, ddl) : fail_field(msg, FIELD_TYPE, "not a type of a DDL message");
+        cdc_ddl ddl = type.n > 2 ? cdc_ddl_parse((const char *)type.p + 1, type.n - 2, &known)
+                                 : CDC_DDL_QUERY;
+        return known ? decode_ddl(msg, ddl)
+                     : fail_field(msg, FIELD_TYPE, "not a type of a DDL message");
     }
     if (!is_null(is_ddl) && !is_word(is_ddl, "false")) {
         return fail_field(msg, FIELD_IS_DDL, "true or false was expected");
@@ -540,19 +560,22 @@ static bool decode_typed(cdc_message *msg, bool *foreign)
             return decode_row_message(msg, ops[i].op);
         }
     }
-    return fail_field(msg, FIELD_TYPE, "INSERT, UPDATE or DELETE was expected (rows are needed, not statements)");
+    return fail_field(msg, FIELD_TYPE,
+                      "INSERT, UPDATE or DELETE was expected (rows are needed, not statements)");
 }
 
 cdc_rc cdc_canal_decode(cdc_canal_decoder *dec, cdc_bytes value, cdc_batch *batch, cdc_error *err)
 {
     if (value.p == NULL) {
-        return cdc_error_set(err, CDC_SKIP, "message_empty", "a record without a value is no canal-json message");
+        return cdc_error_set(err, CDC_SKIP, "message_empty",
+                             "a record without a value is no canal-json message");
     }
     uint32_t nevents = batch->nevents;
     bool foreign = false;
     cdc_message msg = {.dec = dec, .batch = batch, .err = err, .field = FIELDS, .gtid = ""};
     cdc_error_clear(err);
-    bool ok = cdc_reader_init(&msg.r, value.p, value.len) && find_fields(&msg) && decode_typed(&msg, &foreign);
+    bool ok = cdc_reader_init(&msg.r, value.p, value.len) && find_fields(&msg) &&
+              decode_typed(&msg, &foreign);
     if (dec->scratch.cap > SCRATCH_KEEP_BYTES) {
         cdc_buffer_fini(&dec->scratch);
     }
@@ -561,7 +584,8 @@ cdc_rc cdc_canal_decode(cdc_canal_decoder *dec, cdc_bytes value, cdc_batch *batc
     }
     batch->nevents = nevents;
     if (foreign) {
-        return cdc_error_set(err, CDC_SKIP, "message_foreign", "a watermark of TiCDC holds no change");
+        return cdc_error_set(err, CDC_SKIP, "message_foreign",
+                             "a watermark of TiCDC holds no change");
     }
     return set_error(&msg);
 }

@@ -5,7 +5,8 @@
 
 #include "schema/canal_json/mysql_type.h"
 
-/* Places of the table, and how many of them a name may use: as many versions of a table are kept. */
+/* Places of the table, and how many of them a name may use: as many versions of a table are kept.
+ */
 enum { PLACES = 512, VERSIONS = 4, CACHE_MAX_BYTES = 8 * 1024 * 1024 };
 enum { SCRATCH_BLOCK_BYTES = 64 * 1024, SCRATCH_MAX_BYTES = 64 * 1024 * 1024 };
 
@@ -75,7 +76,8 @@ static uint32_t hash_names(cdc_span database, cdc_span table)
     return h;
 }
 
-const cdc_definition *cdc_definitions_guess(cdc_definitions *defs, cdc_span database, cdc_span table)
+const cdc_definition *cdc_definitions_guess(cdc_definitions *defs, cdc_span database,
+                                            cdc_span table)
 {
     const cdc_definition *last = defs->last;
     if (last != NULL && same(last->text.table, table) && same(last->text.database, database)) {
@@ -84,7 +86,8 @@ const cdc_definition *cdc_definitions_guess(cdc_definitions *defs, cdc_span data
     uint32_t hash = hash_names(database, table);
     for (size_t i = 0; i < VERSIONS; i++) {
         const cdc_definition *def = defs->places[hash % PLACES + i];
-        if (def != NULL && def->hash == hash && same(def->text.table, table) && same(def->text.database, database)) {
+        if (def != NULL && def->hash == hash && same(def->text.table, table) &&
+            same(def->text.database, database)) {
             return def;
         }
     }
@@ -93,8 +96,9 @@ const cdc_definition *cdc_definitions_guess(cdc_definitions *defs, cdc_span data
 
 static bool is_it(const cdc_definition *def, const cdc_definition_text *text)
 {
-    return same(def->text.mysql_type, text->mysql_type) && same(def->text.pk_names, text->pk_names) &&
-           same(def->text.table, text->table) && same(def->text.database, text->database);
+    return same(def->text.mysql_type, text->mysql_type) &&
+           same(def->text.pk_names, text->pk_names) && same(def->text.table, text->table) &&
+           same(def->text.database, text->database);
 }
 
 /* --- making one --- */
@@ -182,7 +186,8 @@ static bool take_column(cdc_definition_maker *mk, cdc_reader *r)
     col->charset = "";
     col->nullable = true; /* messages do not say */
     if (cdc_mysql_type_parse(col->type_text, col, mk->ar, mk->err) != CDC_OK) {
-        (void)cdc_error_context(mk->err, "table %s.%s, column %s", mk->database, mk->table, col->name);
+        (void)cdc_error_context(mk->err, "table %s.%s, column %s", mk->database, mk->table,
+                                col->name);
         return false;
     }
     mk->hashes[mk->ncols++] = hash;
@@ -244,7 +249,9 @@ static bool take_keys(cdc_definition_maker *mk, cdc_span span)
             twice = twice || mk->keys[i] == col;
         }
         if (col == mk->ncols || twice) {
-            return fail_at(mk, &r, twice ? "a column is there twice" : "a column that mysqlType does not have");
+            return fail_at(mk, &r,
+                           twice ? "a column is there twice"
+                                 : "a column that mysqlType does not have");
         }
         mk->keys[mk->nkeys++] = (uint16_t)col;
     } while (cdc_reader_take(&r, ','));
@@ -269,10 +276,11 @@ static cdc_span copy_span(char **at, cdc_span span)
 }
 
 /* Copies the texts that the next messages are compared with. */
-static bool keep_texts(cdc_definition *def, const cdc_definition_maker *mk, const cdc_definition_text *text,
-                       cdc_span sql_type)
+static bool keep_texts(cdc_definition *def, const cdc_definition_maker *mk,
+                       const cdc_definition_text *text, cdc_span sql_type)
 {
-    size_t size = text->database.n + text->table.n + text->pk_names.n + text->mysql_type.n + sql_type.n;
+    size_t size =
+        text->database.n + text->table.n + text->pk_names.n + text->mysql_type.n + sql_type.n;
     def->copy = malloc(size + 1);
     def->cols = calloc(mk->ncols, sizeof *def->cols);
     if (def->copy == NULL || def->cols == NULL) {
@@ -285,7 +293,8 @@ static bool keep_texts(cdc_definition *def, const cdc_definition_maker *mk, cons
     def->text.mysql_type = copy_span(&at, text->mysql_type);
     def->sql_type = copy_span(&at, sql_type);
     def->hash = hash_names(text->database, text->table);
-    def->bytes = sizeof *def + size + mk->ncols * (sizeof *def->cols + sizeof(cdc_column)) + text->mysql_type.n * 3;
+    def->bytes = sizeof *def + size + mk->ncols * (sizeof *def->cols + sizeof(cdc_column)) +
+                 text->mysql_type.n * 3;
     for (uint32_t i = 0; i < mk->ncols; i++) {
         size_t offset = (size_t)(mk->leads[i].p - text->mysql_type.p);
         def->cols[i].lead = (cdc_span){def->text.mysql_type.p + offset, mk->leads[i].n};
@@ -294,23 +303,25 @@ static bool keep_texts(cdc_definition *def, const cdc_definition_maker *mk, cons
     return true;
 }
 
-static cdc_definition *make(cdc_definitions *defs, const cdc_definition_text *text, cdc_span sql_type, cdc_reader *r,
-                            cdc_error *err)
+static cdc_definition *make(cdc_definitions *defs, const cdc_definition_text *text,
+                            cdc_span sql_type, cdc_reader *r, cdc_error *err)
 {
     cdc_definition_maker mk = {.ar = &defs->scratch, .r = r, .err = err};
-    if (!take_names(&mk, text) || !take_columns(&mk, text->mysql_type) || !take_keys(&mk, text->pk_names)) {
+    if (!take_names(&mk, text) || !take_columns(&mk, text->mysql_type) ||
+        !take_keys(&mk, text->pk_names)) {
         return NULL;
     }
     cdc_definition *def = calloc(1, sizeof *def);
     if (def == NULL) {
-        (void)cdc_error_set(err, CDC_FATAL, "no_memory", "no memory for the definition of table %s.%s", mk.database,
-                            mk.table);
+        (void)cdc_error_set(err, CDC_FATAL, "no_memory",
+                            "no memory for the definition of table %s.%s", mk.database, mk.table);
         return NULL;
     }
-    cdc_rc rc = cdc_table_new(&def->tbl, mk.database, mk.table, mk.cols, mk.ncols, mk.keys, mk.nkeys, err);
+    cdc_rc rc =
+        cdc_table_new(&def->tbl, mk.database, mk.table, mk.cols, mk.ncols, mk.keys, mk.nkeys, err);
     if (rc == CDC_OK && !keep_texts(def, &mk, text, sql_type)) {
-        rc = cdc_error_set(err, CDC_FATAL, "no_memory", "no memory for the definition of table %s.%s", mk.database,
-                           mk.table);
+        rc = cdc_error_set(err, CDC_FATAL, "no_memory",
+                           "no memory for the definition of table %s.%s", mk.database, mk.table);
     }
     if (rc != CDC_OK) {
         cdc_table_unref(def->tbl);
@@ -333,8 +344,8 @@ static cdc_definition **find_place(cdc_definitions *defs, uint32_t hash)
     return &defs->places[hash % PLACES + defs->turn++ % VERSIONS];
 }
 
-const cdc_definition *cdc_definitions_get(cdc_definitions *defs, const cdc_definition_text *text, cdc_span sql_type,
-                                          cdc_reader *r, cdc_error *err)
+const cdc_definition *cdc_definitions_get(cdc_definitions *defs, const cdc_definition_text *text,
+                                          cdc_span sql_type, cdc_reader *r, cdc_error *err)
 {
     if (defs->last != NULL && is_it(defs->last, text)) {
         return defs->last;

@@ -1,5 +1,5 @@
-/* cdc_definition: a table as a message describes it, kept while messages repeat the same texts, so that parsing is
- * done once and events of an unchanged table point to the same cdc_table. */
+/* cdc_definition: a table as a message describes it, kept while messages repeat the same texts, so
+ * that parsing is done once and events of an unchanged table point to the same cdc_table. */
 #ifndef CDC_CANAL_DEFINITION_H
 #define CDC_CANAL_DEFINITION_H
 
@@ -35,11 +35,13 @@ cdc_definitions *cdc_definitions_new(void);
 void cdc_definitions_free(cdc_definitions *defs);
 
 /* The definition last used of a table of this name, whatever its columns; NULL if there is none. */
-const cdc_definition *cdc_definitions_guess(cdc_definitions *defs, cdc_span database, cdc_span table);
+const cdc_definition *cdc_definitions_guess(cdc_definitions *defs, cdc_span database,
+                                            cdc_span table);
 
-/* The definition with exactly these texts, made if it is new. Valid until the next call. NULL: r has the fault, or err
- * is set (a column type that is not known, no memory). sql_type may be empty. */
-const cdc_definition *cdc_definitions_get(cdc_definitions *defs, const cdc_definition_text *text, cdc_span sql_type,
-                                          cdc_reader *r, cdc_error *err);
+/* The definition with exactly these texts, made if it is new. Valid until the next call. NULL: r
+ * has the fault, or err is set (a column type that is not known, no memory). sql_type may be empty.
+ */
+const cdc_definition *cdc_definitions_get(cdc_definitions *defs, const cdc_definition_text *text,
+                                          cdc_span sql_type, cdc_reader *r, cdc_error *err);
 
 #endif

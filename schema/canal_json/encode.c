@@ -1,12 +1,13 @@
-/* Events to messages. The hottest code of the product: constant parts are copied from the table's form, numbers that
- * repeat from event to event are kept as text. */
+/* Events to messages. The hottest code of the product: constant parts are copied from the table's
+ * form, numbers that repeat from event to event are kept as text. */
 #include <stdlib.h>
 
 #include "core/clock.h"
 #include "schema/canal_json/canal.h"
 #include "schema/canal_json/form.h"
 
-/* Table uids are consecutive, so that this many tables in use at the same time never share a place. */
+/* Table uids are consecutive, so that this many tables in use at the same time never share a place.
+ */
 enum { FORMS = 1024, FORMS_MAX_BYTES = 16 * 1024 * 1024, KEY_SHOWN = 200 };
 
 /* A number as text, kept because the next event mostly has the same. */
@@ -78,36 +79,41 @@ static const cdc_form *find_form(cdc_canal_encoder *enc, const cdc_table *tbl)
 
 static cdc_rc fail_buffer(const cdc_table *tbl, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "no_memory", "table %s.%s: no memory for a message", tbl->database, tbl->name);
+    return cdc_error_set(err, CDC_FATAL, "no_memory", "table %s.%s: no memory for a message",
+                         tbl->database, tbl->name);
 }
 
-static cdc_rc fail_value(const cdc_table *tbl, const cdc_column *col,
-                         cdc_canal_fault fault, cdc_error *err)
+static cdc_rc fail_value(const cdc_table *tbl, const cdc_column *col, cdc_canal_fault fault,
+                         cdc_error *err)
 {
     if (fault == NULL) {
         return fail_buffer(tbl, err);
     }
-    return cdc_error_set(err, CDC_FATAL, "value_refused", "table %s.%s, column %s (%s): the source gave %s",
-                         tbl->database, tbl->name, col->name, col->type_text, fault);
+    return cdc_error_set(err, CDC_FATAL, "value_refused",
+                         "table %s.%s, column %s (%s): the source gave %s", tbl->database,
+                         tbl->name, col->name, col->type_text, fault);
 }
 
 static cdc_rc fail_absent(const cdc_table *tbl, const cdc_column *col, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "row_image",
-                         "table %s.%s, column %s: the row event does not hold the column; set binlog_row_image=FULL "
-                         "at the source, and begin again behind this event or with a new full copy",
-                         tbl->database, tbl->name, col->name);
+    return cdc_error_set(
+        err, CDC_FATAL, "row_image",
+        "table %s.%s, column %s: the row event does not hold the column; set binlog_row_image=FULL "
+        "at the source, and begin again behind this event or with a new full copy",
+        tbl->database, tbl->name, col->name);
 }
 
 static cdc_rc fail_key(const cdc_table *tbl, const cdc_column *col, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "key_null", "table %s.%s, column %s: a primary key column is NULL",
-                         tbl->database, tbl->name, col->name);
+    return cdc_error_set(err, CDC_FATAL, "key_null",
+                         "table %s.%s, column %s: a primary key column is NULL", tbl->database,
+                         tbl->name, col->name);
 }
 
 static cdc_rc fail_number(const char *field, const cdc_event *ev, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "number_range", "table %s.%s: the message's %s is not below 2^53",
+    return cdc_error_set(err, CDC_FATAL, "number_range",
+                         "table %s.%s: the message's %s is not below 2^53",
                          ev->table != NULL ? ev->table->database : ev->ddl_database,
                          ev->table != NULL ? ev->table->name : ev->ddl_table, field);
 }
@@ -124,8 +130,8 @@ static inline void put_kept(cdc_writer *w, cdc_kept *kept, int64_t v)
     cdc_writer_copy_padded(w, kept->text, kept->n);
 }
 
-static cdc_rc put_row(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *form, const cdc_table *tbl,
-                      const cdc_value *row, cdc_error *err)
+static cdc_rc put_row(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *form,
+                      const cdc_table *tbl, const cdc_value *row, cdc_error *err)
 {
     for (uint32_t i = 0; i < tbl->ncols; i++) {
         const cdc_value *v = &row[i];
@@ -153,7 +159,8 @@ static cdc_rc put_row(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *for
 }
 
 /* The columns of before that differ from after. */
-static cdc_rc put_old(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *form, const cdc_event *ev, cdc_error *err)
+static cdc_rc put_old(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *form,
+                      const cdc_event *ev, cdc_error *err)
 {
     const cdc_table *tbl = ev->table;
     bool first = true;
@@ -247,8 +254,8 @@ static bool put_end(cdc_canal_encoder *enc, cdc_writer *w, const cdc_event *ev)
 
 /* --- messages --- */
 
-static cdc_rc put_images(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *form, const cdc_event *ev,
-                         cdc_error *err)
+static cdc_rc put_images(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *form,
+                         const cdc_event *ev, cdc_error *err)
 {
     const cdc_table *tbl = ev->table;
     const cdc_value *row = ev->op == CDC_OP_DELETE ? ev->before : ev->after;
@@ -256,7 +263,8 @@ static cdc_rc put_images(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *
         return fail_buffer(tbl, err);
     }
     cdc_rc rc = put_row(enc, w, form, tbl, row, err);
-    if (rc == CDC_OK && !cdc_writer_str(w, ev->op == CDC_OP_UPDATE ? "}],\"old\":[{" : "}],\"old\":null")) {
+    if (rc == CDC_OK &&
+        !cdc_writer_str(w, ev->op == CDC_OP_UPDATE ? "}],\"old\":[{" : "}],\"old\":null")) {
         rc = fail_buffer(tbl, err);
     }
     if (rc == CDC_OK && ev->op == CDC_OP_UPDATE) {
@@ -271,8 +279,8 @@ static cdc_rc put_images(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *
     return rc;
 }
 
-static cdc_rc encode_value(cdc_canal_encoder *enc, const cdc_form *form, const cdc_event *ev, cdc_buffer *value,
-                           cdc_error *err)
+static cdc_rc encode_value(cdc_canal_encoder *enc, const cdc_form *form, const cdc_event *ev,
+                           cdc_buffer *value, cdc_error *err)
 {
     static const char names[][8] = {"INSERT", "UPDATE", "DELETE"};
     cdc_writer w;
@@ -285,14 +293,15 @@ static cdc_rc encode_value(cdc_canal_encoder *enc, const cdc_form *form, const c
     } else {
         cdc_writer_copy(&w, form->head.p, form->head.n);
         cdc_writer_copy(&w, names[ev->op - CDC_OP_INSERT], 6);
-        rc = put_times(enc, &w, ev) ? put_images(enc, &w, form, ev, err) : fail_buffer(ev->table, err);
+        rc = put_times(enc, &w, ev) ? put_images(enc, &w, form, ev, err)
+                                    : fail_buffer(ev->table, err);
     }
     cdc_writer_end(&w);
     return rc;
 }
 
-static cdc_rc put_key_column(cdc_canal_encoder *enc, cdc_writer *w, const cdc_table *tbl, const cdc_column *col,
-                             const cdc_value *v, cdc_error *err)
+static cdc_rc put_key_column(cdc_canal_encoder *enc, cdc_writer *w, const cdc_table *tbl,
+                             const cdc_column *col, const cdc_value *v, cdc_error *err)
 {
     if (v->kind == CDC_ABSENT) {
         return fail_absent(tbl, col, err);
@@ -309,8 +318,8 @@ static cdc_rc put_key_column(cdc_canal_encoder *enc, cdc_writer *w, const cdc_ta
     return CDC_OK;
 }
 
-static cdc_rc encode_key(cdc_canal_encoder *enc, const cdc_form *form, const cdc_event *ev, cdc_buffer *key,
-                         cdc_error *err)
+static cdc_rc encode_key(cdc_canal_encoder *enc, const cdc_form *form, const cdc_event *ev,
+                         cdc_buffer *key, cdc_error *err)
 {
     const cdc_table *tbl = ev->table;
     const cdc_value *row = ev->op == CDC_OP_DELETE ? ev->before : ev->after;
@@ -333,8 +342,8 @@ static cdc_rc encode_key(cdc_canal_encoder *enc, const cdc_form *form, const cdc
     return rc;
 }
 
-static cdc_rc encode_row(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
-                         cdc_error *err)
+static cdc_rc encode_row(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,
+                         cdc_buffer *value, cdc_error *err)
 {
     const cdc_table *tbl = ev->table;
     bool need_before = ev->op != CDC_OP_INSERT;
@@ -343,7 +352,8 @@ static cdc_rc encode_row(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer
         return cdc_error_set(err, CDC_FATAL, "row_image",
                              "table %s.%s: the row event does not hold the row's %s image; set "
                              "binlog_row_image=FULL at the source",
-                             tbl->database, tbl->name, need_before && ev->before == NULL ? "before" : "after");
+                             tbl->database, tbl->name,
+                             need_before && ev->before == NULL ? "before" : "after");
     }
     const cdc_form *form = find_form(enc, tbl);
     if (form == NULL) {
@@ -353,9 +363,11 @@ static cdc_rc encode_row(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer
     return rc == CDC_OK ? encode_value(enc, form, ev, value, err) : rc;
 }
 
-static bool put_string(cdc_canal_encoder *enc, cdc_writer *w, const char *lead, const char *s, size_t n)
+static bool put_string(cdc_canal_encoder *enc, cdc_writer *w, const char *lead, const char *s,
+                       size_t n)
 {
-    return cdc_writer_str(w, lead) && cdc_writer_text(w, s, n, &enc->replaced) && cdc_writer_str(w, "\"");
+    return cdc_writer_str(w, lead) && cdc_writer_text(w, s, n, &enc->replaced) &&
+           cdc_writer_str(w, "\"");
 }
 
 static bool put_ddl(cdc_canal_encoder *enc, cdc_writer *w, const cdc_event *ev)
@@ -366,17 +378,19 @@ static bool put_ddl(cdc_canal_encoder *enc, cdc_writer *w, const cdc_event *ev)
            cdc_writer_str(w, ",\"pkNames\":null,\"isDdl\":true,\"type\":\"") &&
            cdc_writer_str(w, cdc_ddl_name((cdc_ddl)ev->ddl)) && put_times(enc, w, ev) &&
            put_string(enc, w, "null,\"old\":null,\"sql\":\"", ev->sql, ev->sql_len) &&
-           cdc_writer_str(w, ",\"sqlType\":null,\"mysqlType\":null,\"gtid\":\"") && put_end(enc, w, ev);
+           cdc_writer_str(w, ",\"sqlType\":null,\"mysqlType\":null,\"gtid\":\"") &&
+           put_end(enc, w, ev);
 }
 
-static cdc_rc encode_ddl(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
-                         cdc_error *err)
+static cdc_rc encode_ddl(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,
+                         cdc_buffer *value, cdc_error *err)
 {
     cdc_writer w;
     bool ok = cdc_writer_begin(&w, key);
     if (ok) {
         ok = put_string(enc, &w, "[\"", ev->ddl_database, strlen(ev->ddl_database)) &&
-             put_string(enc, &w, ",\"", ev->ddl_table, strlen(ev->ddl_table)) && cdc_writer_str(&w, "]");
+             put_string(enc, &w, ",\"", ev->ddl_table, strlen(ev->ddl_table)) &&
+             cdc_writer_str(&w, "]");
         cdc_writer_end(&w);
     }
     if (ok && (ok = cdc_writer_begin(&w, value))) {
@@ -384,29 +398,33 @@ static cdc_rc encode_ddl(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer
         cdc_writer_end(&w);
     }
     return ok ? CDC_OK
-              : cdc_error_set(err, CDC_FATAL, "no_memory", "%s of %s.%s: no memory for a message with %u bytes of SQL",
-                              cdc_ddl_name((cdc_ddl)ev->ddl), ev->ddl_database, ev->ddl_table, ev->sql_len);
+              : cdc_error_set(err, CDC_FATAL, "no_memory",
+                              "%s of %s.%s: no memory for a message with %u bytes of SQL",
+                              cdc_ddl_name((cdc_ddl)ev->ddl), ev->ddl_database, ev->ddl_table,
+                              ev->sql_len);
 }
 
 /* value_len 0: not known, because the buffer ended before the message. */
-static cdc_rc fail_size(const cdc_canal_encoder *enc, const cdc_event *ev, cdc_bytes key, size_t value_len,
-                        cdc_error *err)
+static cdc_rc fail_size(const cdc_canal_encoder *enc, const cdc_event *ev, cdc_bytes key,
+                        size_t value_len, cdc_error *err)
 {
     const cdc_table *tbl = ev->table;
     char size[32] = "more";
     if (value_len > 0) {
         snprintf(size, sizeof size, "%zu", key.len + value_len);
     }
-    return cdc_error_set(err, CDC_FATAL, "message_too_large",
-                         "table %s.%s, key %.*s%s: the message has %s bytes, message.max_bytes allows %llu; raise it "
-                         "(and max.message.bytes of the topic), or leave the table or the column out",
-                         tbl != NULL ? tbl->database : ev->ddl_database, tbl != NULL ? tbl->name : ev->ddl_table,
-                         key.len < KEY_SHOWN ? (int)key.len : KEY_SHOWN, key.p, key.len < KEY_SHOWN ? "" : "...",
-                         size, (unsigned long long)enc->opt.max_bytes);
+    return cdc_error_set(
+        err, CDC_FATAL, "message_too_large",
+        "table %s.%s, key %.*s%s: the message has %s bytes, message.max_bytes allows %llu; raise "
+        "it "
+        "(and max.message.bytes of the topic), or leave the table or the column out",
+        tbl != NULL ? tbl->database : ev->ddl_database, tbl != NULL ? tbl->name : ev->ddl_table,
+        key.len < KEY_SHOWN ? (int)key.len : KEY_SHOWN, key.p, key.len < KEY_SHOWN ? "" : "...",
+        size, (unsigned long long)enc->opt.max_bytes);
 }
 
-cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
-                        cdc_error *err)
+cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,
+                        cdc_buffer *value, cdc_error *err)
 {
     size_t key_start = key->len;
     size_t value_start = value->len;

@@ -6,7 +6,8 @@
 
 enum { FORM_PAD = 32 };
 
-/* While the text grows it may move, so pieces are offsets first: p is made from the offset at the end. */
+/* While the text grows it may move, so pieces are offsets first: p is made from the offset at the
+ * end. */
 typedef struct cdc_maker {
     cdc_form *form;
     cdc_writer w;
@@ -37,19 +38,22 @@ static bool make_head(cdc_maker *mk, const cdc_table *tbl)
 {
     cdc_writer *w = &mk->w;
     bool ok = cdc_writer_str(w, ",\"database\":") && maker_string(mk, tbl->database) &&
-              cdc_writer_str(w, ",\"table\":") && maker_string(mk, tbl->name) && cdc_writer_str(w, ",\"pkNames\":");
+              cdc_writer_str(w, ",\"table\":") && maker_string(mk, tbl->name) &&
+              cdc_writer_str(w, ",\"pkNames\":");
     for (uint32_t i = 0; i < tbl->nkeys && ok; i++) {
-        ok = cdc_writer_str(w, i == 0 ? "[" : ",") && maker_string(mk, tbl->cols[tbl->keys[i]].name);
+        ok =
+            cdc_writer_str(w, i == 0 ? "[" : ",") && maker_string(mk, tbl->cols[tbl->keys[i]].name);
     }
-    ok = ok && cdc_writer_str(w, tbl->nkeys == 0 ? "null" : "]") && cdc_writer_str(w, ",\"isDdl\":false,\"type\":\"");
+    ok = ok && cdc_writer_str(w, tbl->nkeys == 0 ? "null" : "]") &&
+         cdc_writer_str(w, ",\"isDdl\":false,\"type\":\"");
     maker_cut(mk, &mk->form->head);
     return ok;
 }
 
 static bool make_key(cdc_maker *mk, const cdc_table *tbl)
 {
-    bool ok = cdc_writer_str(&mk->w, "[") && maker_string(mk, tbl->database) && cdc_writer_str(&mk->w, ",") &&
-              maker_string(mk, tbl->name);
+    bool ok = cdc_writer_str(&mk->w, "[") && maker_string(mk, tbl->database) &&
+              cdc_writer_str(&mk->w, ",") && maker_string(mk, tbl->name);
     maker_cut(mk, &mk->form->key);
     return ok;
 }
@@ -69,11 +73,15 @@ static bool make_slot(cdc_maker *mk, const cdc_table *tbl, uint32_t col)
 {
     const cdc_column *column = &tbl->cols[col];
     cdc_mysql_range range;
-    if (!column->is_unsigned || !cdc_mysql_type_range(column, &range) || range.wide_type == column->java_type) {
+    if (!column->is_unsigned || !cdc_mysql_type_range(column, &range) ||
+        range.wide_type == column->java_type) {
         return false;
     }
     cdc_slot *slot = &mk->form->slots[mk->form->nslots++];
-    *slot = (cdc_slot){.col = col, .small_max = range.small_max, .small = column->java_type, .wide = range.wide_type};
+    *slot = (cdc_slot){.col = col,
+                       .small_max = range.small_max,
+                       .small = column->java_type,
+                       .wide = range.wide_type};
     maker_cut(mk, &slot->lead);
     return true;
 }
@@ -129,8 +137,9 @@ bool cdc_form_init(cdc_form *form, const cdc_table *tbl)
     form->cols = calloc(tbl->ncols, sizeof *form->cols);
     form->slots = calloc(tbl->ncols, sizeof *form->slots);
     cdc_maker mk = {.form = form};
-    if (form->cols == NULL || form->slots == NULL || !cdc_writer_begin(&mk.w, &form->text) || !make_head(&mk, tbl) ||
-        !make_key(&mk, tbl) || !make_columns(&mk, tbl) || !make_tail(&mk, tbl) || !cdc_writer_room(&mk.w, FORM_PAD)) {
+    if (form->cols == NULL || form->slots == NULL || !cdc_writer_begin(&mk.w, &form->text) ||
+        !make_head(&mk, tbl) || !make_key(&mk, tbl) || !make_columns(&mk, tbl) ||
+        !make_tail(&mk, tbl) || !cdc_writer_room(&mk.w, FORM_PAD)) {
         cdc_form_fini(form);
         return false;
     }

@@ -20,11 +20,11 @@ typedef struct cdc_slot {
 } cdc_slot;
 
 typedef struct cdc_form {
-    uint32_t uid;  /* of the cdc_table; 0: empty */
-    size_t bytes;  /* memory used */
-    cdc_piece head; /* ,"database":"d","table":"t","pkNames":["id"],"isDdl":false,"type":" */
-    cdc_piece tail; /* "sql" up to and with "gtid":" ; with slots: from behind the last one */
-    cdc_piece key;  /* ["d","t" */
+    uint32_t uid;    /* of the cdc_table; 0: empty */
+    size_t bytes;    /* memory used */
+    cdc_piece head;  /* ,"database":"d","table":"t","pkNames":["id"],"isDdl":false,"type":" */
+    cdc_piece tail;  /* "sql" up to and with "gtid":" ; with slots: from behind the last one */
+    cdc_piece key;   /* ["d","t" */
     cdc_piece *cols; /* "name":" and, but for the first column, a comma before it */
     cdc_slot *slots;
     uint32_t nslots;

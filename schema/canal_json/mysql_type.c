@@ -4,8 +4,22 @@
 
 #include "core/cursor.h"
 
-enum { JAVA_BIT = -7, JAVA_TINYINT = -6, JAVA_BIGINT = -5, JAVA_CHAR = 1, JAVA_DECIMAL = 3, JAVA_INTEGER = 4 };
-enum { JAVA_SMALLINT = 5, JAVA_REAL = 7, JAVA_DOUBLE = 8, JAVA_VARCHAR = 12, JAVA_DATE = 91, JAVA_TIME = 92 };
+enum {
+    JAVA_BIT = -7,
+    JAVA_TINYINT = -6,
+    JAVA_BIGINT = -5,
+    JAVA_CHAR = 1,
+    JAVA_DECIMAL = 3,
+    JAVA_INTEGER = 4
+};
+enum {
+    JAVA_SMALLINT = 5,
+    JAVA_REAL = 7,
+    JAVA_DOUBLE = 8,
+    JAVA_VARCHAR = 12,
+    JAVA_DATE = 91,
+    JAVA_TIME = 92
+};
 enum { JAVA_TIMESTAMP = 93, JAVA_BLOB = 2004, JAVA_CLOB = 2005 };
 
 /* What stands in the parentheses behind a type's name. */
@@ -89,7 +103,8 @@ static bool take(cdc_cursor *c, char ch)
 
 static bool is_word_char(uint8_t ch)
 {
-    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_';
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+           ch == '_';
 }
 
 /* A word of letters, digits and '_'; length 0 if there is none. */
@@ -210,7 +225,8 @@ static bool take_decimal(cdc_cursor *c, cdc_column *col)
 {
     uint32_t precision = 0;
     uint32_t scale = 0;
-    if (!take_number(c, 65, &precision) || (take(c, ',') && !take_number(c, 38, &scale)) || scale > precision) {
+    if (!take_number(c, 65, &precision) || (take(c, ',') && !take_number(c, 38, &scale)) ||
+        scale > precision) {
         return false;
     }
     col->precision = (uint16_t)precision;
@@ -230,7 +246,8 @@ static bool take_ignored(cdc_cursor *c)
     return take(c, ')');
 }
 
-static bool take_args(cdc_cursor *c, const cdc_mysql_type *type, cdc_column *col, cdc_arena *ar, bool *no_memory)
+static bool take_args(cdc_cursor *c, const cdc_mysql_type *type, cdc_column *col, cdc_arena *ar,
+                      bool *no_memory)
 {
     uint32_t n = 0;
     switch (type->args) {
@@ -298,7 +315,8 @@ static bool take_attribute(cdc_cursor *c, cdc_column *col)
     return take_word(c, &word) > 0;
 }
 
-static bool take_type(cdc_cursor *c, const cdc_mysql_type *type, cdc_column *col, cdc_arena *ar, bool *no_memory)
+static bool take_type(cdc_cursor *c, const cdc_mysql_type *type, cdc_column *col, cdc_arena *ar,
+                      bool *no_memory)
 {
     skip_spaces(c);
     if (take(c, '(')) {
@@ -333,10 +351,11 @@ cdc_rc cdc_mysql_type_parse(const char *type_text, cdc_column *col, cdc_arena *a
     size_t n = take_word(&c, &word);
     const cdc_mysql_type *type = find_type(word, n);
     if (type == NULL) {
-        return cdc_error_set(err, CDC_FATAL, "type_unknown",
-                             "column type \"%.*s\" is not known to this version; leave the table out or change the "
-                             "column's type",
-                             shown(len), type_text);
+        return cdc_error_set(
+            err, CDC_FATAL, "type_unknown",
+            "column type \"%.*s\" is not known to this version; leave the table out or change the "
+            "column's type",
+            shown(len), type_text);
     }
     col->kind = type->kind;
     col->java_type = type->java_type;
@@ -349,10 +368,12 @@ cdc_rc cdc_mysql_type_parse(const char *type_text, cdc_column *col, cdc_arena *a
     col->nlabels = 0;
     bool no_memory = false;
     if (len > CDC_MYSQL_TYPE_MAX || !take_type(&c, type, col, ar, &no_memory)) {
-        return no_memory ? cdc_error_set(err, CDC_FATAL, "no_memory", "no memory for the labels of a column type")
+        return no_memory ? cdc_error_set(err, CDC_FATAL, "no_memory",
+                                         "no memory for the labels of a column type")
                          : cdc_error_set(err, CDC_FATAL, "type_malformed",
-                                         "column type \"%.*s\" cannot be read (at character %zu)", shown(len),
-                                         type_text, (size_t)(c.p - (const uint8_t *)type_text) + 1);
+                                         "column type \"%.*s\" cannot be read (at character %zu)",
+                                         shown(len), type_text,
+                                         (size_t)(c.p - (const uint8_t *)type_text) + 1);
     }
     if (col->kind == CDC_INT && col->is_unsigned) {
         col->kind = CDC_UINT;

@@ -1,5 +1,6 @@
-/* MySQL's and MariaDB's column type texts, as SHOW CREATE TABLE and information_schema print them, and what Canal
- * JSON derives from them. One table of types serves the source (java_type), the encoder and the decoder. */
+/* MySQL's and MariaDB's column type texts, as SHOW CREATE TABLE and information_schema print them,
+ * and what Canal JSON derives from them. One table of types serves the source (java_type), the
+ * encoder and the decoder. */
 #ifndef CDC_MYSQL_TYPE_H
 #define CDC_MYSQL_TYPE_H
 
@@ -9,12 +10,14 @@
 /* Longest type text that is read: an ENUM with many long labels. */
 #define CDC_MYSQL_TYPE_MAX (1U << 20)
 
-/* Parses "int unsigned", "decimal(10,2)", "enum('a','it''s')", "timestamp(3)"... and sets of col: kind, java_type
- * (the number of the signed type), is_unsigned, digits, length, precision, scale, labels and nlabels (in the arena).
- * Leaves name, type_text, charset, nullable and key_part alone. Names are matched without regard to case; display
- * widths, ZEROFILL, character set, collation and comments are skipped. precision 0: the text does not say.
- * FATAL for a type that this version does not know or a malformed text; the error names the text, not the column. */
-cdc_rc cdc_mysql_type_parse(const char *type_text, cdc_column *col, cdc_arena *ar, cdc_error *err) CDC_MUST_CHECK;
+/* Parses "int unsigned", "decimal(10,2)", "enum('a','it''s')", "timestamp(3)"... and sets of col:
+ * kind, java_type (the number of the signed type), is_unsigned, digits, length, precision, scale,
+ * labels and nlabels (in the arena). Leaves name, type_text, charset, nullable and key_part alone.
+ * Names are matched without regard to case; display widths, ZEROFILL, character set, collation and
+ * comments are skipped. precision 0: the text does not say. FATAL for a type that this version does
+ * not know or a malformed text; the error names the text, not the column. */
+cdc_rc cdc_mysql_type_parse(const char *type_text, cdc_column *col, cdc_arena *ar,
+                            cdc_error *err) CDC_MUST_CHECK;
 
 /* Range of an integer type. */
 typedef struct cdc_mysql_range {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cursor.h"
 #include "schema/canal_json/writer.h"
 
 enum { EXACT_POWERS = 22, NUMBER_TEXT_MAX = 400 };
@@ -50,9 +51,10 @@ static bool reads_back(double d, double value, bool single)
     return single ? (float)d == (float)value : d == value;
 }
 
-/* Numbers with few decimal places, such as 19.99: d = m / 10^k with m and 10^k exact, and the division correctly
- * rounded, means that the text of m with k places reads back as d. The smallest k gives the shortest text. m stays
- * far enough below 2^53 that the rounding of d * 10^k cannot hide it. */
+/* Numbers with few decimal places, such as 19.99: d = m / 10^k with m and 10^k exact, and the
+ * division correctly rounded, means that the text of m with k places reads back as d. The smallest
+ * k gives the shortest text. m stays far enough below 2^53 that the rounding of d * 10^k cannot
+ * hide it. */
 static char *put_fixed(char *p, double d, bool single)
 {
     double limit = single ? 1e8 : 1e15;
@@ -78,7 +80,8 @@ static char *put_fixed(char *p, double d, bool single)
 /* Any number: the C library's exact conversion with more and more digits. */
 static char *put_general(char *p, double d, bool single)
 {
-    bool tiny = d < (single ? (double)FLT_MIN : DBL_MIN); /* few bits are left, so few digits may do */
+    bool tiny =
+        d < (single ? (double)FLT_MIN : DBL_MIN); /* few bits are left, so few digits may do */
     int last = single ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
     char text[40];
     for (int n = tiny ? 1 : single ? FLT_DIG : DBL_DIG; n <= last; n++) {
@@ -107,7 +110,8 @@ char *cdc_number_write(char *p, double d, bool single)
         *p++ = '-';
         d = -d;
     }
-    /* below these limits neighbours are at most 1 apart, so that no shorter text means the same integer */
+    /* below these limits neighbours are at most 1 apart, so that no shorter text means the same
+     * integer */
     if (d < (single ? 16777216.0 : 9007199254740992.0) && d == (double)(uint64_t)d) {
         return cdc_write_u64(p, (uint64_t)d);
     }
@@ -121,11 +125,6 @@ typedef struct cdc_number {
     int exponent;    /* of the last digit */
 } cdc_number;
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static void add_digit(cdc_number *num, char c)
 {
     if (num->ndigits > 0 || c != '0') {
@@ -136,48 +135,62 @@ static void add_digit(cdc_number *num, char c)
     }
 }
 
-/* Checks the grammar; *num is exact when it has at most 18 digits. */
-static bool split(const char *s, const char *end, cdc_number *num)
+/* At least one digit. */
+static bool take_digits(cdc_cursor *c, cdc_number *num)
 {
-    const char *start = s;
-    for (; s < end && is_digit(*s); s++) {
-        add_digit(num, *s);
+    const uint8_t *start = c->p;
+    for (; c->p < c->end && *c->p >= '0' && *c->p <= '9'; c->p++) {
+        add_digit(num, (char)*c->p);
     }
-    if (s == start) {
-        return false;
-    }
-    if (s < end && *s == '.') {
-        start = ++s;
-        for (; s < end && is_digit(*s); s++) {
-            add_digit(num, *s);
-            num->exponent--;
-        }
-        if (s == start) {
-            return false;
-        }
-    }
-    if (s == end) {
+    return c->p > start;
+}
+
+static bool take_char(cdc_cursor *c, char a, char b)
+{
+    if (c->p < c->end && (*c->p == (uint8_t)a || *c->p == (uint8_t)b)) {
+        c->p++;
         return true;
     }
-    if (*s != 'e' && *s != 'E') {
+    return false;
+}
+
+static bool take_exponent(cdc_cursor *c, cdc_number *num)
+{
+    cdc_number exponent = {0};
+    bool neg = take_char(c, '-', '-');
+    if (!neg) {
+        (void)take_char(c, '+', '+');
+    }
+    if (!take_digits(c, &exponent)) {
         return false;
     }
-    s++;
-    bool neg = s < end && *s == '-';
-    s += s < end && (*s == '-' || *s == '+');
-    int exponent = 0;
-    for (start = s; s < end && is_digit(*s); s++) {
-        exponent = exponent < 10000 ? exponent * 10 + (*s - '0') : exponent;
+    int value = exponent.ndigits < 6 ? (int)exponent.digits : 100000;
+    num->exponent += neg ? -value : value;
+    return true;
+}
+
+/* Checks the grammar; *num is exact when it has at most 18 digits. */
+static bool split(cdc_cursor *c, cdc_number *num)
+{
+    if (!take_digits(c, num)) {
+        return false;
     }
-    num->exponent += neg ? -exponent : exponent;
-    return s == end && s > start;
+    if (take_char(c, '.', '.')) {
+        const uint8_t *point = c->p;
+        if (!take_digits(c, num)) {
+            return false;
+        }
+        num->exponent = -(int)(c->p - point);
+    }
+    return (!take_char(c, 'e', 'E') || take_exponent(c, num)) && c->p == c->end;
 }
 
 bool cdc_number_read(const char *s, size_t n, bool single, double *out)
 {
     cdc_number num = {0};
-    bool neg = n > 0 && *s == '-';
-    if (n > NUMBER_TEXT_MAX || !split(s + neg, s + n, &num)) {
+    cdc_cursor c = cdc_cursor_of(s, n);
+    bool neg = take_char(&c, '-', '-');
+    if (n > NUMBER_TEXT_MAX || !split(&c, &num)) {
         return false;
     }
     double d = 0;

@@ -84,7 +84,8 @@ bool cdc_reader_string(cdc_reader *r, cdc_reader_text *out)
         }
         if (s == end || *s < 0x20) {
             r->in.p = s;
-            return cdc_reader_fail(r, s == end ? "a string has no end" : "a control character in a string");
+            return cdc_reader_fail(r, s == end ? "a string has no end"
+                                               : "a control character in a string");
         }
         if (*s == '"') {
             out->raw.n = (size_t)(s - out->raw.p);

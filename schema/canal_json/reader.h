@@ -1,5 +1,6 @@
-/* cdc_reader: reads JSON text in place, without a tree. A message is checked for UTF-8 as a whole first; every function
- * returns false on malformed input, with the place and the reason in the reader, and never reads past the end. */
+/* cdc_reader: reads JSON text in place, without a tree. A message is checked for UTF-8 as a whole
+ * first; every function returns false on malformed input, with the place and the reason in the
+ * reader, and never reads past the end. */
 #ifndef CDC_CANAL_READER_H
 #define CDC_CANAL_READER_H
 
@@ -36,7 +37,8 @@ bool cdc_reader_fail(cdc_reader *r, const char *fault);
 
 static inline void cdc_reader_space(cdc_reader *r)
 {
-    while (r->in.p < r->in.end && (*r->in.p == ' ' || *r->in.p == '\t' || *r->in.p == '\n' || *r->in.p == '\r')) {
+    while (r->in.p < r->in.end &&
+           (*r->in.p == ' ' || *r->in.p == '\t' || *r->in.p == '\n' || *r->in.p == '\r')) {
         r->in.p++;
     }
 }
@@ -44,7 +46,7 @@ static inline void cdc_reader_space(cdc_reader *r)
 /* The next character behind spaces, 0 at the end. */
 static inline uint8_t cdc_reader_peek(cdc_reader *r)
 {
-    if (r->in.p < r->in.end && *r->in.p > ' ') {
+    if (r->in.p<r->in.end && * r->in.p> ' ') {
         return *r->in.p;
     }
     cdc_reader_space(r);
@@ -76,8 +78,8 @@ bool cdc_reader_string(cdc_reader *r, cdc_reader_text *out);
 bool cdc_reader_skip(cdc_reader *r); /* any value */
 bool cdc_reader_end(cdc_reader *r);  /* nothing but spaces may follow */
 
-/* Writes the text that a string means at `to` (room for raw.n bytes) and returns its length, or SIZE_MAX: half a
- * surrogate pair. */
+/* Writes the text that a string means at `to` (room for raw.n bytes) and returns its length, or
+ * SIZE_MAX: half a surrogate pair. */
 size_t cdc_reader_unescape(cdc_reader_text text, char *to);
 
 /* A number without fraction and exponent from -max to max. */

@@ -10,7 +10,8 @@
 #include <emmintrin.h>
 #define CDC_SCAN_STEP 16U
 
-/* Index of the first byte that is '"', '\\', a control character or not ASCII; CDC_SCAN_STEP if there is none. */
+/* Index of the first byte that is '"', '\\', a control character or not ASCII; CDC_SCAN_STEP if
+ * there is none. */
 static inline unsigned cdc_scan_plain(const uint8_t *s)
 {
     __m128i x = _mm_loadu_si128((const __m128i *)(const void *)s);
@@ -84,25 +85,39 @@ static inline bool cdc_scan_is_ascii(const uint8_t *s)
 }
 #endif
 
-/* Length of the UTF-8 sequence (2 to 4 bytes, no surrogates, nothing overlong) at s, whose first byte is not ASCII;
- * 0 if it is malformed or cut off by end. */
+/* What the first byte says of the length; 0: it is none. */
+static inline unsigned cdc_scan_length(uint8_t c)
+{
+    return c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+}
+
+/* Do the bytes behind the first of a sequence carry on with it? */
+static inline bool cdc_scan_carries_on(const uint8_t *s, unsigned n)
+{
+    return (s[1] & 0xc0) == 0x80 && (n < 3 || (s[2] & 0xc0) == 0x80) &&
+           (n < 4 || (s[3] & 0xc0) == 0x80);
+}
+
+/* Length of the UTF-8 sequence (2 to 4 bytes) at s, whose first byte is not ASCII; 0 if it is
+ * malformed or cut off by end. */
 static inline unsigned cdc_scan_utf8(const uint8_t *s, const uint8_t *end)
 {
-    unsigned c = s[0];
-    unsigned want = c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-    if (want == 0 || want > (size_t)(end - s) || (s[1] & 0xc0) != 0x80) {
+    unsigned n = cdc_scan_length(s[0]);
+    if (n == 0 || n > (size_t)(end - s) || !cdc_scan_carries_on(s, n)) {
         return 0;
     }
-    if (want >= 3 && (s[2] & 0xc0) != 0x80) {
-        return 0;
+    switch (s[0]) { /* nothing overlong, no surrogates, nothing above U+10FFFF */
+    case 0xe0:
+        return s[1] >= 0xa0 ? n : 0;
+    case 0xed:
+        return s[1] <= 0x9f ? n : 0;
+    case 0xf0:
+        return s[1] >= 0x90 ? n : 0;
+    case 0xf4:
+        return s[1] <= 0x8f ? n : 0;
+    default:
+        return n;
     }
-    if (want == 4 && (s[3] & 0xc0) != 0x80) {
-        return 0;
-    }
-    unsigned second = s[1];
-    bool bad = (c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) || (c == 0xf0 && second < 0x90) ||
-               (c == 0xf4 && second > 0x8f);
-    return bad ? 0 : want;
 }
 
 #endif

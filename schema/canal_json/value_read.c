@@ -1,10 +1,13 @@
-/* Text to values (docs/formats/canal-json.md, "Values"). What other writers of Canal JSON print differently but mean
- * clearly is accepted: fewer or more zeros in fractions, leading zeros, other exponents. */
+/* Text to values (docs/formats/canal-json.md, "Values"). What other writers of Canal JSON print
+ * differently but mean clearly is accepted: fewer or more zeros in fractions, leading zeros, other
+ * exponents. */
 #include "core/clock.h"
 #include "core/cursor.h"
 #include "schema/canal_json/canal.h"
 #include "schema/canal_json/mysql_type.h"
 #include "schema/canal_json/number.h"
+
+enum { DECIMAL_TEXT_MAX = 200 };
 
 const char cdc_canal_no_memory[] = "no memory left in the batch";
 
@@ -33,7 +36,8 @@ static bool read_u64(const char *s, const char *end, uint64_t max, uint64_t *out
     }
     for (; s < end; s++) {
         unsigned digit = (unsigned)(uint8_t)*s - '0';
-        if (digit > 9 || __builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, digit, &v)) {
+        if (digit > 9 || __builtin_mul_overflow(v, UINT64_C(10), &v) ||
+            __builtin_add_overflow(v, digit, &v)) {
             return false;
         }
     }
@@ -87,8 +91,8 @@ static bool take_date(cdc_cursor *c, cdc_value *out)
     unsigned year = 0;
     unsigned month = 0;
     unsigned day = 0;
-    if (!take_digits(c, 4, &year) || !take_char(c, '-') || !take_digits(c, 2, &month) || !take_char(c, '-') ||
-        !take_digits(c, 2, &day) || month > 12 || day > 31) {
+    if (!take_digits(c, 4, &year) || !take_char(c, '-') || !take_digits(c, 2, &month) ||
+        !take_char(c, '-') || !take_digits(c, 2, &day) || month > 12 || day > 31) {
         return false;
     }
     out->year = (uint16_t)year;
@@ -126,8 +130,9 @@ static bool take_minutes(cdc_cursor *c, unsigned digits, cdc_value *out)
     unsigned minute = 0;
     unsigned second = 0;
     uint32_t usec = 0;
-    if (!take_char(c, ':') || !take_digits(c, 2, &minute) || !take_char(c, ':') || !take_digits(c, 2, &second) ||
-        minute > 59 || second > 59 || !take_fraction(c, digits, &usec)) {
+    if (!take_char(c, ':') || !take_digits(c, 2, &minute) || !take_char(c, ':') ||
+        !take_digits(c, 2, &second) || minute > 59 || second > 59 ||
+        !take_fraction(c, digits, &usec)) {
         return false;
     }
     out->t.minute = (uint8_t)minute;
@@ -169,8 +174,8 @@ static bool read_timestamp(cdc_cursor *c, unsigned digits, int32_t offset_s, cdc
     out->ts.usec = wall.t.usec;
     if (wall.t.month == 0 || wall.t.day == 0) {
         out->ts.sec = 0;
-        return wall.year == 0 && wall.t.month == 0 && wall.t.day == 0 && wall.t.hour == 0 && wall.t.minute == 0 &&
-               wall.t.second == 0 && wall.t.usec == 0;
+        return wall.year == 0 && wall.t.month == 0 && wall.t.day == 0 && wall.t.hour == 0 &&
+               wall.t.minute == 0 && wall.t.second == 0 && wall.t.usec == 0;
     }
     int64_t days = cdc_clock_days(wall.year, wall.t.month, wall.t.day);
     out->ts.sec = days * 86400 + wall.t.hour * 3600 + wall.t.minute * 60 + wall.t.second - offset_s;
@@ -181,7 +186,8 @@ static bool read_timestamp(cdc_cursor *c, unsigned digits, int32_t offset_s, cdc
     return out->ts.sec > 0 && day == wall.t.day; /* there is no 30 February in a TIMESTAMP */
 }
 
-static cdc_canal_fault read_temporal(const cdc_column *col, int32_t offset_s, const char *s, size_t n, cdc_value *out)
+static cdc_canal_fault read_temporal(const cdc_column *col, int32_t offset_s, const char *s,
+                                     size_t n, cdc_value *out)
 {
     cdc_cursor c = cdc_cursor_of(s, n);
     uint64_t year = 0;
@@ -225,52 +231,74 @@ static cdc_canal_fault keep(const char *s, size_t n, cdc_arena *ar, cdc_value *o
     return NULL;
 }
 
-/* [-]digits[.digits] with the declared scale. */
-static cdc_canal_fault read_decimal(const cdc_column *col, const char *s, size_t n, cdc_arena *ar, cdc_value *out)
+/* [-]digits[.digits] in its parts. */
+typedef struct cdc_decimal {
+    size_t sign;    /* 1: negative */
+    size_t whole;   /* digits before the point */
+    size_t places;  /* and behind it, without zeros that the type has no room for */
+    size_t leading; /* zeros at the beginning */
+} cdc_decimal;
+
+static bool all_digits(const char *s, size_t n)
 {
-    size_t sign = n > 0 && *s == '-';
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9') {
+            return false;
+        }
+    }
+    return n > 0;
+}
+
+static bool split_decimal(const char *s, size_t n, size_t scale, cdc_decimal *dec)
+{
     const char *point = n > 0 ? memchr(s, '.', n) : NULL;
-    size_t whole = (point != NULL ? (size_t)(point - s) : n) - sign;
-    size_t places = point != NULL ? n - sign - whole - 1 : 0;
-    if (n > 200 || whole == 0 || (point != NULL && places == 0)) {
-        return fault_number;
+    dec->sign = n > 0 && *s == '-';
+    dec->whole = (point != NULL ? (size_t)(point - s) : n) - dec->sign;
+    dec->places = point != NULL ? n - dec->sign - dec->whole - 1 : 0;
+    if (!all_digits(s + dec->sign, dec->whole) ||
+        (point != NULL && !all_digits(point + 1, dec->places))) {
+        return false;
     }
-    for (size_t i = sign; i < n; i++) {
-        if (i != sign + whole && (s[i] < '0' || s[i] > '9')) {
-            return fault_number;
+    for (; dec->places > scale; dec->places--) {
+        if (point[dec->places] != '0') {
+            return false;
         }
     }
-    size_t scale = col->precision == 0 ? places : col->scale; /* precision 0: the type text does not say */
-    for (; places > scale; places--, n--) {
-        if (s[n - 1] != '0') {
-            return fault_number;
-        }
+    dec->leading = 0;
+    while (dec->leading < dec->whole && s[dec->sign + dec->leading] == '0') {
+        dec->leading++;
     }
-    if (scale == 0) {
-        n = sign + whole;
-    }
-    size_t leading = 0;
-    while (leading < whole && s[sign + leading] == '0') {
-        leading++;
-    }
-    if ((col->precision != 0 && whole - leading > (size_t)col->precision - scale) ||
-        (col->is_unsigned && sign != 0)) {
+    return true;
+}
+
+/* With as many places as the column declares. */
+static cdc_canal_fault read_decimal(const cdc_column *col, const char *s, size_t n, cdc_arena *ar,
+                                    cdc_value *out)
+{
+    bool declared = col->precision != 0; /* otherwise the type text does not say */
+    cdc_decimal dec;
+    if (n > DECIMAL_TEXT_MAX || !split_decimal(s, n, declared ? col->scale : n, &dec) ||
+        (declared && dec.whole - dec.leading > (size_t)col->precision - col->scale) ||
+        (col->is_unsigned && dec.sign != 0)) {
         return fault_number;
     }
-    char *p = cdc_arena_alloc(ar, n + 1 + scale - places);
+    size_t scale = declared ? col->scale : dec.places;
+    size_t whole = dec.sign + dec.whole;
+    size_t len = whole + (scale > 0 ? scale + 1 : 0);
+    char *p = cdc_arena_alloc(ar, len);
     if (p == NULL) {
         return cdc_canal_no_memory;
     }
-    memcpy(p, s, n);
-    if (places < scale) {
-        if (places == 0) {
-            p[n++] = '.';
-        }
-        memset(p + n, '0', scale - places);
-        n += scale - places;
+    memcpy(p, s, whole);
+    if (scale > 0) {
+        p[whole] = '.';
+        memset(p + whole + 1, '0', scale);
+    }
+    if (dec.places > 0) {
+        memcpy(p + whole + 1, s + whole + 1, dec.places);
     }
     out->p = p;
-    out->len = (uint32_t)n;
+    out->len = (uint32_t)len;
     return NULL;
 }
 
@@ -284,7 +312,8 @@ static size_t octets_of_latin1(const char *s, size_t n, char *to)
         if (*at < 0x80) {
             *to++ = (char)*at++;
         } else if (*at <= 0xc3) {
-            *to++ = (char)((*at & 3) << 6 | (at[1] & 0x3f)); /* valid UTF-8: the second byte is there */
+            *to++ =
+                (char)((*at & 3) << 6 | (at[1] & 0x3f)); /* valid UTF-8: the second byte is there */
             at += 2;
         } else {
             return SIZE_MAX;
@@ -295,7 +324,10 @@ static size_t octets_of_latin1(const char *s, size_t n, char *to)
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 static size_t octets_of_hex(const char *s, size_t n, char *to)
@@ -345,8 +377,8 @@ static size_t octets_of_base64(const char *s, size_t n, char *to)
     return (size_t)(to - start);
 }
 
-static cdc_canal_fault read_octets(cdc_binary how, const cdc_column *col, const char *s, size_t n, cdc_arena *ar,
-                                   cdc_value *out)
+static cdc_canal_fault read_octets(cdc_binary how, const cdc_column *col, const char *s, size_t n,
+                                   cdc_arena *ar, cdc_value *out)
 {
     size_t room = n > col->length ? n : col->length;
     char *p = n <= UINT32_MAX ? cdc_arena_alloc(ar, room + 1) : NULL;
@@ -406,8 +438,9 @@ static cdc_canal_fault read_labels(const cdc_column *col, const char *s, size_t 
     return NULL;
 }
 
-static cdc_canal_fault read_count(const cdc_canal_options *opt, const cdc_column *col, const cdc_canal_limits *lim,
-                                  const char *s, size_t n, cdc_value *out)
+static cdc_canal_fault read_count(const cdc_canal_options *opt, const cdc_column *col,
+                                  const cdc_canal_limits *lim, const char *s, size_t n,
+                                  cdc_value *out)
 {
     bool labelled = col->kind == CDC_ENUM || col->kind == CDC_SET;
     if (opt->labels && labelled) {
@@ -416,40 +449,59 @@ static cdc_canal_fault read_count(const cdc_canal_options *opt, const cdc_column
     if (read_u64(s, s + n, lim->max, &out->u)) {
         return NULL;
     }
-    return labelled ? "not a number from the column's labels (labels are read with message.enum: label)" : fault_number;
+    return labelled
+               ? "not a number from the column's labels (labels are read with message.enum: label)"
+               : fault_number;
 }
 
-cdc_canal_fault cdc_canal_value_read(const cdc_canal_options *opt, const cdc_column *col, const cdc_canal_limits *lim,
-                                     const char *s, size_t n, cdc_arena *ar, cdc_value *out)
+typedef struct cdc_read {
+    const cdc_canal_options *opt;
+    const cdc_column *col;
+    const cdc_canal_limits *lim;
+    cdc_arena *ar;
+} cdc_read;
+
+static cdc_canal_fault read_number(const cdc_read *rd, const char *s, size_t n, cdc_value *out)
 {
+    bool ok = rd->col->kind == CDC_INT ? read_i64(s, s + n, rd->lim, &out->i)
+                                       : cdc_number_read(s, n, rd->col->kind == CDC_FLOAT, &out->d);
+    return ok ? NULL : fault_number;
+}
+
+static cdc_canal_fault read_bytes(const cdc_read *rd, const char *s, size_t n, cdc_value *out)
+{
+    switch (rd->col->kind) {
+    case CDC_DECIMAL:
+        return read_decimal(rd->col, s, n, rd->ar, out);
+    case CDC_BYTES:
+        return read_octets(rd->opt->binary, rd->col, s, n, rd->ar, out);
+    default:
+        return keep(s, n, rd->ar, out);
+    }
+}
+
+cdc_canal_fault cdc_canal_value_read(const cdc_canal_options *opt, const cdc_column *col,
+                                     const cdc_canal_limits *lim, cdc_bytes text, cdc_arena *ar,
+                                     cdc_value *out)
+{
+    const cdc_read rd = {opt, col, lim, ar};
     out->kind = (uint8_t)col->kind;
     switch (col->kind) {
     case CDC_INT:
-        return read_i64(s, s + n, lim, &out->i) ? NULL : fault_number;
+    case CDC_FLOAT:
+    case CDC_DOUBLE:
+        return read_number(&rd, text.p, text.len, out);
     case CDC_UINT:
     case CDC_BIT:
     case CDC_ENUM:
     case CDC_SET:
-        return read_count(opt, col, lim, s, n, out);
+        return read_count(opt, col, lim, text.p, text.len, out);
     case CDC_DECIMAL:
-        return read_decimal(col, s, n, ar, out);
-    case CDC_FLOAT:
-    case CDC_DOUBLE:
-        return cdc_number_read(s, n, col->kind == CDC_FLOAT, &out->d) ? NULL : fault_number;
-    case CDC_YEAR:
-    case CDC_DATE:
-    case CDC_TIME:
-    case CDC_DATETIME:
-    case CDC_TIMESTAMP:
-        return read_temporal(col, opt->zone_offset_s, s, n, out);
     case CDC_TEXT:
     case CDC_JSON:
-        return keep(s, n, ar, out);
     case CDC_BYTES:
-        return read_octets(opt->binary, col, s, n, ar, out);
-    case CDC_ABSENT:
-    case CDC_NULL:
-        break;
+        return read_bytes(&rd, text.p, text.len, out);
+    default: /* of a definition no other kinds come than dates and times */
+        return read_temporal(col, opt->zone_offset_s, text.p, text.len, out);
     }
-    return "a value of an unknown kind";
 }

@@ -52,7 +52,8 @@ static char *put_clock(char *p, unsigned hour, unsigned minute, unsigned second)
 
 static bool fits_clock(const cdc_value *v, unsigned max_hour)
 {
-    return v->t.hour <= max_hour && v->t.minute <= 59 && v->t.second <= 59 && v->t.usec <= 999999 && v->digits <= 6;
+    return v->t.hour <= max_hour && v->t.minute <= 59 && v->t.second <= 59 && v->t.usec <= 999999 &&
+           v->digits <= 6;
 }
 
 static bool fits_date(const cdc_value *v)
@@ -74,7 +75,8 @@ static char *put_timestamp(char *p, const cdc_value *v, int32_t offset_s)
         return put_fraction(p + 19, 0, v->digits);
     }
     int64_t local = 0;
-    if (__builtin_add_overflow(v->ts.sec, offset_s, &local) || local < YEAR_0_S || local >= YEAR_10000_S) {
+    if (__builtin_add_overflow(v->ts.sec, offset_s, &local) || local < YEAR_0_S ||
+        local >= YEAR_10000_S) {
         return NULL;
     }
     int64_t days = local / 86400 - (local % 86400 < 0);
@@ -135,7 +137,8 @@ static bool write_enum(cdc_writer *w, const cdc_column *col, uint64_t index, uin
     return index == 0 || write_label(w, col, index - 1, replaced);
 }
 
-static bool write_set(cdc_writer *w, const cdc_column *col, uint64_t bits, uint64_t *replaced, cdc_canal_fault *fault)
+static bool write_set(cdc_writer *w, const cdc_column *col, uint64_t bits, uint64_t *replaced,
+                      cdc_canal_fault *fault)
 {
     bool first = true;
     for (uint32_t i = 0; i < 64 && bits >> i != 0; i++) {
@@ -157,61 +160,82 @@ static bool write_set(cdc_writer *w, const cdc_column *col, uint64_t bits, uint6
     return true;
 }
 
-static bool write_octets(cdc_writer *w, const cdc_canal_options *opt, const cdc_column *col, const cdc_value *v)
+static bool write_octets(cdc_writer *w, const cdc_canal_options *opt, const cdc_column *col,
+                         const cdc_value *v)
 {
     size_t zeros = col->length > v->len && col->length <= 255 ? col->length - v->len : 0;
     return cdc_writer_octets(w, opt->binary, v->p, v->len, zeros);
 }
 
-bool cdc_canal_value_write(cdc_writer *w, const cdc_canal_options *opt, const cdc_column *col, const cdc_value *v,
-                           uint64_t *replaced, cdc_canal_fault *fault)
+/* Room for a number is there. */
+static bool write_number(cdc_writer *w, const cdc_value *v, cdc_canal_fault *fault)
 {
-    char *p = NULL;
+    if (v->kind == CDC_INT) {
+        w->p = cdc_write_i64(w->p, v->i);
+    } else if (v->kind != CDC_FLOAT && v->kind != CDC_DOUBLE) {
+        w->p = cdc_write_u64(w->p, v->u);
+    } else if (v->d - v->d == 0) {
+        w->p = cdc_number_write(w->p, v->d, v->kind == CDC_FLOAT);
+    } else {
+        *fault = "a number that is not finite";
+        return false;
+    }
+    return true;
+}
+
+static bool write_temporal(cdc_writer *w, const cdc_value *v, int32_t offset_s,
+                           cdc_canal_fault *fault)
+{
+    char *p = put_temporal(w->p, v, offset_s);
+    if (p == NULL) {
+        *fault = "a date or time out of range";
+        return false;
+    }
+    w->p = p;
+    return true;
+}
+
+static bool write_labels(cdc_writer *w, const cdc_column *col, const cdc_value *v,
+                         uint64_t *replaced, cdc_canal_fault *fault)
+{
+    return v->kind == CDC_ENUM ? write_enum(w, col, v->u, replaced, fault)
+                               : write_set(w, col, v->u, replaced, fault);
+}
+
+/* What is done with a kind of value. */
+typedef enum cdc_way { WAY_NONE, WAY_NUMBER, WAY_LABEL, WAY_TEXT, WAY_BYTES, WAY_TIME } cdc_way;
+
+static const uint8_t ways[CDC_JSON + 1] = {
+    [CDC_INT] = WAY_NUMBER,     [CDC_UINT] = WAY_NUMBER,   [CDC_BIT] = WAY_NUMBER,
+    [CDC_FLOAT] = WAY_NUMBER,   [CDC_DOUBLE] = WAY_NUMBER, [CDC_ENUM] = WAY_LABEL,
+    [CDC_SET] = WAY_LABEL,      [CDC_DECIMAL] = WAY_TEXT,  [CDC_TEXT] = WAY_TEXT,
+    [CDC_JSON] = WAY_TEXT,      [CDC_BYTES] = WAY_BYTES,   [CDC_YEAR] = WAY_TIME,
+    [CDC_DATE] = WAY_TIME,      [CDC_TIME] = WAY_TIME,     [CDC_DATETIME] = WAY_TIME,
+    [CDC_TIMESTAMP] = WAY_TIME,
+};
+
+bool cdc_canal_value_write(cdc_writer *w, const cdc_canal_options *opt, const cdc_column *col,
+                           const cdc_value *v, uint64_t *replaced, cdc_canal_fault *fault)
+{
     *fault = NULL;
     if (!cdc_writer_room(w, 0)) {
         return false;
     }
-    switch ((cdc_kind)v->kind) {
-    case CDC_INT:
-        w->p = cdc_write_i64(w->p, v->i);
-        return true;
-    case CDC_ENUM:
-    case CDC_SET:
+    switch (v->kind <= CDC_JSON ? (cdc_way)ways[v->kind] : WAY_NONE) {
+    case WAY_LABEL:
         if (opt->labels) {
-            return v->kind == CDC_ENUM ? write_enum(w, col, v->u, replaced, fault)
-                                       : write_set(w, col, v->u, replaced, fault);
+            return write_labels(w, col, v, replaced, fault);
         }
-        w->p = cdc_write_u64(w->p, v->u);
-        return true;
-    case CDC_UINT:
-    case CDC_BIT:
-        w->p = cdc_write_u64(w->p, v->u);
-        return true;
-    case CDC_DECIMAL:
-    case CDC_TEXT:
-    case CDC_JSON:
+        return write_number(w, v, fault);
+    case WAY_NUMBER:
+        return write_number(w, v, fault);
+    case WAY_TEXT:
         return cdc_writer_text(w, v->p, v->len, replaced);
-    case CDC_FLOAT:
-    case CDC_DOUBLE:
-        if (v->d - v->d != 0) {
-            *fault = "a number that is not finite";
-            return false;
-        }
-        w->p = cdc_number_write(w->p, v->d, v->kind == CDC_FLOAT);
-        return true;
-    case CDC_YEAR:
-    case CDC_DATE:
-    case CDC_TIME:
-    case CDC_DATETIME:
-    case CDC_TIMESTAMP:
-        p = put_temporal(w->p, v, opt->zone_offset_s);
-        *fault = p == NULL ? "a date or time out of range" : NULL;
-        w->p = p != NULL ? p : w->p;
-        return p != NULL;
-    case CDC_BYTES:
+    case WAY_TIME:
+        return write_temporal(w, v, opt->zone_offset_s, fault);
+    case WAY_BYTES:
         return write_octets(w, opt, col, v);
-    case CDC_ABSENT:
-    case CDC_NULL:
+    case WAY_NONE:
         break;
     }
     *fault = "a value of an unknown kind";

@@ -2,7 +2,8 @@
 
 #include "schema/canal_json/scan.h"
 
-/* Long values are written in pieces, so that room for the worst case (six bytes for one) stays small. */
+/* Long values are written in pieces, so that room for the worst case (six bytes for one) stays
+ * small. */
 enum { PIECE = 8 * 1024, WORST = 6 };
 
 bool cdc_writer_begin(cdc_writer *w, cdc_buffer *buf)
@@ -21,7 +22,8 @@ void cdc_writer_end(cdc_writer *w)
 bool cdc_writer_grow(cdc_writer *w, size_t n)
 {
     cdc_writer_end(w);
-    char *p = n <= SIZE_MAX - CDC_WRITER_PAD ? cdc_buffer_reserve(w->buf, n + CDC_WRITER_PAD) : NULL;
+    char *p =
+        n <= SIZE_MAX - CDC_WRITER_PAD ? cdc_buffer_reserve(w->buf, n + CDC_WRITER_PAD) : NULL;
     if (p == NULL) {
         w->buf->failed = true;
         return false;
@@ -47,24 +49,39 @@ typedef struct cdc_octet_text {
     uint8_t n;
 } cdc_octet_text;
 
-#define U(hi, lo) {{'\\', 'u', '0', '0', hi, lo, 0}, 6}
-#define E(c) {{'\\', c, 0, 0, 0, 0, 0}, 2}
-#define A(c) {{(char)(c), 0, 0, 0, 0, 0, 0}, 1}
-#define A8(c) A(c), A((c) + 1), A((c) + 2), A((c) + 3), A((c) + 4), A((c) + 5), A((c) + 6), A((c) + 7)
-#define H(c) {{(char)(0xc0 | (c) >> 6), (char)(0x80 | ((c)&0x3f)), 0, 0, 0, 0, 0}, 2}
-#define H8(c) H(c), H((c) + 1), H((c) + 2), H((c) + 3), H((c) + 4), H((c) + 5), H((c) + 6), H((c) + 7)
+#define U(hi, lo)                                                                                  \
+    {                                                                                              \
+        {'\\', 'u', '0', '0', hi, lo, 0}, 6                                                        \
+    }
+#define E(c)                                                                                       \
+    {                                                                                              \
+        {'\\', c, 0, 0, 0, 0, 0}, 2                                                                \
+    }
+#define A(c)                                                                                       \
+    {                                                                                              \
+        {(char)(c), 0, 0, 0, 0, 0, 0}, 1                                                           \
+    }
+#define A8(c)                                                                                      \
+    A(c), A((c) + 1), A((c) + 2), A((c) + 3), A((c) + 4), A((c) + 5), A((c) + 6), A((c) + 7)
+#define H(c)                                                                                       \
+    {                                                                                              \
+        {(char)(0xc0 | (c) >> 6), (char)(0x80 | ((c)&0x3f)), 0, 0, 0, 0, 0}, 2                     \
+    }
+#define H8(c)                                                                                      \
+    H(c), H((c) + 1), H((c) + 2), H((c) + 3), H((c) + 4), H((c) + 5), H((c) + 6), H((c) + 7)
 
 static const cdc_octet_text octets[256] = {
-    U('0', '0'), U('0', '1'), U('0', '2'), U('0', '3'), U('0', '4'), U('0', '5'), U('0', '6'), U('0', '7'),
-    E('b'),      E('t'),      E('n'),      U('0', 'b'), E('f'),      E('r'),      U('0', 'e'), U('0', 'f'),
-    U('1', '0'), U('1', '1'), U('1', '2'), U('1', '3'), U('1', '4'), U('1', '5'), U('1', '6'), U('1', '7'),
-    U('1', '8'), U('1', '9'), U('1', 'a'), U('1', 'b'), U('1', 'c'), U('1', 'd'), U('1', 'e'), U('1', 'f'),
-    A(' '),      A('!'),      E('"'),      A('#'),      A('$'),      A('%'),      A('&'),      A('\''),
-    A8('('),     A8('0'),     A8('8'),     A8('@'),     A8('H'),     A8('P'),     A('X'),      A('Y'),
-    A('Z'),      A('['),      E('\\'),     A(']'),      A('^'),      A('_'),      A8('`'),     A8('h'),
-    A8('p'),     A8('x'),     H8(0x80),    H8(0x88),    H8(0x90),    H8(0x98),    H8(0xa0),    H8(0xa8),
-    H8(0xb0),    H8(0xb8),    H8(0xc0),    H8(0xc8),    H8(0xd0),    H8(0xd8),    H8(0xe0),    H8(0xe8),
-    H8(0xf0),    H8(0xf8),
+    U('0', '0'), U('0', '1'), U('0', '2'), U('0', '3'), U('0', '4'), U('0', '5'), U('0', '6'),
+    U('0', '7'), E('b'),      E('t'),      E('n'),      U('0', 'b'), E('f'),      E('r'),
+    U('0', 'e'), U('0', 'f'), U('1', '0'), U('1', '1'), U('1', '2'), U('1', '3'), U('1', '4'),
+    U('1', '5'), U('1', '6'), U('1', '7'), U('1', '8'), U('1', '9'), U('1', 'a'), U('1', 'b'),
+    U('1', 'c'), U('1', 'd'), U('1', 'e'), U('1', 'f'), A(' '),      A('!'),      E('"'),
+    A('#'),      A('$'),      A('%'),      A('&'),      A('\''),     A8('('),     A8('0'),
+    A8('8'),     A8('@'),     A8('H'),     A8('P'),     A('X'),      A('Y'),      A('Z'),
+    A('['),      E('\\'),     A(']'),      A('^'),      A('_'),      A8('`'),     A8('h'),
+    A8('p'),     A8('x'),     H8(0x80),    H8(0x88),    H8(0x90),    H8(0x98),    H8(0xa0),
+    H8(0xa8),    H8(0xb0),    H8(0xb8),    H8(0xc0),    H8(0xc8),    H8(0xd0),    H8(0xd8),
+    H8(0xe0),    H8(0xe8),    H8(0xf0),    H8(0xf8),
 };
 
 static inline char *put_octet(char *p, uint8_t c)
@@ -229,9 +246,10 @@ bool cdc_writer_octets(cdc_writer *w, cdc_binary how, const char *s, size_t n, s
     return write_octets(w, how, padded, n + zeros);
 }
 
-static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243"
-                            "4445464748495051525354555657585960616263646566676869707172737475767778798081828384858687"
-                            "888990919293949596979899";
+static const char pairs[] =
+    "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243"
+    "4445464748495051525354555657585960616263646566676869707172737475767778798081828384858687"
+    "888990919293949596979899";
 
 static unsigned count_digits(uint64_t v)
 {

@@ -1,10 +1,12 @@
-/* Writes JSON strings into a cdc_buffer: room is asked for once per value, then bytes go through a raw pointer. */
+/* Writes JSON strings into a cdc_buffer: room is asked for once per value, then bytes go through a
+ * raw pointer. */
 #ifndef CDC_CANAL_WRITER_H
 #define CDC_CANAL_WRITER_H
 
 #include "core/buffer.h"
 
-/* Every request for room gets this much more, so that short copies may be done in whole machine words. */
+/* Every request for room gets this much more, so that short copies may be done in whole machine
+ * words. */
 #define CDC_WRITER_PAD 64U
 
 typedef struct cdc_writer {
@@ -51,8 +53,9 @@ static inline void cdc_writer_copy_padded(cdc_writer *w, const char *s, size_t n
 
 bool cdc_writer_str(cdc_writer *w, const char *s);
 
-/* The inside of a JSON string, without the quotes. Text: escapes what JSON wants; a byte that is not part of valid
- * UTF-8 becomes U+FFFD and is counted in *replaced, so that the result is always valid JSON. */
+/* The inside of a JSON string, without the quotes. Text: escapes what JSON wants; a byte that is
+ * not part of valid UTF-8 becomes U+FFFD and is counted in *replaced, so that the result is always
+ * valid JSON. */
 bool cdc_writer_text(cdc_writer *w, const char *s, size_t n, uint64_t *replaced);
 /* Octets, followed by `zeros` octets of value 0. */
 bool cdc_writer_octets(cdc_writer *w, cdc_binary how, const char *s, size_t n, size_t zeros);

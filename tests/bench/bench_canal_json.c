@@ -1,6 +1,6 @@
-/* bench_canal_json [MESSAGES] - nanoseconds per message of the codec "canal-json", for one INSERT of ten columns and
- * about 200 bytes of values, and an UPDATE of the same table. Built on request only:
- * cmake --build build/release --target bench_canal_json */
+/* bench_canal_json [MESSAGES] - nanoseconds per message of the codec "canal-json", for one INSERT
+ * of ten columns and about 200 bytes of values, and an UPDATE of the same table. Built on request
+ * only: cmake --build build/release --target bench_canal_json */
 #include <inttypes.h>
 
 #include "core/clock.h"
@@ -8,18 +8,34 @@
 
 enum { DEFAULT_MESSAGES = 2000000, ROUNDS = 5, BATCH_MESSAGES = 512 };
 
-#define TEXT(s) {.kind = CDC_TEXT, .p = s, .len = sizeof s - 1}
+#define TEXT(s)                                                                                    \
+    {                                                                                              \
+        .kind = CDC_TEXT, .p = s, .len = sizeof s - 1                                              \
+    }
 
 static const cdc_column columns[] = {
-    {.name = "id", .type_text = "bigint unsigned", .kind = CDC_UINT, .java_type = -5, .is_unsigned = true},
+    {.name = "id",
+     .type_text = "bigint unsigned",
+     .kind = CDC_UINT,
+     .java_type = -5,
+     .is_unsigned = true},
     {.name = "customer_id", .type_text = "int", .kind = CDC_INT, .java_type = 4},
     {.name = "state", .type_text = "enum('new','paid','sent')", .kind = CDC_ENUM, .java_type = 4},
-    {.name = "amount", .type_text = "decimal(10,2)", .kind = CDC_DECIMAL, .java_type = 3, .precision = 10, .scale = 2},
+    {.name = "amount",
+     .type_text = "decimal(10,2)",
+     .kind = CDC_DECIMAL,
+     .java_type = 3,
+     .precision = 10,
+     .scale = 2},
     {.name = "name", .type_text = "varchar(64)", .kind = CDC_TEXT, .java_type = 12},
     {.name = "address", .type_text = "varchar(255)", .kind = CDC_TEXT, .java_type = 12},
     {.name = "note", .type_text = "text", .kind = CDC_TEXT, .java_type = 2005},
     {.name = "weight", .type_text = "double", .kind = CDC_DOUBLE, .java_type = 8},
-    {.name = "created_at", .type_text = "datetime(3)", .kind = CDC_DATETIME, .java_type = 93, .digits = 3},
+    {.name = "created_at",
+     .type_text = "datetime(3)",
+     .kind = CDC_DATETIME,
+     .java_type = 93,
+     .digits = 3},
     {.name = "changed_at", .type_text = "timestamp", .kind = CDC_TIMESTAMP, .java_type = 93},
 };
 
@@ -32,9 +48,13 @@ static const cdc_value row[COLUMNS] = {
     {.kind = CDC_DECIMAL, .p = "1299.90", .len = 7},
     TEXT("Ada Lovelace of Ockham"),
     TEXT("12 St James's Square, London SW1Y 4JH, United Kingdom"),
-    TEXT("The engine weaves algebraic patterns just as the Jacquard loom weaves flowers and leaves."),
+    TEXT("The engine weaves algebraic patterns just as the Jacquard loom weaves flowers and "
+         "leaves."),
     {.kind = CDC_DOUBLE, .d = 12.75},
-    {.kind = CDC_DATETIME, .digits = 3, .year = 2024, .t = {.usec = 123000, .hour = 12, .month = 2, .day = 29}},
+    {.kind = CDC_DATETIME,
+     .digits = 3,
+     .year = 2024,
+     .t = {.usec = 123000, .hour = 12, .month = 2, .day = 29}},
     {.kind = CDC_TIMESTAMP, .ts = {.sec = 1709210096}},
 };
 
@@ -46,10 +66,12 @@ static void die(const char *what, const cdc_error *err)
 
 static void report(const char *what, int64_t best_us, long messages, size_t bytes)
 {
-    printf("%-14s %7.1f ns per message of %zu bytes\n", what, (double)best_us * 1000 / (double)messages, bytes);
+    printf("%-14s %7.1f ns per message of %zu bytes\n", what,
+           (double)best_us * 1000 / (double)messages, bytes);
 }
 
-static int64_t bench_encode(cdc_canal_encoder *enc, cdc_event *ev, long messages, cdc_buffer *key, cdc_buffer *value)
+static int64_t bench_encode(cdc_canal_encoder *enc, cdc_event *ev, long messages, cdc_buffer *key,
+                            cdc_buffer *value)
 {
     cdc_error err;
     int64_t start = cdc_clock_mono_us();
@@ -64,7 +86,8 @@ static int64_t bench_encode(cdc_canal_encoder *enc, cdc_event *ev, long messages
     return cdc_clock_mono_us() - start;
 }
 
-static int64_t bench_decode(cdc_canal_decoder *dec, cdc_bytes value, long messages, cdc_batch *batch)
+static int64_t bench_decode(cdc_canal_decoder *dec, cdc_bytes value, long messages,
+                            cdc_batch *batch)
 {
     cdc_error err;
     int64_t start = cdc_clock_mono_us();
@@ -115,7 +138,8 @@ int main(int argc, char **argv)
     const uint16_t keys[] = {0};
     cdc_table *tbl = NULL;
     cdc_error err;
-    if (messages <= 0 || cdc_table_new(&tbl, "shop", "orders", columns, COLUMNS, keys, 1, &err) != CDC_OK) {
+    if (messages <= 0 ||
+        cdc_table_new(&tbl, "shop", "orders", columns, COLUMNS, keys, 1, &err) != CDC_OK) {
         fprintf(stderr, "usage: bench_canal_json [MESSAGES]\n");
         return 2;
     }

@@ -58,12 +58,20 @@ static const char *ask(const char *text)
     return answer;
 }
 
-static bool is_maria(void)
-{
-    return strstr(mysql_get_server_info(admin), "MariaDB") != NULL;
-}
-
 /* --- a task and its sink --- */
+
+/* Of a test that failed: its locks would stop the next one. */
+static void *open_sinks[4];
+
+static void note_sink(void *sink, bool open)
+{
+    for (size_t i = 0; i < sizeof open_sinks / sizeof open_sinks[0]; i++) {
+        if (open_sinks[i] == (open ? NULL : sink)) {
+            open_sinks[i] = open ? sink : NULL;
+            return;
+        }
+    }
+}
 
 typedef struct bed {
     cdc_task task;
@@ -98,6 +106,7 @@ static void bed_make(bed *bd, const char *more)
 
 static void bed_free(bed *bd)
 {
+    note_sink(bd->sink, false);
     sink_mysql.close(bd->sink);
     cdc_metrics_free(bd->env.metrics);
     cdc_task_fini(&bd->task);
@@ -114,6 +123,7 @@ static void bed_open(bed *bd, const char *more)
 {
     bed_make(bd, more);
     OK(sink_mysql.open(&bd->sink, &bd->env, &bd->err));
+    note_sink(bd->sink, true);
     OK(sink_mysql.begin(bd->sink, &bd->err));
 }
 
@@ -314,7 +324,7 @@ static void every_type(void **state)
     row[1] = (cdc_value){.kind = CDC_UINT, .u = UINT64_MAX};
     row[2] = (cdc_value){.kind = CDC_DECIMAL, .p = "-1234567890123456789012345.67890", .len = 32};
     row[3] = (cdc_value){.kind = CDC_FLOAT, .d = (double)0.1F};
-    row[4] = (cdc_value){.kind = CDC_DOUBLE, .d = -1.2345678901234567e-300};
+    row[4] = (cdc_value){.kind = CDC_DOUBLE, .d = -1.2345678901234567e-200};
     row[5] = (cdc_value){.kind = CDC_BIT, .u = UINT64_MAX};
     row[6] = (cdc_value){.kind = CDC_ENUM, .u = 2};
     row[7] = (cdc_value){.kind = CDC_SET, .u = 3};
@@ -334,7 +344,7 @@ static void every_type(void **state)
     row[14] = (cdc_value){.kind = CDC_TEXT, .p = "a\0b\xf0\x9f\x98\x80 ", .len = 8};
     row[15] = (cdc_value){.kind = CDC_BYTES, .p = "\0\xff'\\\xe2", .len = 5};
     row[16] = (cdc_value){.kind = CDC_BYTES, .p = "\1\0\0\0", .len = 4};
-    row[17] = (cdc_value){.kind = CDC_JSON, .p = "{\"a\": [1, \"\xc3\xa9\"]}", .len = 17};
+    row[17] = (cdc_value){.kind = CDC_JSON, .p = "{\"a\": [1, \"\xc3\xa9\"]}", .len = 16};
     row[18] = (cdc_value){.kind = CDC_BYTES,
                           .p = "\0\0\0\0\1\1\0\0\0\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\x08\x40",
                           .len = 25};
@@ -350,7 +360,7 @@ static void every_type(void **state)
                 "'0.1',d,b+0,e,s+0,y,da,ti,dt,ts,HEX(CONVERT(c USING utf8mb4)),"
                 "HEX(t),HEX(bl),HEX(bi),JSON_EXTRACT(j,'$.a[1]'),ST_AsText(g),n FROM ty LIMIT 1"),
             "-9223372036854775808,18446744073709551615,-1234567890123456789012345.67890,1,"
-            "-1.2345678901234567e-300,18446744073709551615,y,3,0000,2024-02-31,-837:00:00.005,"
+            "-1.2345678901234567e-200,18446744073709551615,y,3,0000,2024-02-31,-837:00:00.005,"
             "0000-00-00 00:00:00.000000,2001-09-09 01:46:40.000001,C3A9275C,"
             "610062F09F988020,00FF275CE2,01000000,\"\xc3\xa9\",POINT(2 3),NULL");
         OK(put(bd, tbl, CDC_OP_DELETE, CDC_PHASE_INCR, row, NULL));
@@ -1001,6 +1011,10 @@ static int fresh(void **state)
     if (server == NULL) {
         return 0;
     }
+    for (size_t i = 0; i < sizeof open_sinks / sizeof open_sinks[0]; i++) {
+        sink_mysql.close(open_sinks[i]);
+        open_sinks[i] = NULL;
+    }
     sql("SET FOREIGN_KEY_CHECKS=0; DROP DATABASE IF EXISTS sluice_sink; CREATE DATABASE "
         "sluice_sink; USE sluice_sink; "
         "CREATE DATABASE IF NOT EXISTS sluice; DROP TABLE IF EXISTS sluice.applied; SET "
@@ -1027,7 +1041,8 @@ static int start(void **state)
         print_error("%s: %s\n", server, mysql_error(admin));
         return -1;
     }
-    sql("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET NAMES utf8mb4; SET "
+    sql("SET lock_wait_timeout=10; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET "
+        "NAMES utf8mb4; SET "
         "time_zone='+00:00'");
     return 0;
 }

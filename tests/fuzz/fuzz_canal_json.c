@@ -1,5 +1,5 @@
-/* Any bytes as a message: refused with a text, or taken; the events that were taken encode to messages which decode to
- * events that encode to the same bytes. */
+/* Any bytes as a message: refused with a text, or taken; the events that were taken encode to
+ * messages which decode to events that encode to the same bytes. */
 #include "schema/canal_json/canal.h"
 
 enum { MEMORY = 32 * 1024 * 1024, LONGEST = 64 * 1024 };
@@ -41,7 +41,8 @@ static bool same(const cdc_buffer *a, const cdc_buffer *b)
     return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-/* False: refused for the one thing that a message may hold but an event may not, a NULL in the key. */
+/* False: refused for the one thing that a message may hold but an event may not, a NULL in the key.
+ */
 static bool encode(cdc_fuzz *fz, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value)
 {
     cdc_error err;
@@ -57,7 +58,8 @@ static bool encode(cdc_fuzz *fz, const cdc_event *ev, cdc_buffer *key, cdc_buffe
 
 static void check_same_rows(const cdc_event *a, const cdc_event *b)
 {
-    must(a->op == b->op && (a->before != NULL) == (b->before != NULL) && (a->after != NULL) == (b->after != NULL));
+    must(a->op == b->op && (a->before != NULL) == (b->before != NULL) &&
+         (a->after != NULL) == (b->after != NULL));
     for (uint32_t i = 0; a->table != NULL && i < a->table->ncols; i++) {
         must(a->before == NULL || cdc_value_equal(&a->before[i], &b->before[i]));
         must(a->after == NULL || cdc_value_equal(&a->after[i], &b->after[i]));
@@ -73,7 +75,8 @@ static void check_event(cdc_fuzz *fz, cdc_event ev)
     }
     must(cdc_canal_encoder_replaced(fz->enc) == 0);
     cdc_batch_reset(fz->second);
-    must(cdc_canal_decode(fz->dec, (cdc_bytes){fz->value.data, fz->value.len}, fz->second, &err) == CDC_OK);
+    must(cdc_canal_decode(fz->dec, (cdc_bytes){fz->value.data, fz->value.len}, fz->second, &err) ==
+         CDC_OK);
     must(fz->second->nevents == 1);
     check_same_rows(&ev, &fz->second->events[0]);
     must(encode(fz, &fz->second->events[0], &fz->key_again, &fz->value_again));
@@ -82,10 +85,11 @@ static void check_event(cdc_fuzz *fz, cdc_event ev)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const cdc_canal_options options[] = {{.binary = CDC_BINARY_LATIN1},
-                                                {.binary = CDC_BINARY_HEX, .labels = true},
-                                                {.binary = CDC_BINARY_BASE64, .zone_offset_s = -5 * 3600},
-                                                {.zone_offset_s = 2 * 3600}};
+    static const cdc_canal_options options[] = {
+        {.binary = CDC_BINARY_LATIN1},
+        {.binary = CDC_BINARY_HEX, .labels = true},
+        {.binary = CDC_BINARY_BASE64, .zone_offset_s = -5 * 3600},
+        {.zone_offset_s = 2 * 3600}};
     static cdc_fuzz *all[sizeof options / sizeof options[0]];
     if (size > LONGEST) {
         return 0;

@@ -1,5 +1,5 @@
-/* canal-json, decoding: what is refused, with field, column and place; what other writers may do; tables that are kept
- * between messages. */
+/* canal-json, decoding: what is refused, with field, column and place; what other writers may do;
+ * tables that are kept between messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,15 +65,15 @@ static void refused(const char *text, const char *a, const char *b)
     assert_int_equal(batch->nevents, nevents);
 }
 
-#define INSERT(data)                                                                                                   \
-    "{\"database\":\"d\",\"table\":\"t\",\"pkNames\":[\"k\"],\"isDdl\":false,\"type\":\"INSERT\",\"data\":" data       \
-    ",\"mysqlType\":{\"k\":\"int\",\"v\":\"varchar(9)\"}}"
-#define UPDATE(data, old)                                                                                              \
-    "{\"database\":\"d\",\"table\":\"t\",\"pkNames\":[\"k\"],\"isDdl\":false,\"type\":\"UPDATE\",\"data\":" data       \
-    ",\"old\":" old ",\"mysqlType\":{\"k\":\"int\",\"v\":\"varchar(9)\"}}"
-#define TYPED(pk, types, data)                                                                                         \
-    "{\"database\":\"d\",\"table\":\"t\",\"pkNames\":" pk ",\"type\":\"INSERT\",\"data\":" data ",\"mysqlType\":" types \
-    "}"
+#define INSERT(data)                                                                               \
+    "{\"database\":\"d\",\"table\":\"t\",\"pkNames\":[\"k\"],\"isDdl\":false,\"type\":\"INSERT\"," \
+    "\"data\":" data ",\"mysqlType\":{\"k\":\"int\",\"v\":\"varchar(9)\"}}"
+#define UPDATE(data, old)                                                                          \
+    "{\"database\":\"d\",\"table\":\"t\",\"pkNames\":[\"k\"],\"isDdl\":false,\"type\":\"UPDATE\"," \
+    "\"data\":" data ",\"old\":" old ",\"mysqlType\":{\"k\":\"int\",\"v\":\"varchar(9)\"}}"
+#define TYPED(pk, types, data)                                                                     \
+    "{\"database\":\"d\",\"table\":\"t\",\"pkNames\":" pk ",\"type\":\"INSERT\",\"data\":" data    \
+    ",\"mysqlType\":" types "}"
 #define ROW "[{\"k\":\"1\",\"v\":\"x\"}]"
 #define WITH(field) "{\"isDdl\":true,\"type\":\"ALTER\",\"sql\":\"s\"," field "}"
 
@@ -100,6 +100,10 @@ static void test_grammar(void **state)
         {"{\"a\":[1 2]}", "',' or ']' was expected", "byte 8"},
         {"{\"a\":\"x}", "a string has no end", "byte 8"},
         {"{\"a\":\"x\ty\"}", "a control character in a string", "byte 7"},
+        {"{\"a\":\"0123456789\x01 and more than the step of the scan\"}",
+         "a control character in a string", "byte 16"},
+        {"{\"a\":\"0123456789\x1f and more than the step of the scan\"}",
+         "a control character in a string", "byte 16"},
         {"{\"a\":\"\\x\"}", "an unknown escape", "byte 6"},
         {"{\"a\":\"\\u12g4\"}", "an unknown escape", "byte 6"},
         {"{\"a\":\"\\u123", "an unknown escape", "byte 6"},
@@ -136,7 +140,8 @@ static void test_fields(void **state)
 {
     (void)state;
     refused("{}", "field type", "INSERT, UPDATE or DELETE was expected");
-    refused("{\"type\":\"QUERY\",\"sql\":\"delete from t\",\"isDdl\":false}", "field type", "not statements");
+    refused("{\"type\":\"QUERY\",\"sql\":\"delete from t\",\"isDdl\":false}", "field type",
+            "not statements");
     refused("{\"type\":\"ALTERX\",\"isDdl\":true}", "field type", "not a type of a DDL");
     refused("{\"isDdl\":true}", "field type", "not a type of a DDL");
     refused("{\"isDdl\":1,\"type\":\"INSERT\"}", "field isDdl", "true or false");
@@ -160,7 +165,8 @@ static void test_fields(void **state)
     refused(WITH("\"table\":\"\\ud800\""), "field table", "surrogate");
     refused(WITH("\"table\":\"\\udc00\\ud800\""), "field table", "surrogate");
     refused(WITH("\"table\":\"\\ud800x\""), "field table", "surrogate");
-    const cdc_event *ev = decoded(WITH("\"table\":\"\\u0041\\ud83d\\ude00\",\"serverId\":\"4294967295\",\"es\":-5"));
+    const cdc_event *ev =
+        decoded(WITH("\"table\":\"\\u0041\\ud83d\\ude00\",\"serverId\":\"4294967295\",\"es\":-5"));
     assert_string_equal(ev->ddl_table, "A😀");
     assert_int_equal(ev->server_id, UINT32_MAX);
     assert_int_equal(ev->source_ms, -5);
@@ -178,30 +184,38 @@ static void test_rows_and_definitions(void **state)
     refused(INSERT("[{\"k\":\"1\"}]"), "column v (varchar(9))", "whole rows");
     refused(INSERT("[{\"k\":\"1\",\"v\":\"x\"},{\"v\":\"x\"}]"), "column k", "whole rows");
     refused(INSERT("[{\"k\":\"1\",\"v\":\"x\",\"k\":\"1\"}]"), "column k", "twice");
-    refused(INSERT("[{\"k\":\"1\",\"v\":\"x\",\"w\":\"1\"}]"), "field data", "that mysqlType does not have");
-    refused(INSERT("[{\"k\":1,\"v\":\"x\"}]"), "column k (int), field data, byte 87", "a string or null");
+    refused(INSERT("[{\"k\":\"1\",\"v\":\"x\",\"w\":\"1\"}]"), "field data",
+            "that mysqlType does not have");
+    refused(INSERT("[{\"k\":1,\"v\":\"x\"}]"), "column k (int), field data, byte 87",
+            "a string or null");
     refused(INSERT("[{\"k\":\"1\",\"v\":true}]"), "column v", "a string or null");
     refused(INSERT("[{\"k\":\"1\",\"v\":{\"x\":1}}]"), "column v", "a string or null");
     refused(INSERT("[{\"k\":\"1\",\"v\":\"\\ud800\"}]"), "column v", "surrogate");
-    refused(INSERT("[{\"k\":\"1x\",\"v\":\"x\"}]"), "column k (int), field data, byte 87", "not a number");
+    refused(INSERT("[{\"k\":\"1x\",\"v\":\"x\"}]"), "column k (int), field data, byte 87",
+            "not a number");
     refused(UPDATE(ROW, "null"), "field old", "an array with the old values");
     refused(UPDATE(ROW, "[]"), "field old", "an object was expected");
     refused(UPDATE(ROW, "[null]"), "field old", "an object was expected");
     refused(UPDATE(ROW, "[{},{}]"), "field old", "as many elements");
-    refused(UPDATE("[{\"k\":\"1\",\"v\":\"x\"},{\"k\":\"1\",\"v\":\"x\"}]", "[{}]"), "field old", "as many elements");
+    refused(UPDATE("[{\"k\":\"1\",\"v\":\"x\"},{\"k\":\"1\",\"v\":\"x\"}]", "[{}]"), "field old",
+            "as many elements");
     refused(UPDATE(ROW, "[{\"w\":\"x\"}]"), "field old", "that mysqlType does not have");
     refused(TYPED("null", "null", ROW), "field mysqlType", "needs the field");
     refused(TYPED("null", "{}", ROW), "a string was expected", "byte");
     refused(TYPED("null", "[]", ROW), "an object with the columns' types", "byte");
     refused(TYPED("null", "{\"k\":4}", ROW), "a string was expected", "byte");
     refused(TYPED("null", "{\"k\":\"int\",\"K\":\"int\"}", ROW), "twice", "byte");
-    refused(TYPED("null", "{\"k\":\"hyperint\"}", ROW), "table d.t, column k", "\"hyperint\" is not known");
+    refused(TYPED("null", "{\"k\":\"hyperint\"}", ROW), "table d.t, column k",
+            "\"hyperint\" is not known");
     refused(TYPED("null", "{\"k\":\"int\\u0000\"}", ROW), "NUL in a name", "byte");
     refused(TYPED("7", "{\"k\":\"int\",\"v\":\"text\"}", ROW), "an array of column names", "byte");
-    refused(TYPED("[\"z\"]", "{\"k\":\"int\",\"v\":\"text\"}", ROW), "that mysqlType does not have", "byte");
+    refused(TYPED("[\"z\"]", "{\"k\":\"int\",\"v\":\"text\"}", ROW), "that mysqlType does not have",
+            "byte");
     refused(TYPED("[\"k\",\"k\"]", "{\"k\":\"int\",\"v\":\"text\"}", ROW), "twice", "byte");
-    refused(TYPED("[null]", "{\"k\":\"int\",\"v\":\"text\"}", ROW), "a string was expected", "byte");
-    refused("{\"database\":\"d\",\"table\":null,\"type\":\"INSERT\",\"data\":[{}]}", "field table", "needs the field");
+    refused(TYPED("[null]", "{\"k\":\"int\",\"v\":\"text\"}", ROW), "a string was expected",
+            "byte");
+    refused("{\"database\":\"d\",\"table\":null,\"type\":\"INSERT\",\"data\":[{}]}", "field table",
+            "needs the field");
 }
 
 /* One value of a type: out of range or malformed. */
@@ -230,11 +244,14 @@ static void test_values(void **state)
         {"set('a','b')", "4|a|a,b|"},
         {"year", "1900|2156|20240|"},
         {"date", "2024-13-01|2024-01-32|2024-1-01|2024-01-01 |20240101|2024-01-01 00:00:00|"},
-        {"time", "839:00:00|1:00:00|00:60:00|00:00:60|00:00|0000:00:00|--1:00:00|00:00:00.5|00:00:00.|"},
+        {"time",
+         "839:00:00|1:00:00|00:60:00|00:00:60|00:00|0000:00:00|--1:00:00|00:00:00.5|00:00:00.|"},
         {"time(3)", "00:00:00.1234|00:00:00.12a"},
-        {"datetime", "2024-01-01|2024-01-01T00:00:00|2024-01-01 24:00:00|2024-01-01 00:00:00.5|2024-01-01 00:00:00Z"},
-        {"timestamp", "1970-01-01 00:00:00|1969-12-31 23:59:59|2023-02-29 00:00:00|0000-00-00 00:00:01|"
-                      "2024-00-01 00:00:00"},
+        {"datetime", "2024-01-01|2024-01-01T00:00:00|2024-01-01 24:00:00|2024-01-01 "
+                     "00:00:00.5|2024-01-01 00:00:00Z"},
+        {"timestamp",
+         "1970-01-01 00:00:00|1969-12-31 23:59:59|2023-02-29 00:00:00|0000-00-00 00:00:01|"
+         "2024-00-01 00:00:00"},
         {"varbinary(3)", "\xc4\x80|\xe6\x97\xa5"},
         {"binary(2)", "abc"},
     };
@@ -244,7 +261,8 @@ static void test_values(void **state)
         for (bool more = true; more;) {
             size_t n = strcspn(bad, "|");
             snprintf(text, sizeof text,
-                     "{\"database\":\"d\",\"table\":\"t\",\"type\":\"DELETE\",\"data\":[{\"v\":\"%.*s\"}],"
+                     "{\"database\":\"d\",\"table\":\"t\",\"type\":\"DELETE\",\"data\":[{\"v\":\"%."
+                     "*s\"}],"
                      "\"mysqlType\":{\"v\":\"%s\"}}",
                      (int)n, bad, cases[i].type);
             refused(text, "table d.t, column v (", cases[i].type);
@@ -254,7 +272,8 @@ static void test_values(void **state)
     }
 }
 
-static void decode_with(const cdc_canal_options *opt, const char *type, const char *value, bool good)
+static void decode_with(const cdc_canal_options *opt, const char *type, const char *value,
+                        bool good)
 {
     char text[512];
     cdc_canal_decoder_free(dec);
@@ -343,9 +362,10 @@ static void test_skipped(void **state)
 static void test_tables_are_kept(void **state)
 {
     (void)state;
-    static const char changed[] = "{\"database\":\"d\",\"table\":\"t\",\"pkNames\":[\"k\"],\"type\":\"DELETE\","
-                                  "\"data\":[{\"k\":\"1\"}],\"sqlType\":{\"k\":%d},\"mysqlType\":{\"k\":\"int "
-                                  "unsigned\"}}";
+    static const char changed[] =
+        "{\"database\":\"d\",\"table\":\"t\",\"pkNames\":[\"k\"],\"type\":\"DELETE\","
+        "\"data\":[{\"k\":\"1\"}],\"sqlType\":{\"k\":%d},\"mysqlType\":{\"k\":\"int "
+        "unsigned\"}}";
     char text[256];
     cdc_table *first = decoded(INSERT(ROW))->table;
     uint32_t uid = first->uid;
@@ -371,7 +391,8 @@ static void test_more_tables_than_are_kept(void **state)
         cdc_batch_reset(batch);
         for (int i = 0; i < 3000; i++) {
             snprintf(text, sizeof text,
-                     "{\"database\":\"d\",\"table\":\"t%d\",\"type\":\"INSERT\",\"data\":[{\"k%d\":\"%d\"}],"
+                     "{\"database\":\"d\",\"table\":\"t%d\",\"type\":\"INSERT\",\"data\":[{\"k%d\":"
+                     "\"%d\"}],"
                      "\"mysqlType\":{\"k%d\":\"int\"}}",
                      i, i, i, i);
             assert_int_equal(decode(text), CDC_OK);
@@ -426,8 +447,9 @@ static char *read_golden(const char *name, size_t *n)
 static void test_cut_and_changed_messages(void **state)
 {
     (void)state;
-    static const char *const names[] = {"messages/update.json", "messages/two_keys.json", "messages/ddl_alter.json",
-                                        "foreign/spaced.json", "foreign/canal_1_1_7.json"};
+    static const char *const names[] = {"messages/update.json", "messages/two_keys.json",
+                                        "messages/ddl_alter.json", "foreign/spaced.json",
+                                        "foreign/canal_1_1_7.json"};
     static const char put[] = "\"\\{}[],:0 \n\x80\xff";
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         size_t n = 0;

@@ -116,20 +116,29 @@ static void test_values_out_of_range_are_refused(void **state)
         {{.type_text = "date", .kind = CDC_DATE}, {.kind = CDC_DATE, .t = {.day = 32}}},
         {{.type_text = "time", .kind = CDC_TIME}, {.kind = CDC_TIME, .t = {.hour = 839}}},
         {{.type_text = "time", .kind = CDC_TIME}, {.kind = CDC_TIME, .digits = 7}},
-        {{.type_text = "datetime", .kind = CDC_DATETIME}, {.kind = CDC_DATETIME, .t = {.hour = 24}}},
-        {{.type_text = "datetime", .kind = CDC_DATETIME}, {.kind = CDC_DATETIME, .t = {.minute = 60}}},
-        {{.type_text = "datetime", .kind = CDC_DATETIME}, {.kind = CDC_DATETIME, .t = {.second = 60}}},
-        {{.type_text = "datetime", .kind = CDC_DATETIME}, {.kind = CDC_DATETIME, .t = {.usec = 1000000}}},
-        {{.type_text = "timestamp", .kind = CDC_TIMESTAMP}, {.kind = CDC_TIMESTAMP, .ts = {.usec = 1000000}}},
-        {{.type_text = "timestamp", .kind = CDC_TIMESTAMP}, {.kind = CDC_TIMESTAMP, .ts = {.sec = INT64_MAX}}},
-        {{.type_text = "timestamp", .kind = CDC_TIMESTAMP}, {.kind = CDC_TIMESTAMP, .ts = {.sec = INT64_MIN}}},
+        {{.type_text = "datetime", .kind = CDC_DATETIME},
+         {.kind = CDC_DATETIME, .t = {.hour = 24}}},
+        {{.type_text = "datetime", .kind = CDC_DATETIME},
+         {.kind = CDC_DATETIME, .t = {.minute = 60}}},
+        {{.type_text = "datetime", .kind = CDC_DATETIME},
+         {.kind = CDC_DATETIME, .t = {.second = 60}}},
+        {{.type_text = "datetime", .kind = CDC_DATETIME},
+         {.kind = CDC_DATETIME, .t = {.usec = 1000000}}},
+        {{.type_text = "timestamp", .kind = CDC_TIMESTAMP},
+         {.kind = CDC_TIMESTAMP, .ts = {.usec = 1000000}}},
+        {{.type_text = "timestamp", .kind = CDC_TIMESTAMP},
+         {.kind = CDC_TIMESTAMP, .ts = {.sec = INT64_MAX}}},
+        {{.type_text = "timestamp", .kind = CDC_TIMESTAMP},
+         {.kind = CDC_TIMESTAMP, .ts = {.sec = INT64_MIN}}},
         {{.type_text = "year", .kind = CDC_YEAR}, {.kind = CDC_YEAR, .i = 10000}},
         {{.type_text = "year", .kind = CDC_YEAR}, {.kind = CDC_YEAR, .i = -1}},
         {{.type_text = "double", .kind = CDC_DOUBLE}, {.kind = CDC_DOUBLE, .d = 1.0 / 0.0}},
         {{.type_text = "float", .kind = CDC_FLOAT}, {.kind = CDC_FLOAT, .d = 0.0 / 0.0}},
         {{.type_text = "int", .kind = CDC_INT}, {.kind = 99}},
-        {{.type_text = "enum('a','b')", .kind = CDC_ENUM, .labels = labels, .nlabels = 2}, {.kind = CDC_ENUM, .u = 3}},
-        {{.type_text = "set('a','b')", .kind = CDC_SET, .labels = labels, .nlabels = 2}, {.kind = CDC_SET, .u = 4}},
+        {{.type_text = "enum('a','b')", .kind = CDC_ENUM, .labels = labels, .nlabels = 2},
+         {.kind = CDC_ENUM, .u = 3}},
+        {{.type_text = "set('a','b')", .kind = CDC_SET, .labels = labels, .nlabels = 2},
+         {.kind = CDC_SET, .u = 4}},
     };
     cdc_canal_encoder_free(enc);
     enc = cdc_canal_encoder_new(&(cdc_canal_options){.max_bytes = 1 << 20, .labels = true});
@@ -169,14 +178,17 @@ static void test_too_large_names_table_key_and_size(void **state)
     memset(text, 'x', LARGE);
     cdc_value row[] = {{.kind = CDC_INT, .i = 77}, {.kind = CDC_TEXT, .p = text, .len = LARGE}};
     cdc_event ev = {.op = CDC_OP_INSERT, .table = tbl, .after = row};
-    refused(&ev, "message_too_large", "table shop.orders, key [\"shop\",\"orders\",\"77\"]", "1048576");
+    refused(&ev, "message_too_large", "table shop.orders, key [\"shop\",\"orders\",\"77\"]",
+            "1048576");
     assert_non_null(strstr(error.text, " 2097")); /* the size */
     cdc_buffer_fini(&value);
     cdc_buffer_init(&value, 1 << 20);
-    refused(&ev, "message_too_large", "table shop.orders, key [\"shop\",\"orders\",\"77\"]", "1048576");
+    refused(&ev, "message_too_large", "table shop.orders, key [\"shop\",\"orders\",\"77\"]",
+            "1048576");
     row[1].len = 1000;
     assert_int_equal(encode(&ev), CDC_OK);
-    ev = (cdc_event){.op = CDC_OP_DDL, .ddl_database = "a", .ddl_table = "b", .sql = text, .sql_len = LARGE};
+    ev = (cdc_event){
+        .op = CDC_OP_DDL, .ddl_database = "a", .ddl_table = "b", .sql = text, .sql_len = LARGE};
     refused(&ev, "message_too_large", "[\"a\",\"b\"]", "1048576");
     free(text);
     cdc_table_unref(tbl);
@@ -217,8 +229,9 @@ static void test_text_is_always_valid_json(void **state)
     cdc_table *tbl = table_of("orders", columns, 2);
     uint64_t replaced = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const cdc_value row[] = {{.kind = CDC_INT, .i = 1},
-                                 {.kind = CDC_TEXT, .p = cases[i].given, .len = (uint32_t)strlen(cases[i].given)}};
+        const cdc_value row[] = {
+            {.kind = CDC_INT, .i = 1},
+            {.kind = CDC_TEXT, .p = cases[i].given, .len = (uint32_t)strlen(cases[i].given)}};
         cdc_event ev = {.op = CDC_OP_INSERT, .table = tbl, .after = row};
         char want[64];
         snprintf(want, sizeof want, "\"note\":\"%s\"}", cases[i].want);
@@ -230,8 +243,8 @@ static void test_text_is_always_valid_json(void **state)
     cdc_table_unref(tbl);
 }
 
-/* Every length around the steps of the scan and the pieces of the writer, with a special character at each place that
- * matters: compared with a writer that knows no steps. */
+/* Every length around the steps of the scan and the pieces of the writer, with a special character
+ * at each place that matters: compared with a writer that knows no steps. */
 static void check_long(size_t n, size_t special, const char *mark)
 {
     char *text = malloc(n + 8);
@@ -307,12 +320,25 @@ static void test_unsigned_types_follow_the_row(void **state)
     (void)state;
     const cdc_column cols[] = {
         columns[0],
-        {.name = "t", .type_text = "tinyint unsigned", .kind = CDC_UINT, .java_type = -6, .is_unsigned = true},
-        {.name = "m", .type_text = "mediumint unsigned", .kind = CDC_UINT, .java_type = 4, .is_unsigned = true},
-        {.name = "b", .type_text = "bigint unsigned", .kind = CDC_UINT, .java_type = -5, .is_unsigned = true},
+        {.name = "t",
+         .type_text = "tinyint unsigned",
+         .kind = CDC_UINT,
+         .java_type = -6,
+         .is_unsigned = true},
+        {.name = "m",
+         .type_text = "mediumint unsigned",
+         .kind = CDC_UINT,
+         .java_type = 4,
+         .is_unsigned = true},
+        {.name = "b",
+         .type_text = "bigint unsigned",
+         .kind = CDC_UINT,
+         .java_type = -5,
+         .is_unsigned = true},
     };
     cdc_table *tbl = table_of("u", cols, 4);
-    cdc_value low[] = {{.kind = CDC_INT}, {.kind = CDC_UINT}, {.kind = CDC_UINT}, {.kind = CDC_NULL}};
+    cdc_value low[] = {
+        {.kind = CDC_INT}, {.kind = CDC_UINT}, {.kind = CDC_UINT}, {.kind = CDC_NULL}};
     cdc_value high[] = {{.kind = CDC_INT},
                         {.kind = CDC_UINT, .u = 200},
                         {.kind = CDC_UINT, .u = 16777215},
@@ -332,7 +358,8 @@ static void test_unsigned_types_follow_the_row(void **state)
 static void test_time_of_building(void **state)
 {
     (void)state;
-    cdc_event ev = {.op = CDC_OP_DDL, .ddl_database = "a", .ddl_table = "b", .sql = "x", .sql_len = 1};
+    cdc_event ev = {
+        .op = CDC_OP_DDL, .ddl_database = "a", .ddl_table = "b", .sql = "x", .sql_len = 1};
     assert_int_equal(encode(&ev), CDC_OK);
     assert_false(has(&value, "\"ts\":0,")); /* without a capture time the clock says it */
     ev.capture_ms = 12345;
@@ -346,9 +373,11 @@ static void test_zones(void **state)
     static const struct {
         const char *name;
         int32_t offset_s;
-    } good[] = {{"UTC", 0}, {"utc", 0}, {"Z", 0}, {"+00:00", 0}, {"+02:00", 7200}, {"-05:30", -19800}, {"+14:00", 50400}};
-    static const char *const bad[] = {"", "Europe/Berlin", "SYSTEM", "+2:00", "+0200", "+14:01", "+02:60", "02:00",
-                                      "+02:00 ", "+0a:00", "CET"};
+    } good[] = {{"UTC", 0},       {"utc", 0},         {"Z", 0},         {"+00:00", 0},
+                {"+02:00", 7200}, {"-05:30", -19800}, {"+14:00", 50400}};
+    static const char *const bad[] = {"",        "Europe/Berlin", "SYSTEM", "+2:00",
+                                      "+0200",   "+14:01",        "+02:60", "02:00",
+                                      "+02:00 ", "+0a:00",        "CET"};
     int32_t offset_s = 1;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(cdc_canal_zone(good[i].name, &offset_s));
@@ -371,12 +400,19 @@ static void test_plugin(void **state)
     const cdc_option *const tables[] = {cdc_task_options, NULL};
     static const char *const labels[] = {"x", "y"};
     const cdc_column cols[] = {
-        {.name = "e", .type_text = "enum('x','y')", .kind = CDC_ENUM, .labels = labels, .nlabels = 2, .java_type = 4},
+        {.name = "e",
+         .type_text = "enum('x','y')",
+         .kind = CDC_ENUM,
+         .labels = labels,
+         .nlabels = 2,
+         .java_type = 4},
         {.name = "b", .type_text = "blob", .kind = CDC_BYTES, .java_type = 2004}};
-    const cdc_value row[] = {{.kind = CDC_ENUM, .u = 2}, {.kind = CDC_BYTES, .p = "\xab", .len = 1}};
+    const cdc_value row[] = {{.kind = CDC_ENUM, .u = 2},
+                             {.kind = CDC_BYTES, .p = "\xab", .len = 1}};
     cdc_task task = {0};
     void *codec = NULL;
-    if (cdc_config_parse(&task.cfg, "t.yaml", task_text, sizeof task_text - 1, tables, &error) != CDC_OK) {
+    if (cdc_config_parse(&task.cfg, "t.yaml", task_text, sizeof task_text - 1, tables, &error) !=
+        CDC_OK) {
         fail_msg("%s", error.text);
     }
     cdc_env env = {.task = &task, .metrics = cdc_metrics_new("test", "t")};
@@ -389,13 +425,14 @@ static void test_plugin(void **state)
     assert_true(has(&value, "\"data\":[{\"e\":\"y\",\"b\":\"ab\"}]"));
     assert_memory_equal(key.data, "[\"shop\",\"p\",\"y\"]", key.len);
     cdc_batch *batch = cdc_batch_new(1 << 20);
-    assert_int_equal(plugin->decode(codec, (cdc_bytes){key.data, key.len}, (cdc_bytes){value.data, value.len}, batch,
-                                    &error),
+    assert_int_equal(plugin->decode(codec, (cdc_bytes){key.data, key.len},
+                                    (cdc_bytes){value.data, value.len}, batch, &error),
                      CDC_OK);
     assert_int_equal(batch->events[0].after[0].u, 2);
-    assert_int_equal(cdc_metric_get(cdc_metrics_number(env.metrics, CDC_COUNTER, "sluice_text_replaced_total",
-                                                       "codec=\"canal-json\"", "")),
-                     1);
+    assert_int_equal(
+        cdc_metric_get(cdc_metrics_number(env.metrics, CDC_COUNTER, "sluice_text_replaced_total",
+                                          "codec=\"canal-json\"", "")),
+        1);
     plugin->close(codec);
     plugin->close(NULL);
     cdc_batch_free(batch);

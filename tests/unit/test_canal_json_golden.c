@@ -1,5 +1,5 @@
-/* canal-json against tests/golden/canal_json, byte for byte: values of every type, whole messages, and back. The
- * expected texts were written from docs/formats/canal-json.md. */
+/* canal-json against tests/golden/canal_json, byte for byte: values of every type, whole messages,
+ * and back. The expected texts were written from docs/formats/canal-json.md. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,7 +89,8 @@ static void encode(const cdc_event *ev, cdc_buffer *k, cdc_buffer *v)
     cdc_canal_encoder_free(enc);
 }
 
-/* Decodes from memory that ends where the message ends, so that the sanitizer sees every step too far. */
+/* Decodes from memory that ends where the message ends, so that the sanitizer sees every step too
+ * far. */
 static void decode(const char *text, size_t n)
 {
     cdc_canal_decoder *dec = cdc_canal_decoder_new(&options);
@@ -202,10 +203,12 @@ static cdc_kind parse_kind(const char *name)
     static const struct {
         const char *name;
         cdc_kind kind;
-    } kinds[] = {{"int", CDC_INT},         {"uint", CDC_UINT},   {"dec", CDC_DECIMAL}, {"float", CDC_FLOAT},
-                 {"double", CDC_DOUBLE},   {"bit", CDC_BIT},     {"enum", CDC_ENUM},   {"set", CDC_SET},
-                 {"year", CDC_YEAR},       {"date", CDC_DATE},   {"time", CDC_TIME},   {"datetime", CDC_DATETIME},
-                 {"ts", CDC_TIMESTAMP},    {"text", CDC_TEXT},   {"bytes", CDC_BYTES}, {"json", CDC_JSON}};
+    } kinds[] = {{"int", CDC_INT},      {"uint", CDC_UINT},     {"dec", CDC_DECIMAL},
+                 {"float", CDC_FLOAT},  {"double", CDC_DOUBLE}, {"bit", CDC_BIT},
+                 {"enum", CDC_ENUM},    {"set", CDC_SET},       {"year", CDC_YEAR},
+                 {"date", CDC_DATE},    {"time", CDC_TIME},     {"datetime", CDC_DATETIME},
+                 {"ts", CDC_TIMESTAMP}, {"text", CDC_TEXT},     {"bytes", CDC_BYTES},
+                 {"json", CDC_JSON}};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i].name, name) == 0) {
             return kinds[i].kind;
@@ -297,17 +300,25 @@ static void check_value(char *type, char *given, const char *want, const char *j
     cdc_value v = parse_value(given, &col);
     uint32_t nkeys = v.kind != CDC_NULL;
     assert_int_equal(cdc_table_new(&tbl, "g", "t", &col, 1, keys, nkeys, &error), CDC_OK);
-    cdc_event ev = {.op = CDC_OP_INSERT, .table = tbl, .after = &v, .id = 7, .source_ms = 8, .capture_ms = 9,
-                    .server_id = 10, .gtid = ""};
+    cdc_event ev = {.op = CDC_OP_INSERT,
+                    .table = tbl,
+                    .after = &v,
+                    .id = 7,
+                    .source_ms = 8,
+                    .capture_ms = 9,
+                    .server_id = 10,
+                    .gtid = ""};
     encode(&ev, &key, &value);
 
     cdc_buffer expected;
     cdc_buffer_init(&expected, 1 << 20);
-    cdc_buffer_addf(&expected,
-                    "{\"id\":7,\"database\":\"g\",\"table\":\"t\",\"pkNames\":%s,\"isDdl\":false,\"type\":\"INSERT\","
-                    "\"es\":8,\"ts\":9,\"data\":[{\"v\":%s}],\"old\":null,\"sql\":\"\",\"sqlType\":{\"v\":%s},"
-                    "\"mysqlType\":{\"v\":\"%s\"},\"gtid\":\"\",\"serverId\":\"10\"}",
-                    nkeys ? "[\"v\"]" : "null", want, java_type, escaped(type));
+    cdc_buffer_addf(
+        &expected,
+        "{\"id\":7,\"database\":\"g\",\"table\":\"t\",\"pkNames\":%s,\"isDdl\":false,\"type\":"
+        "\"INSERT\","
+        "\"es\":8,\"ts\":9,\"data\":[{\"v\":%s}],\"old\":null,\"sql\":\"\",\"sqlType\":{\"v\":%s},"
+        "\"mysqlType\":{\"v\":\"%s\"},\"gtid\":\"\",\"serverId\":\"10\"}",
+        nkeys ? "[\"v\"]" : "null", want, java_type, escaped(type));
     assert_text(&value, cdc_buffer_cstr(&expected));
     cdc_buffer_reset(&expected);
     cdc_buffer_addf(&expected, nkeys ? "[\"g\",\"t\",%s]" : "[\"g\",\"t\"]", want);
@@ -332,7 +343,8 @@ static void test_values(void **state)
     (void)state;
     char *text = read_file("values.golden");
     int cases = 0;
-    for (char *line = strtok_r(text, "\n", &text); line != NULL; line = strtok_r(NULL, "\n", &text)) {
+    for (char *line = strtok_r(text, "\n", &text); line != NULL;
+         line = strtok_r(NULL, "\n", &text)) {
         if (line[0] == '#') {
             continue;
         }
@@ -353,13 +365,28 @@ static void test_values(void **state)
 
 /* --- messages --- */
 
-#define TEXT(s) {.kind = CDC_TEXT, .p = s, .len = sizeof(s) - 1}
-#define DECIMAL(s) {.kind = CDC_DECIMAL, .p = s, .len = sizeof(s) - 1}
+#define TEXT(s)                                                                                    \
+    {                                                                                              \
+        .kind = CDC_TEXT, .p = s, .len = sizeof(s) - 1                                             \
+    }
+#define DECIMAL(s)                                                                                 \
+    {                                                                                              \
+        .kind = CDC_DECIMAL, .p = s, .len = sizeof(s) - 1                                          \
+    }
 
 static const cdc_column order_columns[] = {
-    {.name = "id", .type_text = "int unsigned", .kind = CDC_UINT, .java_type = 4, .is_unsigned = true},
+    {.name = "id",
+     .type_text = "int unsigned",
+     .kind = CDC_UINT,
+     .java_type = 4,
+     .is_unsigned = true},
     {.name = "customer", .type_text = "varchar(64)", .kind = CDC_TEXT, .java_type = 12},
-    {.name = "amount", .type_text = "decimal(10,2)", .kind = CDC_DECIMAL, .java_type = 3, .precision = 10, .scale = 2},
+    {.name = "amount",
+     .type_text = "decimal(10,2)",
+     .kind = CDC_DECIMAL,
+     .java_type = 3,
+     .precision = 10,
+     .scale = 2},
     {.name = "note", .type_text = "text", .kind = CDC_TEXT, .java_type = 2005},
 };
 static const cdc_value order[] = {
@@ -373,7 +400,8 @@ static cdc_table *orders(void)
 {
     static const uint16_t keys[] = {0};
     cdc_table *tbl = NULL;
-    assert_int_equal(cdc_table_new(&tbl, "shop", "orders", order_columns, 4, keys, 1, &error), CDC_OK);
+    assert_int_equal(cdc_table_new(&tbl, "shop", "orders", order_columns, 4, keys, 1, &error),
+                     CDC_OK);
     return tbl;
 }
 
@@ -439,24 +467,51 @@ static void test_rows(void **state)
 {
     (void)state;
     cdc_table *tbl = orders();
-    cdc_event ev = {.op = CDC_OP_INSERT, .table = tbl, .after = order, .id = 1, .server_id = 1, .source_ms = ES,
+    cdc_event ev = {.op = CDC_OP_INSERT,
+                    .table = tbl,
+                    .after = order,
+                    .id = 1,
+                    .server_id = 1,
+                    .source_ms = ES,
                     .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:23"};
     check_message("insert", &ev);
     check_event(&ev);
-    ev = (cdc_event){.op = CDC_OP_UPDATE, .table = tbl, .before = order, .after = order_changed, .id = 2,
-                     .server_id = 1, .source_ms = ES, .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:24"};
+    ev = (cdc_event){.op = CDC_OP_UPDATE,
+                     .table = tbl,
+                     .before = order,
+                     .after = order_changed,
+                     .id = 2,
+                     .server_id = 1,
+                     .source_ms = ES,
+                     .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:24"};
     check_message("update", &ev);
     check_event(&ev);
-    ev = (cdc_event){.op = CDC_OP_UPDATE, .table = tbl, .before = order, .after = order_moved, .id = 3,
-                     .server_id = 1, .source_ms = ES, .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:25"};
+    ev = (cdc_event){.op = CDC_OP_UPDATE,
+                     .table = tbl,
+                     .before = order,
+                     .after = order_moved,
+                     .id = 3,
+                     .server_id = 1,
+                     .source_ms = ES,
+                     .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:25"};
     check_message("update_key", &ev);
     check_event(&ev);
-    ev = (cdc_event){.op = CDC_OP_UPDATE, .table = tbl, .before = order, .after = order, .id = 4,
-                     .server_id = 1, .source_ms = ES, .gtid = ""};
+    ev = (cdc_event){.op = CDC_OP_UPDATE,
+                     .table = tbl,
+                     .before = order,
+                     .after = order,
+                     .id = 4,
+                     .server_id = 1,
+                     .source_ms = ES,
+                     .gtid = ""};
     check_message("update_same", &ev);
     check_event(&ev);
-    ev = (cdc_event){.op = CDC_OP_DELETE, .table = tbl, .before = order, .id = CDC_CANAL_NUMBER_MAX,
-                     .server_id = UINT32_MAX, .source_ms = ES,
+    ev = (cdc_event){.op = CDC_OP_DELETE,
+                     .table = tbl,
+                     .before = order,
+                     .id = CDC_CANAL_NUMBER_MAX,
+                     .server_id = UINT32_MAX,
+                     .source_ms = ES,
                      .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:blue:26"};
     check_message("delete", &ev);
     check_event(&ev);
@@ -471,19 +526,27 @@ static void test_keys(void **state)
         {.name = "b", .type_text = "smallint", .kind = CDC_INT, .java_type = 5},
         {.name = "c \"q\"", .type_text = "varbinary(3)", .kind = CDC_BYTES, .java_type = 2004},
     };
-    static const cdc_value row[] = {TEXT("x\ty"), {.kind = CDC_INT, .i = -1}, {.kind = CDC_BYTES, .p = "\xe9", .len = 2}};
+    static const cdc_value row[] = {
+        TEXT("x\ty"), {.kind = CDC_INT, .i = -1}, {.kind = CDC_BYTES, .p = "\xe9", .len = 2}};
     static const uint16_t keys[] = {1, 0};
     cdc_table *tbl = NULL;
     assert_int_equal(cdc_table_new(&tbl, "s\"q", "tä\\b", two, 3, keys, 2, &error), CDC_OK);
-    cdc_event ev = {.op = CDC_OP_INSERT, .table = tbl, .after = row, .id = 5, .capture_ms = 1, .gtid = ""};
+    cdc_event ev = {
+        .op = CDC_OP_INSERT, .table = tbl, .after = row, .id = 5, .capture_ms = 1, .gtid = ""};
     check_message("two_keys", &ev);
     check_event(&ev);
     cdc_table_unref(tbl);
 
-    static const cdc_column one[] = {{.name = "line", .type_text = "varchar(20)", .kind = CDC_TEXT, .java_type = 12}};
+    static const cdc_column one[] = {
+        {.name = "line", .type_text = "varchar(20)", .kind = CDC_TEXT, .java_type = 12}};
     static const cdc_value line[] = {TEXT("a\nb")};
     assert_int_equal(cdc_table_new(&tbl, "shop", "log", one, 1, NULL, 0, &error), CDC_OK);
-    ev = (cdc_event){.op = CDC_OP_DELETE, .table = tbl, .before = line, .id = 6, .server_id = 1, .source_ms = ES,
+    ev = (cdc_event){.op = CDC_OP_DELETE,
+                     .table = tbl,
+                     .before = line,
+                     .id = 6,
+                     .server_id = 1,
+                     .source_ms = ES,
                      .gtid = ""};
     check_message("no_key", &ev);
     check_event(&ev);
@@ -494,8 +557,15 @@ static void test_ddl(void **state)
 {
     (void)state;
     static const char alter[] = "ALTER TABLE orders\n  ADD note2 VARCHAR(10) DEFAULT '\"x\\\\ü'";
-    cdc_event ev = {.op = CDC_OP_DDL, .ddl = CDC_DDL_ALTER, .ddl_database = "shop", .ddl_table = "orders", .sql = alter,
-                    .sql_len = sizeof alter - 1, .id = 8, .server_id = 1, .source_ms = ES,
+    cdc_event ev = {.op = CDC_OP_DDL,
+                    .ddl = CDC_DDL_ALTER,
+                    .ddl_database = "shop",
+                    .ddl_table = "orders",
+                    .sql = alter,
+                    .sql_len = sizeof alter - 1,
+                    .id = 8,
+                    .server_id = 1,
+                    .source_ms = ES,
                     .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:27"};
     check_message("ddl_alter", &ev);
     const cdc_event *got = &batch->events[0];
@@ -506,8 +576,15 @@ static void test_ddl(void **state)
     assert_int_equal(got->sql_len, sizeof alter - 1);
     assert_string_equal(got->sql, alter);
     assert_null(got->table);
-    ev = (cdc_event){.op = CDC_OP_DDL, .ddl = CDC_DDL_QUERY, .ddl_database = "", .ddl_table = "",
-                     .sql = "CREATE DATABASE shop2", .sql_len = 21, .id = 9, .server_id = 1, .source_ms = ES,
+    ev = (cdc_event){.op = CDC_OP_DDL,
+                     .ddl = CDC_DDL_QUERY,
+                     .ddl_database = "",
+                     .ddl_table = "",
+                     .sql = "CREATE DATABASE shop2",
+                     .sql_len = 21,
+                     .id = 9,
+                     .server_id = 1,
+                     .source_ms = ES,
                      .gtid = ""};
     check_message("ddl_query", &ev);
 }

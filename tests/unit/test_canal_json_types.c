@@ -29,7 +29,8 @@ static int teardown(void **state)
 
 static cdc_column parse(const char *text)
 {
-    cdc_column col = {.name = "untouched", .charset = "untouched", .key_part = 5, .length = 99, .nlabels = 99};
+    cdc_column col = {
+        .name = "untouched", .charset = "untouched", .key_part = 5, .length = 99, .nlabels = 99};
     if (cdc_mysql_type_parse(text, &col, &arena, &error) != CDC_OK) {
         fail_msg("%s", error.text);
     }
@@ -124,12 +125,41 @@ static void test_malformed_types(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", "int2", "hyperint", "int(", "int()", "int(11", "int(x)", "int(-1)", "int(11) big", "int unsigned,", "enum",
-        "enum()", "enum('a'", "enum('a", "enum('a')b", "enum('a' 'b')", "enum('a',)", "enum(a)", "decimal(66,0)",
-        "decimal(10,39)", "decimal(2,3)", "decimal(10,2,1)", "bit(65)", "time(7)", "datetime(-1)", "binary(256)",
-        "timestamp /* open", "timestamp /* open *", "varchar(10) character", "varchar(10) character set", "int(4294967296)",
-        "set('0','1','2','3','4','5','6','7','8','9','a','b','c','d','e','f','g','h','i','j','k','l','m','n','o','p',"
-        "'q','r','s','t','u','v','w','x','y','z','00','01','02','03','04','05','06','07','08','09','0a','0b','0c','0d',"
+        "",
+        "int2",
+        "hyperint",
+        "int(",
+        "int()",
+        "int(11",
+        "int(x)",
+        "int(-1)",
+        "int(11) big",
+        "int unsigned,",
+        "enum",
+        "enum()",
+        "enum('a'",
+        "enum('a",
+        "enum('a')b",
+        "enum('a' 'b')",
+        "enum('a',)",
+        "enum(a)",
+        "decimal(66,0)",
+        "decimal(10,39)",
+        "decimal(2,3)",
+        "decimal(10,2,1)",
+        "bit(65)",
+        "time(7)",
+        "datetime(-1)",
+        "binary(256)",
+        "timestamp /* open",
+        "timestamp /* open *",
+        "varchar(10) character",
+        "varchar(10) character set",
+        "int(4294967296)",
+        "set('0','1','2','3','4','5','6','7','8','9','a','b','c','d','e','f','g','h','i','j','k','"
+        "l','m','n','o','p',"
+        "'q','r','s','t','u','v','w','x','y','z','00','01','02','03','04','05','06','07','08','09',"
+        "'0a','0b','0c','0d',"
         "'0e','0f','0g','0h','0i','0j','0k','0l','0m','0n','0o','0p','0q','0r','65')"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         cdc_column col = {0};
@@ -147,9 +177,11 @@ static void test_no_memory_for_labels(void **state)
     cdc_arena small;
     cdc_column col = {0};
     cdc_arena_init(&small, 64, 64);
-    assert_int_equal(cdc_mysql_type_parse("enum('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')",
-                                          &col, &small, &error),
-                     CDC_FATAL);
+    assert_int_equal(
+        cdc_mysql_type_parse(
+            "enum('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')", &col,
+            &small, &error),
+        CDC_FATAL);
     assert_string_equal(error.code, "no_memory");
     cdc_arena_fini(&small);
 }
@@ -224,7 +256,8 @@ static uint64_t next_random(uint64_t *x)
     return *x;
 }
 
-/* Bits of every kind: what is written reads back to the same bits, by our reader and by the C library. */
+/* Bits of every kind: what is written reads back to the same bits, by our reader and by the C
+ * library. */
 static void test_numbers_read_back(void **state)
 {
     (void)state;

@@ -349,8 +349,10 @@ static void test_cut_rows_are_refused_with_table_and_column(void **state)
         put(&b, one_row, n);
         src_mysql_event ev = rows_event(SRC_MYSQL_DELETE_ROWS_EVENT, (char *)b.p, b.n);
         assert_int_equal(src_mysql_rows_begin(&ev, &rows, &fx.err), CDC_OK);
-        assert_int_equal(src_mysql_rows_next(&rows, fx.tbl, &fx.dec, &before, &after, &fx.err),
-                         CDC_FATAL);
+        cdc_rc rc = src_mysql_rows_next(&rows, fx.tbl, &fx.dec, &before, &after, &fx.err);
+        if (rc != CDC_FATAL) {
+            fail_msg("%zu bytes of %zu were taken as a row", n, sizeof one_row - 1);
+        }
         assert_non_null(strstr(fx.err.text, "shop.orders"));
         assert_non_null(strstr(fx.err.text, "column "));
         cdc_error_clear(&fx.err);

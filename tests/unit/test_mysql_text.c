@@ -217,10 +217,20 @@ static void test_json_that_is_none(void **state)
     CHECK_NO_JSON("\x0f\xf6\4\2\2\x80\0");          /* opaque decimal with a byte too many */
     CHECK_NO_JSON("\x0f\xf6\2\2\2");                /* and with one too few */
     CHECK_NO_JSON("\x0f\x0c\4\1\2\3\4");            /* opaque datetime of four bytes */
-    assert_int_equal(json("\x0c\x3f"
-                          "0123456789012345678901234567890123456789012345678901234567890123",
-                          65, &out),
-                     CDC_FATAL); /* larger than the buffer's maximum */
+    cdc_buffer_fini(&out);
+}
+
+static void test_json_larger_than_the_limit(void **state)
+{
+    (void)state;
+    char doc[3 + 999] = "\x0c\xe7\7"; /* a string of 999 bytes */
+    memset(doc + 3, 'x', 999);
+    cdc_buffer out;
+    cdc_buffer_init(&out, 1001);
+    assert_int_equal(json(doc, sizeof doc, &out), CDC_OK);
+    cdc_buffer_fini(&out);
+    cdc_buffer_init(&out, 1000);
+    assert_int_equal(json(doc, sizeof doc, &out), CDC_FATAL);
     cdc_buffer_fini(&out);
 }
 
@@ -260,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_json_doubles),
         cmocka_unit_test(test_json_values),
         cmocka_unit_test(test_json_that_is_none),
+        cmocka_unit_test(test_json_larger_than_the_limit),
         cmocka_unit_test(test_json_depth_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,7 +133,7 @@ class Load:
         """A key changes, and a unique value moves from one row to another in one transaction."""
         if self._next_person < 10:
             return 0
-        a = self.random.randint(1, self._next_person - 1)
+        a = self.random.randint(1, self._next_person - 2)  # a + 1 is no new one
         rows = cursor.execute("DELETE FROM people WHERE id = %s", (a + 1,))
         rows += cursor.execute(
             "UPDATE people SET email = %s WHERE id = %s", (f"user{a + 1}@example.org", a)
