@@ -52,6 +52,7 @@ typedef struct cdc_session {
     bool caught_up;
     uint32_t open_rows, open_txns;
     int64_t opened_ms, ddl_ms, newest_source_ms;
+    char position[320]; /* source position of the newest record handed to the sink */
 } cdc_session;
 
 /* --- applying --- */
@@ -73,6 +74,7 @@ static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
         ss->committed[i] = ss->offsets[i].next;
     }
     cdc_consumer_report(ss->consumer, ss->changed, n);
+    cdc_metrics_word(rp->env->metrics, "position", ss->position);
     cdc_metric_add(rp->commits, 1);
     cdc_metric_add(rp->txns, ss->open_txns);
     cdc_metric_add(rp->rows, ss->open_rows);
@@ -161,6 +163,10 @@ static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error 
 
 static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_error *err)
 {
+    if (batch->nevents > 0) {
+        const char *pos = batch->events[batch->nevents - 1].pos_text;
+        snprintf(ss->position, sizeof ss->position, "%s", pos != NULL ? pos : "");
+    }
     for (uint32_t i = 0; i < batch->nevents; i++) {
         cdc_rc rc = cdc_session_event(ss, &batch->events[i], err);
         if (rc != CDC_OK) {

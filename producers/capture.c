@@ -132,6 +132,7 @@ static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
     if (cap->source->ack != NULL && token.len > 0) {
         cap->source->ack(ss->source, token.p, token.len);
     }
+    cdc_metrics_word(cap->env->metrics, "position", cdc_publisher_position(ss->publisher));
     int64_t source_ms = cdc_publisher_source_ms(ss->publisher);
     if (source_ms > 0) {
         int64_t lag = cdc_clock_wall_ms() - source_ms;

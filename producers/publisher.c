@@ -34,6 +34,8 @@ struct cdc_publisher {
     bool atomic;        /* the open transaction must not be split */
     bool token_moved;
     int64_t source_ms;
+    char position[320];
+    size_t max_bytes; /* message.max_bytes */
     cdc_metric *rows[CDC_OP_DDL + 1];
     cdc_metric *records, *bytes, *commits;
 };
@@ -61,6 +63,7 @@ static void cdc_publisher_metrics(cdc_publisher *pub)
 static void cdc_publisher_buffers(cdc_publisher *pub)
 {
     size_t max = (size_t)cdc_config_int(pub->env->task->cfg, "message.max_bytes");
+    pub->max_bytes = max;
     /* Room above the limit, so that a message over it is reported with its size. */
     size_t room = 4 * max + 1024 * 1024;
     cdc_buffer_init(&pub->key, room);
@@ -171,7 +174,7 @@ static cdc_rc cdc_publisher_release(cdc_publisher *pub, bool last, cdc_error *er
 static cdc_rc cdc_publisher_check_size(const cdc_publisher *pub, const cdc_event *ev,
                                        cdc_error *err)
 {
-    size_t max = (size_t)cdc_config_int(pub->env->task->cfg, "message.max_bytes");
+    size_t max = pub->max_bytes;
     size_t size = pub->key.len + pub->value.len;
     if (!pub->value.failed && !pub->key.failed && size <= max) {
         return CDC_OK;
@@ -349,6 +352,11 @@ cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch, cdc_error
         cdc_buffer_add(&pub->token, batch->token, batch->token_len);
         pub->token_moved = true;
     }
+    if (batch->nevents > 0) {
+        const cdc_event *newest = &batch->events[batch->nevents - 1];
+        snprintf(pub->position, sizeof pub->position, "%s:%llu", newest->pos_file,
+                 (unsigned long long)newest->pos);
+    }
     cdc_publisher_count(pub, batch);
     return CDC_OK;
 }
@@ -393,4 +401,9 @@ cdc_bytes cdc_publisher_token(const cdc_publisher *pub)
 int64_t cdc_publisher_source_ms(const cdc_publisher *pub)
 {
     return pub->source_ms;
+}
+
+const char *cdc_publisher_position(const cdc_publisher *pub)
+{
+    return pub->position;
 }

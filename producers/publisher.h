@@ -37,4 +37,7 @@ cdc_bytes cdc_publisher_token(const cdc_publisher *pub);
 /* Commit time of the newest source event sent, ms; 0 = none. */
 int64_t cdc_publisher_source_ms(const cdc_publisher *pub);
 
+/* "file:pos" of the newest source event sent; "" before the first. */
+const char *cdc_publisher_position(const cdc_publisher *pub);
+
 #endif

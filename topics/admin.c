@@ -9,8 +9,8 @@
 enum {
     METADATA_MS = 10000,
     REQUEST_MS = 10000,
-    SETTINGS_MS = 300,  /* only for a warning: a start does not wait long for it */
-    APPEAR_MS = 15000,  /* until a topic just made is in the metadata with its leaders */
+    SETTINGS_MS = 300, /* only for a warning: a start does not wait long for it */
+    APPEAR_MS = 15000, /* until a topic just made is in the metadata with its leaders */
     REASON_BYTES = 512,
     MAX_MESSAGE_DEFAULT = 1048588, /* Kafka's max.message.bytes */
 };
@@ -90,7 +90,7 @@ static rd_kafka_event_t *cdc_admin_wait_settings(cdc_client *cl, rd_kafka_queue_
     while (event == NULL && cl->last == RD_KAFKA_RESP_ERR_NO_ERROR &&
            cdc_clock_mono_ms() < deadline) {
         event = rd_kafka_queue_poll(queue, 20);
-        rd_kafka_poll(cl->rk, 0);
+        cdc_client_serve(cl, 0);
     }
     if (event != NULL && rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_event_destroy(event);

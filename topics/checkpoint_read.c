@@ -128,7 +128,7 @@ static cdc_rc cdc_search_window(cdc_search *se, cdc_error *err)
         if (n > 0) {
             heard_ms = cdc_clock_mono_ms();
         } else if (rc == CDC_OK) {
-            rd_kafka_poll(se->client.rk, 0);
+            cdc_client_serve(&se->client, 0);
             rc = cdc_search_idle(se, cdc_clock_mono_ms() - heard_ms, &told, err);
         }
     }
@@ -143,7 +143,7 @@ static cdc_rc cdc_search_bounds(cdc_search *se, int64_t *end, cdc_error *err)
     do {
         code = rd_kafka_query_watermark_offsets(se->client.rk, CDC_CHECKPOINT_TOPIC, 0, &se->begin,
                                                 end, 500);
-        rd_kafka_poll(se->client.rk, 0);
+        cdc_client_serve(&se->client, 0);
     } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && !se->client.refused && !cdc_stop_requested() &&
              cdc_clock_mono_ms() < deadline);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR

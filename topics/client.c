@@ -43,11 +43,8 @@ static void cdc_client_on_log(const rd_kafka_t *rk, int level, const char *facil
     CDC_LOG(to, "kafka_client", CDC_STR("facility", facility), CDC_STR("text", text));
 }
 
-/* Only failures are reported (delivery.report.only.error). */
-static void cdc_client_on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
+static void cdc_client_note_delivery(cdc_client *cl, const rd_kafka_message_t *msg)
 {
-    cdc_client *cl = opaque;
-    (void)rk;
     if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR || msg->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         msg->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
         return;
@@ -60,6 +57,23 @@ static void cdc_client_on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg
     }
     if (msg->err == cl->lost && bytes > cl->lost_bytes) {
         cl->lost_bytes = bytes;
+    }
+}
+
+void cdc_client_serve(cdc_client *cl, int timeout_ms)
+{
+    if (cl->events == NULL) {
+        rd_kafka_poll(cl->rk, timeout_ms);
+        return;
+    }
+    rd_kafka_event_t *event = rd_kafka_queue_poll(cl->events, timeout_ms);
+    while (event != NULL) {
+        const rd_kafka_message_t *msg;
+        while ((msg = rd_kafka_event_message_next(event)) != NULL) {
+            cdc_client_note_delivery(cl, msg);
+        }
+        rd_kafka_event_destroy(event);
+        event = rd_kafka_queue_poll(cl->events, 0);
     }
 }
 
@@ -86,7 +100,9 @@ cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
     rd_kafka_conf_set_error_cb(conf, cdc_client_on_error);
     rd_kafka_conf_set_log_cb(conf, cdc_client_on_log);
     if (kind == CDC_CLIENT_PRODUCER) {
-        rd_kafka_conf_set_dr_msg_cb(conf, cdc_client_on_delivery);
+        /* As events: librdkafka's flush and commit then wake up when the last record is
+         * acknowledged; with a callback for failures alone they would look only every 10 ms. */
+        rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR);
     }
     cl->rk = rd_kafka_new(kind == CDC_CLIENT_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf,
                           reason, sizeof reason);
@@ -94,11 +110,16 @@ cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
         rd_kafka_conf_destroy(conf);
         return cdc_client_refused_conf(env, reason, err);
     }
+    cl->events = kind == CDC_CLIENT_PRODUCER ? rd_kafka_queue_get_main(cl->rk) : NULL;
     return CDC_OK;
 }
 
 void cdc_client_fini(cdc_client *cl)
 {
+    if (cl->events != NULL) {
+        rd_kafka_queue_destroy(cl->events);
+        cl->events = NULL;
+    }
     if (cl->rk != NULL) {
         rd_kafka_destroy_flags(cl->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
         cl->rk = NULL;
@@ -294,7 +315,7 @@ cdc_rc cdc_client_partitions(cdc_client *cl, const char *topic, int timeout_ms, 
         }
         code = cdc_client_ask(cl, rkt, SLICE_MS, out, leaders);
         if (cl->kind != CDC_CLIENT_CONSUMER) {
-            rd_kafka_poll(cl->rk, 0); /* the error callback may know why */
+            cdc_client_serve(cl, 0); /* the error callback may know why */
         }
     } while (cdc_client_passing(code) && !cl->refused && !cdc_stop_requested() &&
              cdc_clock_mono_ms() < deadline);

@@ -15,6 +15,7 @@ typedef struct cdc_client {
     rd_kafka_t *rk;
     const cdc_env *env;
     cdc_client_kind kind;
+    rd_kafka_queue_t *events; /* producers: failed deliveries */
     /* Noted by callbacks; the polling thread's. */
     rd_kafka_resp_err_t last; /* newest connection error, 0 = none */
     char last_text[256];
@@ -31,6 +32,10 @@ cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
                        cdc_error *err) CDC_MUST_CHECK;
 /* Frees it without waiting for brokers. The caller has freed what else it had from the handle. */
 void cdc_client_fini(cdc_client *cl);
+
+/* Serves what librdkafka has to tell, waiting up to timeout_ms for it. Not for consumers, whose
+ * queue does that. */
+void cdc_client_serve(cdc_client *cl, int timeout_ms);
 
 /* Sets err for what librdkafka answered: doing says what was tried ("topic orders: reading its
  * partitions"). FATAL when only a human can mend it, RETRY otherwise. */

@@ -74,7 +74,7 @@ static cdc_rc cdc_producer_init_transactions(cdc_producer *pr, cdc_error *err)
     int64_t deadline = cdc_clock_mono_ms() + INIT_MS;
     for (;;) {
         rd_kafka_error_t *error = rd_kafka_init_transactions(pr->client.rk, SLICE_MS);
-        rd_kafka_poll(pr->client.rk, 0);
+        cdc_client_serve(&pr->client, 0);
         if (error == NULL) {
             return CDC_OK;
         }
@@ -276,7 +276,7 @@ static cdc_rc cdc_producer_begin(cdc_producer *pr, cdc_error *err)
  * at their timeout. */
 static cdc_rc cdc_producer_make_room(cdc_producer *pr, int64_t *stop_ms, cdc_error *err)
 {
-    rd_kafka_poll(pr->client.rk, 5);
+    cdc_client_serve(&pr->client, 5);
     cdc_rc rc = cdc_producer_check(pr, err);
     if (rc != CDC_OK || !cdc_stop_requested()) {
         return rc;
@@ -397,11 +397,11 @@ static cdc_rc cdc_producer_commit_transaction(cdc_producer *pr, cdc_error *err)
             pr->open = false;
             return CDC_OK;
         }
-        rd_kafka_poll(pr->client.rk, 0);
+        cdc_client_serve(&pr->client, 0);
         /* Calling again goes on with the same commit. Given up, its outcome is in the checkpoint
          * topic. */
         if (!rd_kafka_error_is_retriable(error) || rd_kafka_error_txn_requires_abort(error)) {
-            rd_kafka_poll(pr->client.rk, REPORT_MS);
+            cdc_client_serve(&pr->client, REPORT_MS);
             cdc_rc rc = cdc_producer_check(pr, err);
             if (rc != CDC_OK) {
                 rd_kafka_error_destroy(error);
@@ -410,7 +410,7 @@ static cdc_rc cdc_producer_commit_transaction(cdc_producer *pr, cdc_error *err)
             return cdc_client_fail_take(&pr->client, error, doing, err);
         }
         rd_kafka_error_destroy(error);
-        rd_kafka_poll(pr->client.rk, 0);
+        cdc_client_serve(&pr->client, 0);
         if (!cdc_producer_patient(start)) {
             return cdc_client_unreachable(&pr->client, doing, err);
         }
@@ -426,7 +426,7 @@ static cdc_rc cdc_producer_drain(cdc_producer *pr, cdc_error *err)
             return cdc_client_unreachable(&pr->client, "waiting for acknowledgements", err);
         }
     }
-    rd_kafka_poll(pr->client.rk, 0);
+    cdc_client_serve(&pr->client, 0);
     return cdc_producer_check(pr, err);
 }
 
@@ -449,7 +449,7 @@ cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error
 
 cdc_rc cdc_producer_poll(cdc_producer *pr, int timeout_ms, cdc_error *err)
 {
-    rd_kafka_poll(pr->client.rk, timeout_ms);
+    cdc_client_serve(&pr->client, timeout_ms);
     return cdc_producer_check(pr, err);
 }
 

@@ -220,7 +220,7 @@ static cdc_rc cdc_properties_producer(rd_kafka_conf_t *conf, const cdc_env *env,
     if (rc == CDC_OK) {
         /* memory under a backlog; a record larger than the whole queue would never fit */
         rc = cdc_properties_set_number(conf, env, "queue.buffering.max.kbytes",
-                                       kbytes > 24576 ? kbytes : 24576, err);
+                                       kbytes > 12288 ? kbytes : 12288, err);
     }
     if (rc == CDC_OK) {
         /* before the broker ends the transaction, so that the reason is known here */

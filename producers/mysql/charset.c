@@ -176,27 +176,38 @@ static bool is_tail(uint8_t b)
     return (b & 0xc0U) == 0x80;
 }
 
+/* What the second byte may be after that first one of three or four (Unicode, table 3-7): neither
+ * overlong forms, nor surrogates, nor numbers over 0x10ffff. */
+static bool is_second(uint8_t first, uint8_t b)
+{
+    switch (first) {
+    case 0xe0:
+        return b >= 0xa0 && b <= 0xbf;
+    case 0xed:
+        return b >= 0x80 && b <= 0x9f;
+    case 0xf0:
+        return b >= 0x90 && b <= 0xbf;
+    case 0xf4:
+        return b >= 0x80 && b <= 0x8f;
+    default:
+        return is_tail(b);
+    }
+}
+
 /* Length of the valid sequence of 2 to 4 bytes at p, or 0. */
 static size_t utf8_sequence(const uint8_t *p, size_t n)
 {
     uint8_t b = p[0];
-    if (b < 0xc2 || b > 0xf4 || n < 2 || !is_tail(p[1])) {
+    size_t len = b < 0xe0 ? 2 : b < 0xf0 ? 3 : 4;
+    if (b < 0xc2 || b > 0xf4 || n < len || !is_second(b, p[1])) {
         return 0;
     }
-    if (b < 0xe0) {
-        return 2;
+    for (size_t i = 2; i < len; i++) {
+        if (!is_tail(p[i])) {
+            return 0;
+        }
     }
-    if (n < 3 || !is_tail(p[2])) {
-        return 0;
-    }
-    if (b < 0xf0) {
-        bool overlong = b == 0xe0 && p[1] < 0xa0;
-        bool surrogate = b == 0xed && p[1] > 0x9f;
-        return overlong || surrogate ? 0 : 3;
-    }
-    bool overlong = b == 0xf0 && p[1] < 0x90;
-    bool too_high = b == 0xf4 && p[1] > 0x8f;
-    return n < 4 || !is_tail(p[3]) || overlong || too_high ? 0 : 4;
+    return len;
 }
 
 size_t src_mysql_utf8_valid_prefix(const uint8_t *p, size_t n)
@@ -217,12 +228,14 @@ size_t src_mysql_utf8_valid_prefix(const uint8_t *p, size_t n)
 
 static const char replacement[3] = {'\xef', '\xbf', '\xbd'}; /* U+FFFD */
 
-/* Copies the valid parts and puts U+FFFD for each byte between them; `at` is the first bad one. */
-static bool utf8_repair(const uint8_t *p, size_t n, size_t at, cdc_arena *ar, const char **out,
-                        size_t *out_len, uint64_t *bad)
+/* Copies the valid parts and puts U+FFFD for each byte between them; `good` bytes are known to be
+ * valid. */
+static bool utf8_repair(src_mysql_text *text, size_t good, cdc_arena *ar, uint64_t *bad)
 {
+    const uint8_t *p = (const uint8_t *)text->p;
+    size_t n = text->n;
     uint64_t faults = 0;
-    for (size_t i = at; i < n; i++) {
+    for (size_t i = good; i < n; i++) {
         i += src_mysql_utf8_valid_prefix(p + i, n - i);
         faults += i < n;
     }
@@ -230,22 +243,21 @@ static bool utf8_repair(const uint8_t *p, size_t n, size_t at, cdc_arena *ar, co
     if (to == NULL) {
         return false;
     }
-    size_t len = 0;
+    text->p = to;
+    text->n = n + (size_t)faults * (sizeof replacement - 1);
     for (size_t i = 0; i < n; i++) {
-        size_t good = src_mysql_utf8_valid_prefix(p + i, n - i);
-        memcpy(to + len, p + i, good);
-        len += good;
-        i += good;
+        size_t len = src_mysql_utf8_valid_prefix(p + i, n - i);
+        memcpy(to, p + i, len);
+        to += len;
+        i += len;
         if (i < n) {
-            memcpy(to + len, replacement, sizeof replacement);
-            len += sizeof replacement;
+            memcpy(to, replacement, sizeof replacement);
+            to += sizeof replacement;
         }
     }
     if (bad != NULL) {
         *bad += faults;
     }
-    *out = to;
-    *out_len = len;
     return true;
 }
 
@@ -261,9 +273,10 @@ static uint32_t latin1_unicode(uint8_t b)
     return b >= 0x80 && b < 0xa0 ? latin1_c1[b - 0x80] : b;
 }
 
-static bool latin1_to_utf8(const uint8_t *p, size_t n, size_t ascii, cdc_arena *ar,
-                           const char **out, size_t *out_len)
+static bool latin1_to_utf8(src_mysql_text *text, size_t ascii, cdc_arena *ar)
 {
+    const uint8_t *p = (const uint8_t *)text->p;
+    size_t n = text->n;
     size_t len = n;
     for (size_t i = ascii; i < n; i++) {
         uint32_t u = latin1_unicode(p[i]);
@@ -273,8 +286,8 @@ static bool latin1_to_utf8(const uint8_t *p, size_t n, size_t ascii, cdc_arena *
     if (to == NULL) {
         return false;
     }
-    *out = (const char *)to;
-    *out_len = len;
+    text->p = (const char *)to;
+    text->n = len;
     memcpy(to, p, ascii);
     to += ascii;
     for (size_t i = ascii; i < n; i++) {
@@ -293,19 +306,18 @@ static bool latin1_to_utf8(const uint8_t *p, size_t n, size_t ascii, cdc_arena *
     return true;
 }
 
-bool src_mysql_charset_to_utf8(src_mysql_convert convert, const char *p, size_t n, cdc_arena *ar,
-                               const char **out, size_t *out_len, uint64_t *bad)
+bool src_mysql_charset_to_utf8(src_mysql_convert convert, src_mysql_text *text, cdc_arena *ar,
+                               uint64_t *bad)
 {
-    const uint8_t *bytes = (const uint8_t *)p;
-    *out = p;
-    *out_len = n;
-    size_t ascii = ascii_prefix(bytes, n);
+    const uint8_t *p = (const uint8_t *)text->p;
+    size_t n = text->n;
+    size_t ascii = ascii_prefix(p, n);
     if (ascii == n) {
         return true;
     }
     if (convert == SRC_MYSQL_CONVERT_LATIN1) {
-        return latin1_to_utf8(bytes, n, ascii, ar, out, out_len);
+        return latin1_to_utf8(text, ascii, ar);
     }
-    size_t good = ascii + src_mysql_utf8_valid_prefix(bytes + ascii, n - ascii);
-    return good == n || utf8_repair(bytes, n, good, ar, out, out_len, bad);
+    size_t good = ascii + src_mysql_utf8_valid_prefix(p + ascii, n - ascii);
+    return good == n || utf8_repair(text, good, ar, bad);
 }

@@ -30,11 +30,16 @@ typedef struct src_mysql_charset {
 const src_mysql_charset *src_mysql_charset_by_collation(uint64_t id);
 const src_mysql_charset *src_mysql_charset_by_name(const char *name);
 
-/* Text of n bytes in that charset to valid UTF-8. *out points to the input when nothing had to
- * change, else into the arena. Bytes that are no text become U+FFFD each and are added to *bad (may
- * be NULL). False: the arena is full. convert must be UTF8 or LATIN1. */
-bool src_mysql_charset_to_utf8(src_mysql_convert convert, const char *p, size_t n, cdc_arena *ar,
-                               const char **out, size_t *out_len, uint64_t *bad) CDC_MUST_CHECK;
+typedef struct src_mysql_text {
+    const char *p;
+    size_t n;
+} src_mysql_text;
+
+/* Turns text in that charset into valid UTF-8: text->p stays when nothing had to change, else
+ * points into the arena. Bytes that are no text become U+FFFD each and are added to *bad (may be
+ * NULL). False: the arena is full. convert must be UTF8 or LATIN1. */
+bool src_mysql_charset_to_utf8(src_mysql_convert convert, src_mysql_text *text, cdc_arena *ar,
+                               uint64_t *bad) CDC_MUST_CHECK;
 
 /* Length of the longest prefix that is valid UTF-8 (Unicode 3.9, table 3-7: no surrogates, no
  * overlong forms); n when all is. */

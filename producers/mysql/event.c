@@ -207,18 +207,38 @@ cdc_rc src_mysql_event_rotate(const src_mysql_event *ev, src_mysql_rotate *out, 
     return c.failed || out->file_len == 0 ? event_malformed(ev, err) : CDC_OK;
 }
 
+/* Status variables of fixed length that say nothing to us: bytes by code. */
+static const uint8_t query_status_bytes[] = {
+    [0] = 4,  /* flags2 */
+    [1] = 8,  /* sql_mode */
+    [3] = 4,  /* auto_increment */
+    [7] = 2,  /* lc_time_names */
+    [8] = 2,  /* collation of the database */
+    [9] = 8,  /* table map for update */
+    [10] = 4, /* bytes written */
+    [16] = 1, /* explicit_defaults_for_timestamp */
+    [18] = 2, /* default collation for utf8mb4 */
+    [19] = 1, /* sql_require_primary_key */
+    [20] = 1, /* default_table_encryption */
+};
+
+/* Names of the databases touched; 254 says that there are too many to tell. */
+static void query_status_databases(cdc_cursor *vars)
+{
+    unsigned names = cdc_cursor_u8(vars);
+    for (unsigned i = 0; names != 254 && i < names && !vars->failed; i++) {
+        const uint8_t *nul = memchr(vars->p, 0, cdc_cursor_left(vars));
+        cdc_cursor_bytes(vars, nul == NULL ? SIZE_MAX : (size_t)(nul - vars->p) + 1);
+    }
+}
+
 /* One status variable, by its code. False: unknown code, whose length nobody knows. */
 static bool query_status(src_mysql_query *out, cdc_cursor *vars)
 {
-    switch (cdc_cursor_u8(vars)) {
-    case 0:  /* flags2 */
-    case 3:  /* auto_increment */
-    case 10: /* data written */
-        cdc_cursor_bytes(vars, 4);
-        return true;
-    case 1: /* sql_mode */
-    case 9: /* table map for update */
-        cdc_cursor_bytes(vars, 8);
+    uint8_t code = cdc_cursor_u8(vars);
+    switch (code) {
+    case 2: /* catalog, with a NUL */
+        cdc_cursor_bytes(vars, (size_t)cdc_cursor_u8(vars) + 1);
         return true;
     case 4:
         out->has_charset = true;
@@ -226,39 +246,21 @@ static bool query_status(src_mysql_query *out, cdc_cursor *vars)
         out->collation_connection = cdc_cursor_u16(vars);
         out->collation_server = cdc_cursor_u16(vars);
         return true;
-    case 2: /* catalog, with a NUL */
-        cdc_cursor_bytes(vars, (size_t)cdc_cursor_u8(vars) + 1);
+    case 11: /* invoker: user, host */
+        cdc_cursor_bytes(vars, cdc_cursor_u8(vars));
+        cdc_cursor_bytes(vars, cdc_cursor_u8(vars));
         return true;
     case 5: /* time zone */
     case 6: /* catalog */
         cdc_cursor_bytes(vars, cdc_cursor_u8(vars));
         return true;
-    case 7:  /* lc_time_names */
-    case 8:  /* collation of the database */
-    case 18: /* default collation for utf8mb4 */
-        cdc_cursor_bytes(vars, 2);
+    case 12:
+        query_status_databases(vars);
         return true;
-    case 11: /* invoker: user, host */
-        cdc_cursor_bytes(vars, cdc_cursor_u8(vars));
-        cdc_cursor_bytes(vars, cdc_cursor_u8(vars));
-        return true;
-    case 12: { /* databases touched; 254: too many to tell */
-        unsigned names = cdc_cursor_u8(vars);
-        for (unsigned i = 0; names != 254 && i < names && !vars->failed; i++) {
-            const uint8_t *nul = memchr(vars->p, 0, cdc_cursor_left(vars));
-            cdc_cursor_bytes(vars, nul == NULL ? SIZE_MAX : (size_t)(nul - vars->p) + 1);
-        }
-        return true;
-    }
     case 13:  /* MySQL */
     case 128: /* MariaDB */
         out->has_micros = true;
         out->micros = (uint32_t)cdc_cursor_le(vars, 3);
-        return true;
-    case 16: /* explicit_defaults_for_timestamp */
-    case 19: /* sql_require_primary_key */
-    case 20: /* default_table_encryption */
-        cdc_cursor_bytes(vars, 1);
         return true;
     case 17:  /* MySQL */
     case 129: /* MariaDB */
@@ -266,7 +268,11 @@ static bool query_status(src_mysql_query *out, cdc_cursor *vars)
         out->xid = cdc_cursor_u64(vars);
         return true;
     default:
-        return false;
+        if (code >= COUNT_OF(query_status_bytes) || query_status_bytes[code] == 0) {
+            return false;
+        }
+        cdc_cursor_bytes(vars, query_status_bytes[code]);
+        return true;
     }
 }
 

@@ -163,8 +163,9 @@ size_t src_mysql_gtid_text(const src_mysql_gtid *gtid, char out[SRC_MYSQL_GTID_T
  * header's. */
 int64_t src_mysql_gtid_commit_ms(const src_mysql_gtid *gtid, const src_mysql_event *ev);
 
-#define SRC_MYSQL_MARIADB_GTID_STANDALONE 0x01U /* no COMMIT follows: one event group, as for DDL  \
-                                                 */
+#define SRC_MYSQL_MARIADB_GTID_STANDALONE                                                          \
+    0x01U /* no COMMIT follows: one event group, as for DDL                                        \
+           */
 #define SRC_MYSQL_MARIADB_GTID_GROUP_COMMIT_ID 0x02U
 #define SRC_MYSQL_MARIADB_GTID_TRANSACTIONAL 0x04U
 #define SRC_MYSQL_MARIADB_GTID_ALLOW_PARALLEL 0x08U

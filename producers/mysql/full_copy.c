@@ -580,8 +580,8 @@ static cdc_rc add_row(src_mysql_copy *copy, MYSQL_ROW cells, cdc_error *err)
     copy->last = values;
     size_t row_bytes = 0;
     for (uint32_t i = 0; i < tbl->ncols; i++) {
-        cdc_rc rc = src_mysql_text_value(copy->tbl, i, cells[i], copy->lengths[i], copy->dec,
-                                         &values[i], err);
+        src_mysql_text cell = {cells[i], copy->lengths[i]};
+        cdc_rc rc = src_mysql_text_value(copy->tbl, i, cell, copy->dec, &values[i], err);
         if (rc != CDC_OK) {
             return cdc_error_context(err, "full copy");
         }

@@ -248,7 +248,11 @@ static bool statement_text(src_mysql_stream *st, const src_mysql_query *query, c
             convert = SRC_MYSQL_CONVERT_LATIN1;
         }
     }
-    return src_mysql_charset_to_utf8(convert, query->sql, query->sql_len, &st->scratch, sql, len, NULL);
+    src_mysql_text text = {query->sql, query->sql_len};
+    bool ok = src_mysql_charset_to_utf8(convert, &text, &st->scratch, NULL);
+    *sql = text.p;
+    *len = text.n;
+    return ok;
 }
 
 static bool is_exactly(const src_mysql_query *query, const char *text)

@@ -194,8 +194,9 @@ cdc_rc src_mysql_table_from_info(const src_mysql_table_info *info, src_mysql_tab
     *out = NULL;
     cdc_rc rc = src_mysql_specs_from_info(info, &ar, &specs, err);
     if (rc == CDC_OK) {
-        rc = src_mysql_table_from_specs(info->database, info->name, specs, info->ncols, info->keys,
-                                        info->nkeys, &ar, out, err);
+        src_mysql_definition def = {info->database, info->name, specs,
+                                    info->ncols,    info->keys, info->nkeys};
+        rc = src_mysql_table_define(&def, &ar, out, err);
     }
     cdc_arena_fini(&ar);
     return rc == CDC_OK ? rc : cdc_error_context(err, "table %s.%s", info->database, info->name);

@@ -90,16 +90,41 @@ static void spec_string_meta(src_mysql_column_spec *spec, cdc_cursor *meta)
     }
 }
 
+static bool has_meta_pair(uint8_t type)
+{
+    return type == SRC_MYSQL_TYPE_VARCHAR || type == SRC_MYSQL_TYPE_VAR_STRING ||
+           type == SRC_MYSQL_TYPE_VARCHAR_COMPRESSED || type == SRC_MYSQL_TYPE_BIT ||
+           type == SRC_MYSQL_TYPE_NEWDECIMAL;
+}
+
+/* Two bytes: lengths, bits, digits. */
+static void spec_meta_pair(src_mysql_column_spec *spec, cdc_cursor *meta)
+{
+    unsigned first = cdc_cursor_u8(meta);
+    unsigned second = cdc_cursor_u8(meta);
+    if (spec->type == SRC_MYSQL_TYPE_NEWDECIMAL) {
+        spec->precision = (uint8_t)first;
+        spec->scale = (uint8_t)second;
+    } else if (spec->type == SRC_MYSQL_TYPE_BIT) {
+        spec->length = second * 8U + first;
+    } else {
+        spec->length = second << 8 | first;
+        if (spec->type == SRC_MYSQL_TYPE_VAR_STRING) {
+            spec->type = SRC_MYSQL_TYPE_VARCHAR;
+        }
+    }
+}
+
 static void spec_meta(src_mysql_column_spec *spec, cdc_cursor *meta)
 {
     switch (spec->type) {
     case SRC_MYSQL_TYPE_FLOAT:
-    case SRC_MYSQL_TYPE_DOUBLE:
+    case SRC_MYSQL_TYPE_DOUBLE: /* their size, which the type says too */
+        (void)cdc_cursor_u8(meta);
+        break;
     case SRC_MYSQL_TYPE_GEOMETRY:
     case SRC_MYSQL_TYPE_VECTOR:
     case SRC_MYSQL_TYPE_BLOB_COMPRESSED:
-        cdc_cursor_u8(meta);
-        break;
     case SRC_MYSQL_TYPE_BLOB:
     case SRC_MYSQL_TYPE_JSON:
         spec->pack = cdc_cursor_u8(meta);
@@ -109,28 +134,13 @@ static void spec_meta(src_mysql_column_spec *spec, cdc_cursor *meta)
     case SRC_MYSQL_TYPE_TIMESTAMP2:
         spec->digits = cdc_cursor_u8(meta);
         break;
-    case SRC_MYSQL_TYPE_VAR_STRING:
-        spec->type = SRC_MYSQL_TYPE_VARCHAR;
-        spec->length = cdc_cursor_u16(meta);
-        break;
-    case SRC_MYSQL_TYPE_VARCHAR:
-    case SRC_MYSQL_TYPE_VARCHAR_COMPRESSED:
-        spec->length = cdc_cursor_u16(meta);
-        break;
-    case SRC_MYSQL_TYPE_BIT: {
-        uint32_t odd_bits = cdc_cursor_u8(meta);
-        spec->length = cdc_cursor_u8(meta) * 8U + odd_bits;
-        break;
-    }
-    case SRC_MYSQL_TYPE_NEWDECIMAL:
-        spec->precision = cdc_cursor_u8(meta);
-        spec->scale = cdc_cursor_u8(meta);
-        break;
     case SRC_MYSQL_TYPE_STRING:
         spec_string_meta(spec, meta);
         break;
-    default: /* no metadata */
-        break;
+    default:
+        if (has_meta_pair(spec->type)) {
+            spec_meta_pair(spec, meta);
+        }
     }
 }
 
@@ -150,14 +160,13 @@ static const char *read_text(map_reader *rd, cdc_cursor *c, src_mysql_convert co
 {
     size_t len = (size_t)cdc_cursor_lenenc(c);
     const uint8_t *p = cdc_cursor_bytes(c, len);
-    const char *text;
-    size_t n;
+    src_mysql_text text = {(const char *)p, len};
     if (p == NULL || memchr(p, 0, len) != NULL ||
-        !src_mysql_charset_to_utf8(convert, (const char *)p, len, rd->ar, &text, &n, NULL)) {
+        !src_mysql_charset_to_utf8(convert, &text, rd->ar, NULL)) {
         c->failed = true;
         return NULL;
     }
-    return cdc_arena_strndup(rd->ar, text, n);
+    return cdc_arena_strndup(rd->ar, text.p, text.n);
 }
 
 static bool read_names(map_reader *rd)
@@ -349,8 +358,9 @@ static cdc_rc build_from_info(map_reader *rd, const src_mysql_table_info *info,
     if (rc != CDC_OK) {
         return rc;
     }
-    return src_mysql_table_from_specs(info->database, info->name, specs, info->ncols, info->keys,
-                                      info->nkeys, rd->ar, out, err);
+    src_mysql_definition def = {info->database, info->name, specs,
+                                info->ncols,    info->keys, info->nkeys};
+    return src_mysql_table_define(&def, rd->ar, out, err);
 }
 
 static cdc_rc build_from_event(map_reader *rd, src_mysql_table **out, cdc_error *err)
@@ -366,8 +376,9 @@ static cdc_rc build_from_event(map_reader *rd, src_mysql_table **out, cdc_error 
         !read_labels(rd) || !read_keys(rd, &keys, &nkeys)) {
         return map_malformed(err);
     }
-    return src_mysql_table_from_specs(rd->map->database, rd->map->name, rd->specs, rd->map->ncols,
-                                      keys, nkeys, rd->ar, out, err);
+    src_mysql_definition def = {rd->map->database, rd->map->name, rd->specs,
+                                rd->map->ncols,    keys,          nkeys};
+    return src_mysql_table_define(&def, rd->ar, out, err);
 }
 
 cdc_rc src_mysql_table_build(const src_mysql_table_map *map, const src_mysql_table_info *info,
@@ -405,28 +416,27 @@ static cdc_rc fill_columns(const src_mysql_column_spec *specs, uint32_t ncols, c
     return CDC_OK;
 }
 
-cdc_rc src_mysql_table_from_specs(const char *database, const char *name,
-                                  const src_mysql_column_spec *specs, uint32_t ncols,
-                                  const uint16_t *keys, uint32_t nkeys, cdc_arena *ar,
-                                  src_mysql_table **out, cdc_error *err)
+cdc_rc src_mysql_table_define(const src_mysql_definition *def, cdc_arena *ar, src_mysql_table **out,
+                              cdc_error *err)
 {
-    cdc_column *cols = cdc_arena_zalloc(ar, ncols * sizeof *cols);
-    src_mysql_table *tbl = calloc(1, sizeof *tbl + ncols * sizeof *tbl->plan);
-    cdc_rc rc = CDC_FATAL;
+    cdc_column *cols = cdc_arena_zalloc(ar, def->ncols * sizeof *cols);
+    src_mysql_table *tbl = calloc(1, sizeof *tbl + def->ncols * sizeof *tbl->plan);
+    cdc_rc rc;
     *out = NULL;
     if (cols == NULL || tbl == NULL) {
-        no_memory(err);
+        rc = no_memory(err);
         goto out;
     }
-    tbl->ncols = ncols;
+    tbl->ncols = def->ncols;
     tbl->plan = (src_mysql_plan *)(tbl + 1);
-    rc = fill_columns(specs, ncols, ar, cols, tbl->plan, err);
+    rc = fill_columns(def->specs, def->ncols, ar, cols, tbl->plan, err);
     if (rc == CDC_OK) {
-        rc = cdc_table_new(&tbl->table, database, name, cols, ncols, keys, nkeys, err);
+        rc = cdc_table_new(&tbl->table, def->database, def->name, cols, def->ncols, def->keys,
+                           def->nkeys, err);
     }
     if (rc == CDC_OK) {
         *out = tbl;
-        return CDC_OK;
+        tbl = NULL;
     }
 out:
     free(tbl);

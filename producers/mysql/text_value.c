@@ -211,63 +211,65 @@ static cdc_rc no_memory(cdc_error *err)
                          "the value does not fit the memory that one batch may use");
 }
 
-static cdc_rc keep(cdc_kind kind, const char *p, size_t n, size_t padded, cdc_arena *ar,
-                   cdc_value *out, cdc_error *err)
+/* Copies the cell, with zeros behind it up to `padded` bytes. */
+static cdc_rc keep(src_mysql_text cell, size_t padded, cdc_arena *ar, cdc_value *out,
+                   cdc_error *err)
 {
-    size_t len = n < padded ? padded : n;
+    size_t len = cell.n < padded ? padded : cell.n;
     char *copy = cdc_arena_alloc(ar, len);
     if (copy == NULL || len > UINT32_MAX) {
         return no_memory(err);
     }
-    if (n > 0) {
-        memcpy(copy, p, n);
-    }
-    memset(copy + n, 0, len - n);
-    *out = (cdc_value){.kind = (uint8_t)kind, .len = (uint32_t)len};
+    memcpy(copy, cell.p, cell.n);
+    memset(copy + cell.n, 0, len - cell.n);
+    out->len = (uint32_t)len;
     out->p = copy;
     return CDC_OK;
 }
 
-static cdc_rc keep_text(cdc_kind kind, src_mysql_convert convert, const char *p, size_t n,
-                        src_mysql_decode *dec, cdc_value *out, cdc_error *err)
+static cdc_rc keep_text(src_mysql_convert convert, src_mysql_text cell, src_mysql_decode *dec,
+                        cdc_value *out, cdc_error *err)
 {
-    const char *text;
-    size_t len;
-    if (!src_mysql_charset_to_utf8(convert, p, n, dec->ar, &text, &len, &dec->bad_text)) {
+    src_mysql_text text = cell;
+    if (!src_mysql_charset_to_utf8(convert, &text, dec->ar, &dec->bad_text) ||
+        text.n > UINT32_MAX) {
         return no_memory(err);
     }
-    if (text == p || len > UINT32_MAX) {
-        return keep(kind, text, len, 0, dec->ar, out, err);
+    if (text.p == cell.p) {
+        return keep(cell, 0, dec->ar, out, err);
     }
-    *out = (cdc_value){.kind = (uint8_t)kind, .len = (uint32_t)len};
-    out->p = text;
+    out->len = (uint32_t)text.n;
+    out->p = text.p;
     return CDC_OK;
 }
 
 /* ZEROFILL columns come with zeros in front, which the binlog's values do not have. */
-static cdc_rc keep_decimal(const char *p, size_t n, cdc_arena *ar, cdc_value *out, cdc_error *err)
+static cdc_rc keep_decimal(src_mysql_text cell, cdc_arena *ar, cdc_value *out, cdc_error *err)
 {
-    while (n > 1 && p[0] == '0' && p[1] != '.') {
-        p++;
-        n--;
+    while (cell.n > 1 && cell.p[0] == '0' && cell.p[1] != '.') {
+        cell.p++;
+        cell.n--;
     }
-    return keep(CDC_DECIMAL, p, n, 0, ar, out, err);
+    return keep(cell, 0, ar, out, err);
 }
 
-static cdc_rc text_string(const src_mysql_plan *plan, const char *p, size_t n,
-                          src_mysql_decode *dec, cdc_value *out, cdc_error *err)
+static cdc_rc text_string(const src_mysql_plan *plan, src_mysql_text cell, src_mysql_decode *dec,
+                          cdc_value *out, cdc_error *err)
 {
     switch (plan->op) {
     case SRC_MYSQL_DECODE_TEXT:
-        return keep_text(CDC_TEXT, (src_mysql_convert)plan->convert, p, n, dec, out, err);
+        *out = (cdc_value){.kind = CDC_TEXT};
+        return keep_text((src_mysql_convert)plan->convert, cell, dec, out, err);
     case SRC_MYSQL_DECODE_JSON:
-        return keep_text(CDC_JSON, SRC_MYSQL_CONVERT_UTF8, p, n, dec, out, err);
+        *out = (cdc_value){.kind = CDC_JSON};
+        return keep_text(SRC_MYSQL_CONVERT_UTF8, cell, dec, out, err);
     case SRC_MYSQL_DECODE_DECIMAL:
-        return keep_decimal(p, n, dec->ar, out, err);
-    case SRC_MYSQL_DECODE_BINARY:
-        return keep(CDC_BYTES, p, n, plan->length, dec->ar, out, err);
+        *out = (cdc_value){.kind = CDC_DECIMAL};
+        return keep_decimal(cell, dec->ar, out, err);
     default:
-        return keep(CDC_BYTES, p, n, 0, dec->ar, out, err);
+        *out = (cdc_value){.kind = CDC_BYTES};
+        return keep(cell, plan->op == SRC_MYSQL_DECODE_BINARY ? plan->length : 0, dec->ar, out,
+                    err);
     }
 }
 
@@ -313,26 +315,27 @@ static bool is_string(uint8_t op)
            op == SRC_MYSQL_DECODE_DECIMAL;
 }
 
-cdc_rc src_mysql_text_value(const src_mysql_table *tbl, uint32_t col, const char *p, size_t n,
+cdc_rc src_mysql_text_value(const src_mysql_table *tbl, uint32_t col, src_mysql_text cell,
                             src_mysql_decode *dec, cdc_value *out, cdc_error *err)
 {
     const src_mysql_plan *plan = &tbl->plan[col];
+    const cdc_table *def = tbl->table;
     cdc_rc rc = CDC_OK;
-    if (p == NULL) {
+    if (cell.p == NULL) {
         *out = (cdc_value){.kind = CDC_NULL};
         return CDC_OK;
     }
     if (is_string(plan->op)) {
-        rc = text_string(plan, p, n, dec, out, err);
+        rc = text_string(plan, cell, dec, out, err);
     } else {
-        text_reader rd = {p, p + n, false};
+        text_reader rd = {cell.p, cell.p + cell.n, false};
         if (!text_scalar(plan, &rd, out)) {
             rc = cdc_error_set(err, CDC_FATAL, "mysql_text_malformed",
-                               "the server's answer (%zu bytes) is no value of type %s", n,
-                               tbl->table->cols[col].type_text);
+                               "the server's answer (%zu bytes) is no value of type %s", cell.n,
+                               def->cols[col].type_text);
         }
     }
     return rc == CDC_OK ? rc
-                        : cdc_error_context(err, "table %s.%s, column %s", tbl->table->database,
-                                            tbl->table->name, tbl->table->cols[col].name);
+                        : cdc_error_context(err, "table %s.%s, column %s", def->database, def->name,
+                                            def->cols[col].name);
 }

@@ -15,9 +15,9 @@
 /* Appends the expression that selects column col, with its name quoted. */
 void src_mysql_text_column(const src_mysql_table *tbl, uint32_t col, cdc_buffer *out);
 
-/* p NULL: SQL NULL. The value's bytes are copied into dec->ar. FATAL: not the text of that type, or
- * no memory; err names table and column. */
-cdc_rc src_mysql_text_value(const src_mysql_table *tbl, uint32_t col, const char *p, size_t n,
+/* cell.p NULL: SQL NULL. The value's bytes are copied into dec->ar. FATAL: not the text of that
+ * type, or no memory; err names table and column. */
+cdc_rc src_mysql_text_value(const src_mysql_table *tbl, uint32_t col, src_mysql_text cell,
                             src_mysql_decode *dec, cdc_value *out, cdc_error *err) CDC_MUST_CHECK;
 
 #endif

@@ -133,51 +133,57 @@ static cdc_rc fill_string(const src_mysql_column_spec *spec, cdc_column *col, sr
     return CDC_OK;
 }
 
-static cdc_rc fill_sized(const src_mysql_column_spec *spec, cdc_column *col, src_mysql_plan *plan,
-                         cdc_error *err)
+/* ENUM, SET: by the number of labels. */
+static bool fill_labelled(const src_mysql_column_spec *spec, src_mysql_plan *plan)
 {
-    bool fits = true;
+    plan->length = spec->nlabels;
+    if (spec->type == SRC_MYSQL_TYPE_ENUM) {
+        plan->pack = spec->nlabels > 255 ? 2 : 1;
+        return spec->nlabels <= 65535;
+    }
+    plan->pack = (uint8_t)((spec->nlabels + 7) / 8);
+    plan->pack = plan->pack > 4 ? 8 : plan->pack;
+    return spec->nlabels <= 64;
+}
+
+/* False: the sizes contradict the type. */
+static bool fill_sizes(const src_mysql_column_spec *spec, cdc_column *col, src_mysql_plan *plan)
+{
     switch (spec->type) {
     case SRC_MYSQL_TYPE_NEWDECIMAL:
-        fits = spec->precision >= 1 && spec->precision <= 65 && spec->scale <= spec->precision;
         col->precision = plan->precision = spec->precision;
         col->scale = plan->scale = spec->scale;
-        break;
+        return spec->precision >= 1 && spec->precision <= 65 && spec->scale <= spec->precision;
     case SRC_MYSQL_TYPE_BIT:
-        fits = spec->length >= 1 && spec->length <= 64;
         col->length = plan->length = spec->length;
         plan->pack = (uint8_t)((spec->length + 7) / 8);
-        break;
+        return spec->length >= 1 && spec->length <= 64;
     case SRC_MYSQL_TYPE_ENUM:
-        fits = spec->nlabels <= 65535;
-        plan->pack = spec->nlabels > 255 ? 2 : 1;
-        plan->length = spec->nlabels;
-        break;
     case SRC_MYSQL_TYPE_SET:
-        fits = spec->nlabels <= 64;
-        plan->pack = (uint8_t)((spec->nlabels + 7) / 8);
-        plan->pack = plan->pack > 4 ? 8 : plan->pack;
-        plan->length = spec->nlabels;
-        break;
+        return fill_labelled(spec, plan);
     case SRC_MYSQL_TYPE_TIME2:
     case SRC_MYSQL_TYPE_DATETIME2:
     case SRC_MYSQL_TYPE_TIMESTAMP2:
-        fits = spec->digits <= 6;
         col->digits = plan->digits = spec->digits;
-        break;
+        return spec->digits <= 6;
     case SRC_MYSQL_TYPE_JSON:
-        fits = spec->pack >= 1 && spec->pack <= 4;
         plan->pack = spec->pack;
-        break;
+        return spec->pack >= 1 && spec->pack <= 4;
     default:
-        break;
+        return true;
     }
-    return fits ? CDC_OK
-                : cdc_error_set(
-                      err, CDC_FATAL, "mysql_table_malformed",
-                      "sizes do not fit the type (precision %u, scale %u, length %u, labels %u, "
-                      "digits %u)",
-                      spec->precision, spec->scale, spec->length, spec->nlabels, spec->digits);
+}
+
+static cdc_rc fill_sized(const src_mysql_column_spec *spec, cdc_column *col, src_mysql_plan *plan,
+                         cdc_error *err)
+{
+    if (fill_sizes(spec, col, plan)) {
+        return CDC_OK;
+    }
+    return cdc_error_set(err, CDC_FATAL, "mysql_table_malformed",
+                         "sizes do not fit the type (precision %u, scale %u, length %u, labels "
+                         "%u, digits %u)",
+                         spec->precision, spec->scale, spec->length, spec->nlabels, spec->digits);
 }
 
 /* As the servers print a label (append_unescaped). */

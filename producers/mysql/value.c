@@ -106,18 +106,16 @@ static cdc_rc read_text(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_d
                         cdc_value *out, cdc_error *err)
 {
     size_t n = (size_t)load_le(row, plan->pack);
-    const char *p = (const char *)cdc_cursor_bytes(row, n);
-    if (p == NULL) {
+    src_mysql_text text = {(const char *)cdc_cursor_bytes(row, n), n};
+    if (text.p == NULL) {
         return malformed(err);
     }
-    if (!src_mysql_charset_to_utf8((src_mysql_convert)plan->convert, p, n, dec->ar, &p, &n,
-                                   &dec->bad_text)) {
+    if (!src_mysql_charset_to_utf8((src_mysql_convert)plan->convert, &text, dec->ar,
+                                   &dec->bad_text) ||
+        text.n > UINT32_MAX) {
         return too_large(err);
     }
-    if (n > UINT32_MAX) {
-        return too_large(err);
-    }
-    set_bytes(out, CDC_TEXT, p, n);
+    set_bytes(out, CDC_TEXT, text.p, text.n);
     return CDC_OK;
 }
 

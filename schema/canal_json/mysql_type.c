@@ -149,28 +149,35 @@ static bool take_number(cdc_cursor *c, uint32_t max, uint32_t *out)
     return c->p > start;
 }
 
-/* Copies a quoted label; '' stands for one quote. MySQL prints labels in no other way. */
+/* The next character of a label as the servers print it: '' for a quote, and backslash escapes. 0
+ * at the closing quote or the end of the text. */
+static uint8_t next_char(cdc_cursor *c)
+{
+    if (c->p == c->end) {
+        return 0;
+    }
+    uint8_t ch = *c->p;
+    bool pair = c->p + 1 < c->end && (ch == '\\' || (ch == '\'' && c->p[1] == '\''));
+    if (!pair) {
+        c->p += ch != '\'';
+        return ch == '\'' ? 0 : ch;
+    }
+    ch = c->p[1];
+    c->p += 2;
+    return ch == 'n' ? '\n' : ch == 'r' ? '\r' : ch == '0' ? 0 : ch;
+}
+
+/* Copies a quoted label. NULL: malformed, holds a NUL, or no memory. */
 static const char *take_label(cdc_cursor *c, cdc_arena *ar, bool *no_memory)
 {
     skip_spaces(c);
     if (!take(c, '\'')) {
         return NULL;
     }
-    size_t quotes = 0;
-    const uint8_t *start = c->p;
-    while (c->p < c->end) {
-        if (*c->p == '\'') {
-            if (c->p + 1 == c->end || c->p[1] != '\'') {
-                break;
-            }
-            quotes++;
-            c->p++;
-        }
-        c->p++;
-    }
-    size_t n = (size_t)(c->p - start) - quotes;
-    if (!take(c, '\'')) {
-        return NULL;
+    cdc_cursor ahead = *c;
+    size_t n = 0;
+    while (next_char(&ahead) != 0) {
+        n++;
     }
     char *label = cdc_arena_alloc(ar, n + 1);
     if (label == NULL) {
@@ -178,10 +185,12 @@ static const char *take_label(cdc_cursor *c, cdc_arena *ar, bool *no_memory)
         return NULL;
     }
     for (size_t i = 0; i < n; i++) {
-        label[i] = (char)*start;
-        start += *start == '\'' ? 2 : 1;
+        label[i] = (char)next_char(c);
     }
     label[n] = '\0';
+    if (!take(c, '\'')) {
+        return NULL;
+    }
     skip_spaces(c);
     return label;
 }

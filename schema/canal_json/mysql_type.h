@@ -8,7 +8,7 @@
 #include "core/table.h"
 
 /* Longest type text that is read: an ENUM with many long labels. */
-#define CDC_MYSQL_TYPE_MAX (1U << 20)
+#define CDC_MYSQL_TYPE_MAX (16U << 20)
 
 /* Parses "int unsigned", "decimal(10,2)", "enum('a','it''s')", "timestamp(3)"... and sets of col:
  * kind, java_type (the number of the signed type), is_unsigned, digits, length, precision, scale,

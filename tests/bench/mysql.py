@@ -29,6 +29,7 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 import machine  # noqa: E402
 import workload  # noqa: E402
 from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: E402
+from confluent_kafka.admin import AdminClient  # noqa: E402
 from lib.guard import Guard  # noqa: E402
 from lib.servers import ROOT, Kafka, MariaDB, MySQL, mysql_available  # noqa: E402
 from lib.sluice import BIN, Process, Sluice  # noqa: E402
@@ -96,6 +97,7 @@ class Bench:
     def __init__(self, options, kafka, source, target):
         self.options, self.kafka, self.source, self.target = options, kafka, source, target
         self.servers = [kafka, source, target]
+        self.admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 3})
         self.updates, self.deletes = options.rows // 5, options.rows // 10
         self.changes = options.rows + self.updates + self.deletes
         self.start_position = None
@@ -203,8 +205,7 @@ class Bench:
         workload.create(self.target, workload.ORDERS)
 
     def drop_topic(self, topic):
-        admin = self.kafka.admin()  # its requests end with it
-        admin.delete_topics([topic])[topic].result(30)
+        self.admin.delete_topics([topic])[topic].result(30)
 
     # The measures
 

@@ -106,12 +106,12 @@ static void test_types(void **state)
 static void test_labels(void **state)
 {
     (void)state;
-    cdc_column col = parse("enum('a','it''s','x,y','','ü','back\\slash','''')");
-    static const char *const want[] = {"a", "it's", "x,y", "", "ü", "back\\slash", "'"};
+    cdc_column col = parse("enum('a','it''s','x,y','','ü','back\\\\slash','''','\\n\\r\\'n')");
+    static const char *const want[] = {"a", "it's", "x,y", "", "ü", "back\\slash", "'", "\n\r'n"};
     assert_int_equal(col.kind, CDC_ENUM);
     assert_int_equal(col.java_type, 4);
-    assert_int_equal(col.nlabels, 7);
-    for (size_t i = 0; i < 7; i++) {
+    assert_int_equal(col.nlabels, 8);
+    for (size_t i = 0; i < 8; i++) {
         assert_string_equal(col.labels[i], want[i]);
     }
     col = parse("SET( 'x' , 'y' )");
@@ -139,6 +139,9 @@ static void test_malformed_types(void **state)
         "enum()",
         "enum('a'",
         "enum('a",
+        "enum('a\\'",
+        "enum('a\\",
+        "enum('a\\0')",
         "enum('a')b",
         "enum('a' 'b')",
         "enum('a',)",

@@ -254,8 +254,49 @@ static void test_unsupported_columns_are_named(void **state)
                                                  .data_type = "enum",
                                                  .column_type = "enum('x unsigned','COMPRESSED')",
                                                  .charset = "utf8mb4"};
+    src_mysql_table_info info = {"d", "t", &tricky, 1, NULL, 0};
+    src_mysql_table *tbl;
     cdc_error err;
-    assert_int_equal(one_column(&tricky, &err), CDC_OK);
+    cdc_error_clear(&err);
+    assert_int_equal(src_mysql_table_from_info(&info, &tbl, &err), CDC_OK);
+    assert_string_equal(tbl->table->cols[0].type_text, tricky.column_type);
+    assert_false(tbl->table->cols[0].is_unsigned);
+    src_mysql_table_free(tbl);
+}
+
+/* As many bytes as both servers write. */
+static void test_sizes_of_enum_and_set(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t type;
+        uint32_t labels;
+        uint8_t bytes;
+    } cases[] = {
+        {SRC_MYSQL_TYPE_ENUM, 255, 1}, {SRC_MYSQL_TYPE_ENUM, 256, 2}, {SRC_MYSQL_TYPE_SET, 8, 1},
+        {SRC_MYSQL_TYPE_SET, 9, 2},    {SRC_MYSQL_TYPE_SET, 24, 3},   {SRC_MYSQL_TYPE_SET, 32, 4},
+        {SRC_MYSQL_TYPE_SET, 33, 8},   {SRC_MYSQL_TYPE_SET, 40, 8},   {SRC_MYSQL_TYPE_SET, 64, 8},
+    };
+    const char *labels[256];
+    cdc_arena ar;
+    cdc_arena_init(&ar, 4096, 1U << 20);
+    for (size_t i = 0; i < 256; i++) {
+        labels[i] = "x";
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        src_mysql_column_spec spec = {.name = "c",
+                                      .type = cases[i].type,
+                                      .labels = labels,
+                                      .nlabels = cases[i].labels,
+                                      .charset = src_mysql_charset_by_name("utf8mb4")};
+        cdc_column col;
+        src_mysql_plan plan;
+        cdc_error err;
+        cdc_error_clear(&err);
+        assert_int_equal(src_mysql_column_fill(&spec, &ar, &col, &plan, &err), CDC_OK);
+        assert_int_equal(plan.pack, cases[i].bytes);
+    }
+    cdc_arena_fini(&ar);
 }
 
 /* --- rows --- */
@@ -521,7 +562,8 @@ static void test_text_cells(void **state)
         }
     }
     cdc_value got;
-    assert_int_equal(src_mysql_text_value(fx.tbl, 0, NULL, 0, &fx.dec, &got, &fx.err), CDC_OK);
+    src_mysql_text null = {NULL, 0};
+    assert_int_equal(src_mysql_text_value(fx.tbl, 0, null, &fx.dec, &got, &fx.err), CDC_OK);
     assert_int_equal(got.kind, CDC_NULL);
     rows_teardown(&fx);
 }
@@ -557,6 +599,7 @@ int main(void)
         cmocka_unit_test(test_without_names_the_error_says_what_to_do),
         cmocka_unit_test(test_cut_table_maps_are_refused),
         cmocka_unit_test(test_unsupported_columns_are_named),
+        cmocka_unit_test(test_sizes_of_enum_and_set),
         cmocka_unit_test(test_rows_of_both_versions),
         cmocka_unit_test(test_cut_rows_are_refused_with_table_and_column),
         cmocka_unit_test(test_rows_that_do_not_fit),
