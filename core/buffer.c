@@ -17,11 +17,11 @@ void cdc_buffer_fini(cdc_buffer *buf)
 
 bool cdc_buffer_grow(cdc_buffer *buf, size_t n)
 {
-    if (buf->failed || n > buf->max || buf->len > buf->max - n) {
+    if (buf->failed || buf->max == 0 || n > buf->max || buf->len > buf->max - n) {
         buf->failed = true;
         return false;
     }
-    size_t cap = buf->cap > 0 ? buf->cap : 256;
+    size_t cap = buf->cap > 0 ? buf->cap : buf->max < 256 ? buf->max : 256;
     while (cap < buf->len + n) {
         cap = cap > buf->max / 2 ? buf->max : cap * 2;
     }

@@ -36,7 +36,7 @@ bool cdc_buffer_grow(cdc_buffer *buf, size_t n);
  * written. */
 static inline char *cdc_buffer_reserve(cdc_buffer *buf, size_t n)
 {
-    if (n > buf->cap - buf->len && !cdc_buffer_grow(buf, n)) {
+    if ((n > buf->cap - buf->len || buf->data == NULL) && !cdc_buffer_grow(buf, n)) {
         return NULL;
     }
     return buf->data + buf->len;

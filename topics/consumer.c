@@ -15,12 +15,12 @@
 #include "header.h"
 
 enum {
-    ARRAY = 512, /* records taken at once */
+    ARRAY = 512,    /* records taken at once */
+    WAKES_MAX = 16, /* partitions asked after the queue was full */
     METADATA_MS = 10000,
     BOUNDS_MS = 10000,
     SLICE_MS = 500,
-    DOWN_MS = 15000,            /* all brokers down for so long: the caller starts over */
-    QUEUE_BYTES = 16384 * 1024, /* queued.max.messages.kbytes, unless the task says otherwise */
+    DOWN_MS = 15000, /* all brokers down for so long: the caller starts over */
     LOST_BOUNDS_MS = 2000,
 };
 
@@ -43,9 +43,13 @@ struct cdc_consumer {
     size_t n, at;
     cdc_feed **feeds;
     size_t nfeeds;
-    cdc_feed *latest;    /* the feed of the last record: mostly also of the next */
-    bool must_wake;      /* librdkafka has no fetch.queue.backoff.ms */
-    bool full;           /* the queue was near its limit since the last wake */
+    cdc_feed *latest;                 /* the feed of the last record: mostly also of the next */
+    bool must_wake;                   /* librdkafka has no fetch.queue.backoff.ms */
+    int64_t limit_bytes, limit_count; /* of librdkafka's queue */
+    uint32_t nparts;                  /* assigned */
+    uint32_t wakes;                   /* to be done: the queue was near its limit */
+    size_t turn_feed;                 /* the partition that is asked next */
+    int32_t turn_part;
     uint64_t mean_bytes; /* of a record, smoothed, x 16 */
 };
 
@@ -74,6 +78,8 @@ cdc_rc cdc_consumer_new(cdc_consumer **out, const cdc_env *env, cdc_error *err)
         return rc;
     }
     cs->must_wake = !cdc_consumer_has_backoff();
+    cs->limit_bytes = cdc_properties_queue_kbytes(env) * 1024;
+    cs->limit_count = cdc_properties_queue_messages(env);
     rd_kafka_poll_set_consumer(cs->client.rk);
     cs->queue = rd_kafka_queue_get_consumer(cs->client.rk);
     *out = cs;
@@ -184,6 +190,7 @@ cdc_rc cdc_consumer_assign(cdc_consumer *cs, const cdc_offset *offsets, uint32_t
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     bool good = true;
     cdc_consumer_drop_array(cs);
+    cs->nparts = n;
     for (size_t i = 0; i < cs->nfeeds; i++) {
         for (int32_t p = 0; p < cs->feeds[i]->nparts; p++) {
             cs->feeds[i]->parts[p].assigned = false;
@@ -232,36 +239,55 @@ static cdc_part *cdc_consumer_part(cdc_consumer *cs, const rd_kafka_message_t *r
 
 /* --- keeping the queue filled --- */
 
-static int64_t cdc_consumer_limit_bytes(const cdc_consumer *cs)
+/* How full librdkafka's queue is, in percent of the limit at which it stops fetching. */
+static int64_t cdc_consumer_fullness(const cdc_consumer *cs)
 {
-    const char *text = cdc_properties_given(cs->client.env, "queued.max.messages.kbytes");
-    return text != NULL ? strtoll(text, NULL, 10) * 1024 : QUEUE_BYTES;
+    int64_t length = (int64_t)rd_kafka_queue_length(cs->queue);
+    int64_t by_bytes = length * (int64_t)(cs->mean_bytes / 16) * 100 / cs->limit_bytes;
+    int64_t by_count = length * 100 / cs->limit_count;
+    return by_bytes > by_count ? by_bytes : by_count;
 }
 
-/* A request to the partition's leader makes its thread look at the queue. */
-static void cdc_consumer_wake(cdc_consumer *cs)
+/* The next assigned partition after the last one that was asked for, in turns. */
+static bool cdc_consumer_turn(cdc_consumer *cs, const char **topic, int32_t *partition)
 {
-    for (size_t i = 0; i < cs->nfeeds; i++) {
-        for (int32_t p = 0; p < cs->feeds[i]->nparts; p++) {
-            int64_t low = 0;
-            int64_t high = 0;
-            if (cs->feeds[i]->parts[p].assigned) {
-                (void)rd_kafka_query_watermark_offsets(cs->client.rk, cs->feeds[i]->name, p, &low,
-                                                       &high, SLICE_MS);
-                return;
+    for (size_t steps = 0; steps <= cs->nfeeds; steps++) {
+        const cdc_feed *feed = cs->turn_feed < cs->nfeeds ? cs->feeds[cs->turn_feed] : NULL;
+        while (feed != NULL && cs->turn_part < feed->nparts) {
+            int32_t p = cs->turn_part++;
+            if (feed->parts[p].assigned) {
+                *topic = feed->name;
+                *partition = p;
+                return true;
             }
         }
+        cs->turn_part = 0;
+        cs->turn_feed = cs->turn_feed + 1 < cs->nfeeds ? cs->turn_feed + 1 : 0;
+    }
+    return false;
+}
+
+/* A request to a partition's leader makes the thread of that broker look at the queue. Partitions
+ * are asked in turns, one for each array taken, since their leaders may be many. */
+static void cdc_consumer_wake(cdc_consumer *cs)
+{
+    const char *topic = NULL;
+    int32_t partition = 0;
+    int64_t low = 0;
+    int64_t high = 0;
+    if (cdc_consumer_turn(cs, &topic, &partition)) {
+        (void)rd_kafka_query_watermark_offsets(cs->client.rk, topic, partition, &low, &high,
+                                               SLICE_MS);
     }
 }
 
 static void cdc_consumer_refill(cdc_consumer *cs)
 {
-    int64_t queued = (int64_t)rd_kafka_queue_length(cs->queue) * (int64_t)(cs->mean_bytes / 16);
-    int64_t limit = cdc_consumer_limit_bytes(cs);
-    if (queued > limit / 4 * 3) {
-        cs->full = true;
-    } else if (cs->full && queued < limit / 2) {
-        cs->full = false;
+    int64_t fullness = cdc_consumer_fullness(cs);
+    if (fullness > 75) {
+        cs->wakes = cs->nparts < WAKES_MAX ? cs->nparts : WAKES_MAX;
+    } else if (cs->wakes > 0 && fullness < 50) {
+        cs->wakes--;
         cdc_consumer_wake(cs);
     }
 }

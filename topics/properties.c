@@ -2,7 +2,13 @@
 
 #include <strings.h>
 
-enum { NAME_BYTES_MAX = 64, VALUE_BYTES_MAX = 128 };
+enum {
+    NAME_BYTES_MAX = 64,
+    VALUE_BYTES_MAX = 128,
+    CONSUMER_QUEUE_KBYTES = 16384,
+    CONSUMER_QUEUE_MESSAGES = 20000, /* each costs some 500 bytes beside its own */
+    PRODUCER_QUEUE_KBYTES = 12288,
+};
 
 typedef struct cdc_default {
     const char *name, *value;
@@ -32,8 +38,6 @@ static const cdc_default producer_defaults[] = {
 static const cdc_default consumer_defaults[] = {
     {"fetch.wait.max.ms", "50"}, /* without data; with data the answer comes at once */
     {"fetch.error.backoff.ms", "50"},
-    {"queued.min.messages", "20000"},
-    {"queued.max.messages.kbytes", "16384"},
     {"check.crcs", "false"},
     /* nobody joins the group; only a reported offset that finds no coordinator waits so long, also
        at the end */
@@ -219,8 +223,9 @@ static cdc_rc cdc_properties_producer(rd_kafka_conf_t *conf, const cdc_env *env,
     }
     if (rc == CDC_OK) {
         /* memory under a backlog; a record larger than the whole queue would never fit */
-        rc = cdc_properties_set_number(conf, env, "queue.buffering.max.kbytes",
-                                       kbytes > 12288 ? kbytes : 12288, err);
+        rc = cdc_properties_set_number(
+            conf, env, "queue.buffering.max.kbytes",
+            kbytes > PRODUCER_QUEUE_KBYTES ? kbytes : PRODUCER_QUEUE_KBYTES, err);
     }
     if (rc == CDC_OK) {
         /* before the broker ends the transaction, so that the reason is known here */
@@ -231,12 +236,40 @@ static cdc_rc cdc_properties_producer(rd_kafka_conf_t *conf, const cdc_env *env,
     return rc;
 }
 
+int64_t cdc_properties_queue_kbytes(const cdc_env *env)
+{
+    int64_t v = cdc_properties_number(env, "queued.max.messages.kbytes", CONSUMER_QUEUE_KBYTES);
+    return v > 0 ? v : CONSUMER_QUEUE_KBYTES;
+}
+
+int64_t cdc_properties_queue_messages(const cdc_env *env)
+{
+    int64_t v = cdc_properties_number(env, "queued.min.messages", CONSUMER_QUEUE_MESSAGES);
+    return v > 0 ? v : CONSUMER_QUEUE_MESSAGES;
+}
+
+static cdc_rc cdc_properties_consumer_queue(rd_kafka_conf_t *conf, const cdc_env *env,
+                                            cdc_error *err)
+{
+    char reason[128];
+    /* since librdkafka 2.2; before, the consumer wakes it up (consumer.c) */
+    (void)rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "10", reason, sizeof reason);
+    cdc_rc rc = cdc_properties_set_number(conf, env, "queued.max.messages.kbytes",
+                                          CONSUMER_QUEUE_KBYTES, err);
+    return rc == CDC_OK ? cdc_properties_set_number(conf, env, "queued.min.messages",
+                                                    CONSUMER_QUEUE_MESSAGES, err)
+                        : rc;
+}
+
 static cdc_rc cdc_properties_consumer(rd_kafka_conf_t *conf, const cdc_env *env, cdc_error *err)
 {
     int64_t max = cdc_properties_max_bytes(env);
     int64_t fetch = max > 8388608 ? max : 8388608;
     int64_t receive = fetch + 1048576;
     cdc_rc rc = cdc_properties_table(conf, env, consumer_defaults, err);
+    if (rc == CDC_OK) {
+        rc = cdc_properties_consumer_queue(conf, env, err);
+    }
     if (rc == CDC_OK) {
         rc = cdc_properties_set_number(conf, env, "message.max.bytes", max, err);
     }

@@ -23,4 +23,8 @@ cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc
 /* What the task says for a property, or NULL. */
 const char *cdc_properties_given(const cdc_env *env, const char *name);
 
+/* Limits at which a consumer's queue stops fetching. */
+int64_t cdc_properties_queue_kbytes(const cdc_env *env);
+int64_t cdc_properties_queue_messages(const cdc_env *env);
+
 #endif

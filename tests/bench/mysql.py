@@ -1,9 +1,9 @@
 """MySQL -> Kafka -> MySQL, measured on real servers: run.sh mysql [--help].
 
-One backlog serves all runs: inserts, updates and deletes in the source's binlog, in transactions of
-100 rows. Every run is a new task with a topic of its own that starts in front of the backlog and
-ends with --until-caught-up; what it left in Kafka or at the target is then counted or compared, so a
-run that loses a row is no figure. How each figure is taken: docs/benchmarks.md.
+One backlog serves all runs: inserts, updates and deletes in the source's binlog, in transactions
+of 100 rows. Every run is a new task with a topic of its own that starts in front of the backlog and
+ends with --until-caught-up; what it left in Kafka or at the target is then counted or compared, so
+a run that loses a row is no figure. How each figure is taken: docs/benchmarks.md.
 """
 
 import argparse

@@ -45,9 +45,8 @@ class Report:
         rows = [["measure", "median", "all runs", "target", ""], *map(self._cells, self.lines)]
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         rows.insert(1, ["-" * width for width in widths])
-        return "".join(
-            "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths)) + " |\n" for row in rows
-        )
+        padded = (" | ".join(cell.ljust(w) for cell, w in zip(row, widths)) for row in rows)
+        return "".join(f"| {row} |\n" for row in padded)
 
     def noise(self):
         """How much of the machine was somebody else's while the runs went on."""

@@ -21,8 +21,8 @@ EPOCH = datetime.datetime(2026, 1, 1)
 
 
 class Rows:
-    """Values of rows as SQL text; the same for the same seed. The notes are made of random words, so
-    that they compress as text does."""
+    """Values of rows as SQL text; the same for the same seed. The notes are made of random words,
+    so that they compress as text does."""
 
     def __init__(self, seed=1):
         self.random = rng = random.Random(seed)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# soak.sh [KILLS] - kills captures, appliers and Kafka KILLS times (1000) under load and proves after
-# each round that nothing was lost and nothing came twice: tests/e2e/test_kill.py, in rounds of
-# SOAK_ROUND kills (100), each with another seed. SLUICE_SEED is the first (default: from the clock), so
-# that a round can be repeated. Stops at the first round that fails; logs in build/soak.
+# soak.sh [KILLS] - kills captures, appliers and Kafka KILLS times (1000) under load and proves
+# after each round that nothing was lost and nothing came twice: tests/e2e/test_kill.py, in rounds
+# of SOAK_ROUND kills (100), each with another seed. SLUICE_SEED is the first (default: from the
+# clock), so that a round can be repeated. Stops at the first round that fails; logs in build/soak.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../stack/common.sh"
 cd "$ROOT"
@@ -33,7 +33,8 @@ while [ "$done_kills" -lt "$kills" ]; do
     fi
     done_kills=$((done_kills + n))
     # the test's own last line: N kills, T transactions, R records
-    read -r t r < <(sed -nE 's/.*kills, ([0-9]+) transactions, ([0-9]+) records.*/\1 \2/p' "$log") ||
+    summary='s/.*kills, ([0-9]+) transactions, ([0-9]+) records.*/\1 \2/p'
+    read -r t r < <(sed -nE "$summary" "$log") ||
         die "round $round passed without its summary, log: $log"
     transactions=$((transactions + t))
     records=$((records + r))

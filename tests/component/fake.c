@@ -69,10 +69,10 @@ static cdc_rc fake_source_start(void *handle, const char *token, size_t len, cdc
     return CDC_OK;
 }
 
-static char *fake_printf(cdc_batch *batch, const char *fmt, uint64_t n)
+static char *fake_text(cdc_batch *batch, const char *prefix, uint64_t n)
 {
     char text[32];
-    snprintf(text, sizeof text, fmt, (unsigned long long)n);
+    snprintf(text, sizeof text, "%s%llu", prefix, (unsigned long long)n);
     return cdc_arena_strndup(&batch->arena, text, strlen(text));
 }
 
@@ -81,7 +81,7 @@ static cdc_event *fake_event(fake_source *src, cdc_batch *batch, cdc_op op)
     cdc_event *ev = cdc_batch_add(batch);
     ev->op = (uint8_t)op;
     ev->phase = CDC_PHASE_INCR;
-    ev->txn = fake_printf(batch, "t%llu", src->txn);
+    ev->txn = fake_text(batch, "t", src->txn);
     ev->pos_file = "fake.000001";
     ev->pos = src->txn * 100 + src->row;
     ev->source_ms = cdc_clock_wall_ms();
@@ -113,7 +113,7 @@ static cdc_rc fake_source_poll(void *handle, cdc_batch *batch, int timeout_ms, c
         }
         if (src->row == 1 + src->txn % 7) {
             fake_event(src, batch, CDC_OP_COMMIT);
-            batch->token = fake_printf(batch, "%llu", src->txn);
+            batch->token = fake_text(batch, "", src->txn);
             batch->token_len = (uint32_t)strlen(batch->token);
             src->txn++;
             src->row = 0;

@@ -193,7 +193,7 @@ static void test_types_and_ranges(void **state)
     bad(GOOD "topics: {policy: rows}\n",
         "t.yaml:5:10: topics.policy must be single, table or pk, not 'rows'");
     bad(GOOD "phases: [full, fast]\n",
-        "t.yaml:5:16: phases must be full or incremental, not 'fast'");
+        "t.yaml:5:16: phases must be schema, full or incremental, not 'fast'");
     bad(GOOD "topics: {data: [a, b]}\n",
         "t.yaml:5:10: topics.data must be a single value, not a list");
     bad(GOOD "topics: {data: {a: b}}\n",
@@ -262,7 +262,7 @@ static void test_reserved(void **state)
     bad(GOOD "message: {format: avro}\n",
         "t.yaml:5:11: message.format avro is not carried out by this version of sluice; use "
         "canal-json");
-    bad(GOOD "message: {time_zone: Asia/Tokyo}\n",
+    bad(GOOD "message: {time_zone: 'Asia/Tokyo'}\n",
         "t.yaml:5:11: message.time_zone Asia/Tokyo is not carried out by this version of sluice; "
         "use UTC");
     bad(GOOD "message: {rows: 2}\n",
@@ -380,8 +380,8 @@ static void test_rules(void **state)
         "'a1234567890123456789012345678901234567890123456789012345678901234'");
     bad(GOOD "retry: {connect_minutes: 20, other_minutes: 20}\n",
         "t.yaml:5:30: retry.other_minutes (20) must be shorter than retry.connect_minutes (20)");
-    bad(GOOD "retry: {connect_minutes: 9}\n",
-        "t.yaml:5:9: retry.connect_minutes must be from 10 to 1440, not 9");
+    bad(GOOD "retry: {connect_minutes: -1}\n",
+        "t.yaml:5:9: retry.connect_minutes must be from 0 to 1440, not -1");
     task = good(GOOD "retry: {connect_minutes: 10}\n");
     assert_int_equal(task.retry_other_ms, 9 * 60000);
     cdc_task_fini(&task);

@@ -551,8 +551,8 @@ static void test_text_cells(void **state)
         cdc_value got;
         cdc_error_clear(&fx.err);
         fx.tbl->plan[0] = cells[i].plan;
-        cdc_rc rc = src_mysql_text_value(fx.tbl, 0, cells[i].text, strlen(cells[i].text), &fx.dec,
-                                         &got, &fx.err);
+        src_mysql_text text = {cells[i].text, strlen(cells[i].text)};
+        cdc_rc rc = src_mysql_text_value(fx.tbl, 0, text, &fx.dec, &got, &fx.err);
         if (rc != (cells[i].ok ? CDC_OK : CDC_FATAL) ||
             (cells[i].ok && !cdc_value_equal(&got, &cells[i].want))) {
             fail_msg("cell %zu: %s", i, cells[i].text);

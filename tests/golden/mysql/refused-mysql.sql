@@ -1,0 +1,30 @@
+-- What this version refuses, on an empty server with database rt, right after FLUSH BINARY LOGS; the log that it
+-- leaves is refused-mysql.binlog.
+USE rt;
+SET gtid_next = 'AUTOMATIC:blue';
+CREATE TABLE tg (id INT PRIMARY KEY);
+INSERT INTO tg VALUES (1);
+SET gtid_next = 'AUTOMATIC';
+CREATE TABLE img (id INT PRIMARY KEY, a INT, b INT);
+INSERT INTO img VALUES (1, 1, 1);
+SET binlog_row_image = MINIMAL;
+UPDATE img SET a = 2;
+DELETE FROM img;
+SET binlog_row_image = FULL;
+CREATE TABLE geo (id INT PRIMARY KEY, p POINT, q GEOMETRY);
+INSERT INTO geo VALUES (1, POINT(1, 2), NULL);
+CREATE TABLE vec (id INT PRIMARY KEY, v VECTOR(3));
+INSERT INTO vec VALUES (1, TO_VECTOR('[1,2,3]'));
+CREATE TABLE gbk (id INT PRIMARY KEY, ok VARCHAR(5), c VARCHAR(10) CHARACTER SET gbk);
+INSERT INTO gbk VALUES (1, 'a', 'x');
+CREATE TABLE pu (id INT PRIMARY KEY, j JSON);
+SET binlog_row_value_options = PARTIAL_JSON;
+INSERT INTO pu VALUES (1, '{"a":1,"bbbbbbbbbbbbbbbbbbbb":"cccccccccccccccccccccccccccc"}');
+UPDATE pu SET j = JSON_SET(j, '$.a', 2);
+SET binlog_transaction_compression = ON;
+INSERT INTO tg VALUES (3);
+SET binlog_transaction_compression = OFF;
+SET GLOBAL binlog_row_metadata = MINIMAL;
+CREATE TABLE mini (id INT PRIMARY KEY, a INT);
+INSERT INTO mini VALUES (1, 1);
+SET GLOBAL binlog_row_metadata = FULL;
