@@ -69,6 +69,10 @@ void cdc_client_serve(cdc_client *cl, int timeout_ms)
     rd_kafka_event_t *event = rd_kafka_queue_poll(cl->events, timeout_ms);
     while (event != NULL) {
         const rd_kafka_message_t *msg;
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) {
+            cdc_client_on_error(cl->rk, rd_kafka_event_error(event),
+                                rd_kafka_event_error_string(event), cl);
+        }
         while ((msg = rd_kafka_event_message_next(event)) != NULL) {
             cdc_client_note_delivery(cl, msg);
         }
@@ -102,7 +106,7 @@ cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
     if (kind == CDC_CLIENT_PRODUCER) {
         /* As events: librdkafka's flush and commit then wake up when the last record is
          * acknowledged; with a callback for failures alone they would look only every 10 ms. */
-        rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR);
+        rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     }
     cl->rk = rd_kafka_new(kind == CDC_CLIENT_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf,
                           reason, sizeof reason);

@@ -421,13 +421,18 @@ static cdc_rc cdc_producer_commit_transaction(cdc_producer *pr, cdc_error *err)
 static cdc_rc cdc_producer_drain(cdc_producer *pr, cdc_error *err)
 {
     int64_t start = cdc_clock_mono_ms();
-    while (rd_kafka_flush(pr->client.rk, SLICE_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+    for (;;) {
+        bool drained = rd_kafka_flush(pr->client.rk, SLICE_MS) != RD_KAFKA_RESP_ERR__TIMED_OUT;
+        /* a failed record counts as under way until its report is taken */
+        cdc_client_serve(&pr->client, 0);
+        cdc_rc rc = cdc_producer_check(pr, err);
+        if (rc != CDC_OK || drained) {
+            return rc;
+        }
         if (!cdc_producer_patient(start)) {
             return cdc_client_unreachable(&pr->client, "waiting for acknowledgements", err);
         }
     }
-    cdc_client_serve(&pr->client, 0);
-    return cdc_producer_check(pr, err);
 }
 
 cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error *err)

@@ -32,57 +32,33 @@ static const char SESSION[] =
 
 /* --- errors --- */
 
+/* Numbers above 1000 are the server's, of MySQL and MariaDB; from 2000 to 2999 and above 5000 the
+ * client library's. */
+static const unsigned PASSING[] = {
+    /* not reachable, connection lost (2055 and 5014: newer names for it) */
+    CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR, CR_SERVER_GONE_ERROR, CR_SERVER_LOST, CR_UNKNOWN_HOST,
+    CR_SERVER_HANDSHAKE_ERR, 2055, 5014,
+    /* disk full, table full */
+    1021, 1114,
+    /* too many connections, also of the user; host name, handshake, host blocked after errors */
+    1040, 1203, 1226, 1042, 1043, 1129,
+    /* shutting down, forcing close, network errors as the server sees them, killed, idle */
+    1053, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031,
+    /* COMMIT failed; lock wait, deadlock, NOWAIT; XA; too many transactions */
+    1180, 1205, 1213, 3572, 1613, 1614, 1637,
+    /* read-only: a replica, or the primary is changing; Galera and group replication likewise */
+    1290, 1836, 1047, 3098, 3100, 3101,
+    /* interrupted, statement time exceeded, table definition changed under the transaction */
+    1317, 1969, 3024, 1412};
+
 bool sink_mysql_is_passing(unsigned number)
 {
-    switch (number) {
-    case CR_CONNECTION_ERROR:
-    case CR_CONN_HOST_ERROR:
-    case CR_SERVER_GONE_ERROR:
-    case CR_SERVER_LOST:
-    case CR_UNKNOWN_HOST:
-    case CR_SERVER_HANDSHAKE_ERR:
-    case 2055: /* CR_SERVER_LOST_EXTENDED */
-    case 5014: /* Connector/C: connection reset while writing */
-    case 1021: /* disk full */
-    case 1040: /* too many connections */
-    case 1042: /* the server cannot resolve our host */
-    case 1043: /* bad handshake */
-    case 1047: /* Galera: node not prepared */
-    case 1053: /* server shutdown in progress */
-    case 1080: /* forcing close */
-    case 1114: /* table full */
-    case 1129: /* host blocked after connection errors */
-    case 1152: /* aborted connection */
-    case 1158: /* network read and write errors */
-    case 1159:
-    case 1160:
-    case 1161:
-    case 1180: /* COMMIT failed */
-    case 1184:
-    case 1203: /* too many connections of the user */
-    case 1205: /* lock wait */
-    case 1213: /* deadlock */
-    case 1226: /* resource limit of the user */
-    case 1290: /* --read-only: a replica, or the primary is changing */
-    case 1317: /* query interrupted */
-    case 1412: /* table definition changed under the transaction */
-    case 1613: /* XA: rolled back */
-    case 1614: /* XA: deadlock */
-    case 1637: /* too many active transactions */
-    case 1836: /* read-only mode */
-    case 1927: /* MariaDB: connection was killed */
-    case 1969: /* MariaDB: statement time exceeded */
-    case 3024: /* MySQL: the same */
-    case 3098: /* group replication */
-    case 3100:
-    case 3101:
-    case 3169: /* MySQL: session was killed */
-    case 3572: /* NOWAIT */
-    case 4031: /* MySQL: disconnected because of inactivity */
-        return true;
-    default:
-        return false;
+    for (size_t i = 0; i < sizeof PASSING / sizeof PASSING[0]; i++) {
+        if (PASSING[i] == number) {
+            return true;
+        }
     }
+    return false;
 }
 
 cdc_rc sink_mysql_fail(sink_mysql_conn *conn, const char *doing, cdc_error *err)
@@ -141,8 +117,9 @@ static cdc_rc sink_mysql_fail_connect(sink_mysql_conn *conn, cdc_error *err)
         }
         return err->rc;
     }
-    return cdc_error_refuse(err, "mysql_connect", "target %s: error %u: %s: %s", conn->where,
-                            number, mysql_error(conn->my), cure);
+    return cdc_error_refuse(err, number == CR_SSL_CONNECTION_ERROR ? "mysql_tls" : "mysql_access",
+                            "target %s: error %u: %s: %s", conn->where, number,
+                            mysql_error(conn->my), cure);
 }
 
 /* --- connecting --- */

@@ -181,6 +181,34 @@ cdc_rc src_mysql_server_check(src_mysql_connection *conn, src_mysql_server *serv
     return rc != CDC_OK ? rc : check_grants(conn, err);
 }
 
+cdc_rc src_mysql_server_check_types(src_mysql_connection *conn, const src_mysql_server *server,
+                                    const cdc_selection *selection, cdc_error *err)
+{
+    if (!server->is_mariadb) {
+        return CDC_OK;
+    }
+    MYSQL_RES *res;
+    MYSQL_ROW row;
+    cdc_rc rc = src_mysql_select(
+        conn,
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS"
+        " WHERE DATA_TYPE IN ('uuid', 'inet4', 'inet6')",
+        &res, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    while (rc == CDC_OK && (row = mysql_fetch_row(res)) != NULL) {
+        if (cdc_selection_table(selection, row[0], row[1])) {
+            rc = cdc_error_refuse(err, "mysql_type_unsupported",
+                                  "table %s.%s, column %s: type %s is not decoded by this version; "
+                                  "leave the table out (objects.exclude)",
+                                  row[0], row[1], row[2], row[3]);
+        }
+    }
+    mysql_free_result(res);
+    return rc;
+}
+
 /* SELECT on *.*, or on the database, or on the table that the pattern names. Tables that the account may not
  * see would be missing from the copy without a word. */
 static cdc_rc check_select(src_mysql_connection *conn, MYSQL_RES *grants, const char *pattern,

@@ -6,6 +6,7 @@
 #define SRC_MYSQL_SERVER_CHECKS_H
 
 #include "connection.h"
+#include "core/selection.h"
 #include "position.h"
 
 typedef struct src_mysql_server {
@@ -23,6 +24,12 @@ cdc_rc src_mysql_server_check(src_mysql_connection *conn, src_mysql_server *serv
 /* What a full copy needs beside that: GTIDs on MySQL, and SELECT on what the patterns of objects.include name. */
 cdc_rc src_mysql_server_check_copy(src_mysql_connection *conn, const src_mysql_server *server,
                                    const cdc_config *cfg, cdc_error *err) CDC_MUST_CHECK;
+
+/* MariaDB logs UUID, INET4 and INET6 columns as plain BINARY, so the stream cannot refuse them by itself: does a
+ * selected table have one now? FATAL with exit 3, naming the column. Sees only what the account may see. */
+cdc_rc src_mysql_server_check_types(src_mysql_connection *conn, const src_mysql_server *server,
+                                    const cdc_selection *selection,
+                                    cdc_error *err) CDC_MUST_CHECK;
 
 /* The end of the binary log now. */
 cdc_rc src_mysql_server_log_end(src_mysql_connection *conn, const src_mysql_server *server,

@@ -52,6 +52,9 @@ static cdc_rc open_source(void **out, const cdc_env *env, cdc_error *err)
     src_mysql_decode_init(&src->dec, VALUE_MAX);
     cdc_rc rc = connect_and_check(src, NULL, err);
     if (rc == CDC_OK) {
+        rc = src_mysql_server_check_types(&src->conn, &src->server, env->selection, err);
+    }
+    if (rc == CDC_OK) {
         uint32_t wish = (uint32_t)cdc_config_int(env->task->cfg, "source.server_id");
         rc = src_mysql_server_choose_id(&src->conn, wish, &src->server_id, err);
     }

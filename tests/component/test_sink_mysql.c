@@ -895,7 +895,7 @@ static void opening(void **state)
     char user[300];
     bed_make_for(bd, server, "sluice", "wrong", "");
     snprintf(user, sizeof user, "sluice@%s", server);
-    FAILS(sink_mysql.open(&be.sink, &be.env, &be.err), CDC_FATAL, "mysql_connect", user);
+    FAILS(sink_mysql.open(&be.sink, &be.env, &be.err), CDC_FATAL, "mysql_access", user);
     assert_non_null(strstr(be.err.text, "target.password"));
     assert_int_equal(be.err.exit, CDC_EXIT_REFUSED);
     assert_null(strstr(be.err.text, "wrong"));
