@@ -131,10 +131,11 @@ static cdc_rc connect_error(src_mysql_connection *conn, const char *tls, cdc_err
 }
 
 #ifdef IS_CONNECTOR_C
+/* Connector/C checks the certificate's chain whenever it is given a CA, and the name too with VERIFY. */
 static void set_tls(MYSQL *mysql, const char *mode)
 {
     my_bool enforce = strcmp(mode, "off") != 0;
-    my_bool verify = strncmp(mode, "verify-", 7) == 0;
+    my_bool verify = strcmp(mode, "verify-identity") == 0;
     mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, (void *)&enforce);
     mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, (void *)&verify);
 }
@@ -168,7 +169,7 @@ static void set_options(MYSQL *mysql, const cdc_config *cfg, unsigned read_timeo
     const char *key = cdc_config_str(cfg, "source.tls.key");
     const char *mode = cdc_config_str(cfg, "source.tls.mode");
     if (strcmp(mode, "off") != 0) {
-        if (ca != NULL) {
+        if (ca != NULL && strncmp(mode, "verify-", 7) == 0) {
             mysql_options(mysql, MYSQL_OPT_SSL_CA, ca);
         }
         if (cert != NULL) {
@@ -181,10 +182,33 @@ static void set_options(MYSQL *mysql, const cdc_config *cfg, unsigned read_timeo
     set_tls(mysql, mode);
 }
 
+static void ask_account(src_mysql_connection *conn)
+{
+    snprintf(conn->account, sizeof(conn->account), "'%s'@'%%'", conn->user);
+    if (mysql_query(conn->mysql, "SELECT CURRENT_USER()") != 0) {
+        return;
+    }
+    MYSQL_RES *res = mysql_store_result(conn->mysql);
+    MYSQL_ROW row = res != NULL ? mysql_fetch_row(res) : NULL;
+    const char *at = row != NULL && row[0] != NULL ? strrchr(row[0], '@') : NULL;
+    if (at != NULL) {
+        snprintf(conn->account, sizeof(conn->account), "'%.*s'@'%s'", (int)(at - row[0]), row[0],
+                 at + 1);
+    }
+    if (res != NULL) {
+        mysql_free_result(res);
+    }
+}
+
 static cdc_rc connect_one(src_mysql_connection *conn, const cdc_config *cfg, const char *text,
                           unsigned read_timeout_s, cdc_error *err)
 {
     address to;
+    if (strcmp(cdc_config_str(cfg, "source.tls.mode"), "verify-ca") == 0 &&
+        cdc_config_str(cfg, "source.tls.ca") == NULL) {
+        return cdc_error_refuse(err, "mysql_tls",
+                                "source.tls.mode is verify-ca, which needs source.tls.ca");
+    }
     if (!parse_address(text, &to)) {
         return cdc_error_set(err, CDC_FATAL, "mysql_host",
                              "source.hosts: \"%s\" is not host or host:port", text);
@@ -206,6 +230,7 @@ static cdc_rc connect_one(src_mysql_connection *conn, const cdc_config *cfg, con
     }
     conn->is_mariadb = strstr(mysql_get_server_info(conn->mysql), "MariaDB") != NULL;
     conn->version = (unsigned)mysql_get_server_version(conn->mysql);
+    ask_account(conn);
     return CDC_OK;
 }
 

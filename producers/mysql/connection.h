@@ -16,6 +16,7 @@ typedef struct src_mysql_connection {
     MYSQL *mysql; /* NULL: closed */
     char name[300]; /* "host:port", for messages */
     const char *user; /* borrowed from the configuration */
+    char account[300]; /* 'user'@'host' as GRANT takes it: the account that the server chose */
     bool is_mariadb;
     unsigned version; /* 90704 for 9.7.4 */
 } src_mysql_connection;

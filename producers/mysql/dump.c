@@ -132,8 +132,8 @@ cdc_rc src_mysql_dump_error(src_mysql_connection *conn, cdc_rc fetched, const sr
     if (code == 1227 || code == 1045) {
         return cdc_error_refuse(err, "mysql_privilege",
                                 "the account lacks REPLICATION SLAVE at server %s: GRANT REPLICATION "
-                                "SLAVE ON *.* TO '%s'@'%%' (with the account's own host)",
-                                conn->name, conn->user);
+                                "SLAVE ON *.* TO %s",
+                                conn->name, conn->account);
     }
     (void)src_mysql_connection_error(conn, "reading the binary log", err);
     return cdc_error_context(err, "at %s:%llu", at->file, (unsigned long long)at->pos);

@@ -425,10 +425,9 @@ static cdc_rc select_error(src_mysql_copy *copy, cdc_error *err)
     unsigned code = mysql_errno(copy->conn.mysql);
     if (code == 1142 || code == 1143) {
         return cdc_error_refuse(err, "mysql_privilege",
-                                "user %s may not read table %s.%s at server %s: GRANT SELECT ON `%s`.* TO "
-                                "'%s'@'%%' (with the account's own host)",
+                                "user %s may not read table %s.%s at server %s: GRANT SELECT ON `%s`.* TO %s",
                                 copy->conn.user, copy->pos.database, copy->pos.table, copy->conn.name,
-                                copy->pos.database, copy->conn.user);
+                                copy->pos.database, copy->conn.account);
     }
     (void)src_mysql_connection_error(&copy->conn, "reading rows", err);
     return cdc_error_context(err, "full copy of %s.%s", copy->pos.database, copy->pos.table);

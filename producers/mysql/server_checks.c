@@ -109,9 +109,8 @@ static cdc_rc missing_privilege(const src_mysql_connection *conn, const char *pr
                                 const char *on, cdc_error *err)
 {
     return cdc_error_refuse(err, "mysql_privilege",
-                            "the account lacks %s at server %s: GRANT %s ON %s TO '%s'@'%%' (with "
-                            "the account's own host)",
-                            privilege, conn->name, privilege, on, conn->user);
+                            "the account lacks %s at server %s: GRANT %s ON %s TO %s", privilege,
+                            conn->name, privilege, on, conn->account);
 }
 
 static bool has_word(const char *s, size_t n, const char *word)
