@@ -9,7 +9,7 @@
 #include "topics/header.h"
 
 enum {
-    QUEUE_BYTES = 8 * 1024 * 1024,
+    QUEUE_BYTES = 4 * 1024 * 1024,
     BATCH_BYTES_MAX =
         1100 * 1024 * 1024, /* limit for one giant record; ordinary batches end at BATCH_BYTES */
     BATCH_BYTES = 512 * 1024,

@@ -14,7 +14,7 @@
 #include "topics/admin.h"
 
 enum {
-    QUEUE_BYTES = 8 * 1024 * 1024,
+    QUEUE_BYTES = 4 * 1024 * 1024,
     BATCH_BYTES_MAX = 1100 * 1024 * 1024, /* one row can have 1 GB; ordinary batches have 1 MB */
     POLL_MS = 100,
     COMMIT_RECORDS = 50000, /* a Kafka transaction ends at the latest after so many records... */

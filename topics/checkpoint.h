@@ -24,7 +24,9 @@ cdc_rc cdc_checkpoint_parse(cdc_bytes in, cdc_arena *ar, cdc_checkpoint *out,
                             cdc_error *err) CDC_MUST_CHECK;
 
 /* Reads the task's newest committed checkpoint. EOF: there is none (topic missing, or no record of
- * the task). Reads the topic backwards in growing windows, so it costs little on a long one. */
+ * the task). Reads the topic backwards in growing windows, so it costs little on a long one. Waits
+ * while another task's open transaction may hide our newest one (RETRY, "checkpoint_hidden", when
+ * that takes longer than the transaction timeout). */
 cdc_rc cdc_checkpoint_read(const cdc_env *env, cdc_arena *ar, cdc_checkpoint *out,
                            cdc_error *err) CDC_MUST_CHECK;
 

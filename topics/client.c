@@ -39,6 +39,9 @@ static void cdc_client_on_log(const rd_kafka_t *rk, int level, const char *facil
     if (strcmp(facility, "CONFWARN") == 0 && strstr(text, "will be ignored by this") != NULL) {
         return;
     }
+    if (strcmp(facility, "AUTOCREATE") == 0) {
+        level = 7; /* brokers before 0.11, and the mock */
+    }
     cdc_log_level to = level <= 4 ? CDC_LOG_WARN : level <= 6 ? CDC_LOG_INFO : CDC_LOG_DEBUG;
     CDC_LOG(to, "kafka_client", CDC_STR("facility", facility), CDC_STR("text", text));
 }
@@ -125,6 +128,7 @@ void cdc_client_fini(cdc_client *cl)
         cl->events = NULL;
     }
     if (cl->rk != NULL) {
+        rd_kafka_set_log_level(cl->rk, 0); /* connections that end now are no news */
         rd_kafka_destroy_flags(cl->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
         cl->rk = NULL;
     }
@@ -186,15 +190,28 @@ static bool cdc_client_is_fenced(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
-/* Rights, and settings that the brokers do not take: a human must act. */
-static const char *cdc_client_fatal_code(rd_kafka_resp_err_t code)
+/* The rights that lack; NULL: it is not about rights. */
+static const char *cdc_client_rights(rd_kafka_resp_err_t code)
 {
     switch ((int)code) {
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        return "DESCRIBE and READ of the topic, a capture also DESCRIBE, READ and WRITE of topic "
+               "_sluice_checkpoints, WRITE of the others, and CREATE to make them";
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        return "READ of the group that has the task's name";
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+        return "CREATE of the topics and, before Kafka 2.8, IDEMPOTENT_WRITE of the cluster";
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-        return "kafka_not_authorized";
+        return "DESCRIBE and WRITE of the transactional id that has the task's name";
+    default:
+        return NULL;
+    }
+}
+
+/* Settings that the brokers do not take: a human must act. */
+static bool cdc_client_refused_setting(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
     case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
     case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
     case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
@@ -208,9 +225,9 @@ static const char *cdc_client_fatal_code(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
     case RD_KAFKA_RESP_ERR__INVALID_ARG:
     case RD_KAFKA_RESP_ERR__NOT_CONFIGURED:
-        return "kafka_refused";
+        return true;
     default:
-        return NULL;
+        return false;
     }
 }
 
@@ -224,9 +241,11 @@ cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *rea
         reason = fatal_text;
     }
     if (cdc_client_is_fenced(code)) {
-        return cdc_error_set(err, CDC_FATAL, "kafka_fenced",
-                             "%s: the transactional id %s belongs to a newer process now: %s",
-                             doing, cl->env->task->name, reason);
+        return cdc_error_set(
+            err, CDC_FATAL, "kafka_fenced",
+            "%s: a newer process has taken the transactional id %s, or Kafka has ended the "
+            "transaction of this one at transaction.timeout.ms: %s",
+            doing, cl->env->task->name, reason);
     }
     if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
         cl->lost == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
@@ -236,9 +255,13 @@ cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *rea
         code == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
         return cdc_client_denied(cl, doing, err);
     }
-    const char *name = cdc_client_fatal_code(code);
-    if (name != NULL) {
-        return cdc_error_set(err, CDC_FATAL, name, "%s: %s (%s)", doing, reason,
+    const char *rights = cdc_client_rights(code);
+    if (rights != NULL) {
+        return cdc_error_set(err, CDC_FATAL, "kafka_not_authorized", "%s: %s; the account needs %s",
+                             doing, reason, rights);
+    }
+    if (cdc_client_refused_setting(code)) {
+        return cdc_error_set(err, CDC_FATAL, "kafka_refused", "%s: %s (%s)", doing, reason,
                              rd_kafka_err2name(code));
     }
     return cdc_error_set(err, CDC_RETRY, "kafka", "%s: %s (%s)%s%s", doing, reason,
@@ -267,11 +290,20 @@ cdc_rc cdc_client_unreachable(cdc_client *cl, const char *doing, cdc_error *err)
 
 /* --- metadata --- */
 
-static bool cdc_client_passing(rd_kafka_resp_err_t code)
+bool cdc_client_passing(rd_kafka_resp_err_t code)
 {
-    return code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
-           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-           code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void cdc_client_count(const rd_kafka_metadata_topic_t *md, int32_t *out, bool *leaders)
@@ -318,9 +350,7 @@ cdc_rc cdc_client_partitions(cdc_client *cl, const char *topic, int timeout_ms, 
             *leaders = true;
         }
         code = cdc_client_ask(cl, rkt, SLICE_MS, out, leaders);
-        if (cl->kind != CDC_CLIENT_CONSUMER) {
-            cdc_client_serve(cl, 0); /* the error callback may know why */
-        }
+        cdc_client_serve(cl, 0); /* the error callback may know why */
     } while (cdc_client_passing(code) && !cl->refused && !cdc_stop_requested() &&
              cdc_clock_mono_ms() < deadline);
     rd_kafka_topic_destroy(rkt);

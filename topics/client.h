@@ -48,6 +48,9 @@ cdc_rc cdc_client_fail_take(cdc_client *cl, rd_kafka_error_t *error, const char 
  * otherwise. */
 cdc_rc cdc_client_unreachable(cdc_client *cl, const char *doing, cdc_error *err);
 
+/* Brokers away, a leader being chosen: the same question may be answered in a moment. */
+bool cdc_client_passing(rd_kafka_resp_err_t code);
+
 /* The topic's partitions, asked from a broker, or 0 when there is no such topic. Waits up to
  * timeout_ms for an answer, less when a stop is requested or the brokers refuse us. leaders (may be
  * NULL): set true when every partition has a leader. */

@@ -80,7 +80,6 @@ cdc_rc cdc_consumer_new(cdc_consumer **out, const cdc_env *env, cdc_error *err)
     cs->must_wake = !cdc_consumer_has_backoff();
     cs->limit_bytes = cdc_properties_queue_kbytes(env) * 1024;
     cs->limit_count = cdc_properties_queue_messages(env);
-    rd_kafka_poll_set_consumer(cs->client.rk);
     cs->queue = rd_kafka_queue_get_consumer(cs->client.rk);
     *out = cs;
     return CDC_OK;
@@ -356,6 +355,7 @@ static cdc_rc cdc_consumer_take(cdc_consumer *cs, int timeout_ms, cdc_error *err
     }
     cs->at = 0;
     cs->n = n > 0 ? (size_t)n : 0;
+    cdc_client_serve(&cs->client, 0);
     if (cs->client.refused) {
         return cdc_client_unreachable(&cs->client, "reading topics", err);
     }
@@ -438,16 +438,20 @@ cdc_rc cdc_consumer_partitions(cdc_consumer *cs, const char *topic, int32_t *out
     return rc == CDC_OK && *out == 0 ? CDC_EOF : rc;
 }
 
-/* Worth asking again: brokers away, a leader being chosen. */
-static bool cdc_consumer_again(const cdc_consumer *cs, rd_kafka_resp_err_t code, int64_t deadline)
+/* Worth asking again? Looks at what has been said in the background, too. */
+static bool cdc_consumer_again(cdc_consumer *cs, rd_kafka_resp_err_t code, int64_t deadline)
 {
-    bool passing = code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
-                   code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-                   code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
-                   code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-                   code == RD_KAFKA_RESP_ERR__WAIT_COORD;
-    return passing && !cs->client.refused && !cdc_stop_requested() &&
+    cdc_client_serve(&cs->client, 0);
+    return cdc_client_passing(code) && !cs->client.refused && !cdc_stop_requested() &&
            cdc_clock_mono_ms() < deadline;
+}
+
+static cdc_rc cdc_consumer_unanswered(cdc_consumer *cs, rd_kafka_resp_err_t code, const char *doing,
+                                      cdc_error *err)
+{
+    return cdc_client_passing(code)
+               ? cdc_client_unreachable(&cs->client, doing, err)
+               : cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), doing, err);
 }
 
 cdc_rc cdc_consumer_bounds(cdc_consumer *cs, const char *topic, int32_t partition, int64_t *begin,
@@ -466,7 +470,7 @@ cdc_rc cdc_consumer_bounds(cdc_consumer *cs, const char *topic, int32_t partitio
     }
     snprintf(doing, sizeof doing, "topic %s partition %d: asking for its offsets", topic,
              (int)partition);
-    return cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), doing, err);
+    return cdc_consumer_unanswered(cs, code, doing, err);
 }
 
 int64_t cdc_consumer_position(cdc_consumer *cs, const char *topic, int32_t partition)
@@ -495,7 +499,7 @@ cdc_rc cdc_consumer_offset_at(cdc_consumer *cs, const char *topic, int32_t parti
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         snprintf(doing, sizeof doing, "topic %s partition %d: asking for the offset of a time",
                  topic, (int)partition);
-        return cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), doing, err);
+        return cdc_consumer_unanswered(cs, code, doing, err);
     }
     /* nothing so new: the end */
     return *out >= 0 ? CDC_OK : cdc_consumer_bounds(cs, topic, partition, &begin, out, err);

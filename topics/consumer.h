@@ -51,7 +51,8 @@ int64_t cdc_consumer_position(cdc_consumer *cs, const char *topic, int32_t parti
 cdc_rc cdc_consumer_offset_at(cdc_consumer *cs, const char *topic, int32_t partition,
                               int64_t wall_ms, int64_t *out, cdc_error *err) CDC_MUST_CHECK;
 
-void cdc_consumer_report(cdc_consumer *cs, const cdc_offset *offsets,
-                         uint32_t n); /* async group commit */
+/* Commits offsets to the group without waiting; failures are not told. Any thread, also while
+ * another one polls. */
+void cdc_consumer_report(cdc_consumer *cs, const cdc_offset *offsets, uint32_t n);
 
 #endif

@@ -15,7 +15,7 @@ typedef struct cdc_topic cdc_topic; /* a topic to send to; owned by the producer
  * reachable or still loading (after a bounded wait); FATAL: property refused, authentication failed
  * (bad password), no rights. */
 cdc_rc cdc_producer_new(cdc_producer **out, const cdc_env *env, cdc_error *err) CDC_MUST_CHECK;
-/* Aborts an open transaction (bounded wait) and frees. NULL is fine. */
+/* Aborts an open transaction (waits 0.7 s at most) and frees. NULL is fine. */
 void cdc_producer_free(cdc_producer *pr);
 
 /* Handle of an existing topic (see admin.h), with its number of partitions; the same pointer for
@@ -25,11 +25,13 @@ cdc_rc cdc_producer_topic(cdc_producer *pr, const char *name, cdc_topic **out,
 int32_t cdc_topic_partitions(const cdc_topic *topic);
 const char *cdc_topic_name(const cdc_topic *topic);
 
-/* Hands over one record; bytes are copied. Begins the transaction if none is open. Waits while the
- * queue is full, as long as the broker takes records. RETRY: the transaction must be aborted and
- * its records sent again from the last checkpoint (cdc_producer_free, new, read the checkpoint).
- * FATAL: fenced, record too large (err names topic, size and limit; the caller adds table, key and
- * position), not authorized. */
+/* Hands over one record; bytes are copied. Exactly-once: the first records after a commit (up to
+ * 128 KB) are kept back, and a Kafka transaction begins only with the commit or when they grow
+ * beyond that, so that a small transaction costs few round trips; errors of kept records come from
+ * the commit. Waits while the queue is full, as long as the broker takes records. RETRY: the
+ * transaction must be aborted and its records sent again from the last checkpoint
+ * (cdc_producer_free, new, read the checkpoint). FATAL: fenced, record too large (err names topic,
+ * size and limit; the caller adds table, key and position), not authorized. */
 cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *topic, int32_t partition, cdc_bytes key,
                          cdc_bytes value, cdc_bytes header, cdc_error *err) CDC_MUST_CHECK;
 

@@ -14,7 +14,7 @@ typedef struct cdc_default {
     const char *name, *value;
 } cdc_default;
 
-/* Figures that were measured: see docs/adr/0011-kafka-client-defaults.md. */
+/* What differs from librdkafka's own defaults, and why. */
 static const cdc_default common_defaults[] = {
     {"socket.nagle.disable", "true"}, /* small requests wait for nobody */
     {"socket.keepalive.enable", "true"},
@@ -27,11 +27,18 @@ static const cdc_default common_defaults[] = {
 
 static const cdc_default producer_defaults[] = {
     {"compression.codec", "lz4"},
-    {"linger.ms", "10"}, /* under a backlog: larger batches; a commit sends what is there at once */
     {"batch.num.messages", "10000"},
     {"batch.size", "1000000"}, /* below every topic's max.message.bytes */
     {"queue.buffering.max.messages", "100000"},
     {"transaction.timeout.ms", "60000"},
+    {NULL, NULL},
+};
+
+/* Over the consumer's: a search must not wait for the end to be the end, nor for a full queue. */
+static const cdc_default tool_defaults[] = {
+    {"fetch.wait.max.ms", "5"},
+    {"queued.min.messages", "100000"},
+    {"queued.max.messages.kbytes", "65536"},
     {NULL, NULL},
 };
 
@@ -219,6 +226,12 @@ static cdc_rc cdc_properties_producer(rd_kafka_conf_t *conf, const cdc_env *env,
     int64_t timeout = cdc_properties_number(env, "transaction.timeout.ms", 60000);
     cdc_rc rc = cdc_properties_table(conf, env, producer_defaults, err);
     if (rc == CDC_OK) {
+        /* In a transaction nothing is seen before the commit, which sends what is there at once, so waiting for
+         * larger batches is free; at least once, a record is seen as soon as it is sent. */
+        rc = cdc_properties_set_number(conf, env, "linger.ms", env->task->exactly_once ? 10 : 0,
+                                       err);
+    }
+    if (rc == CDC_OK) {
         rc = cdc_properties_set_number(conf, env, "message.max.bytes", max, err);
     }
     if (rc == CDC_OK) {
@@ -374,6 +387,9 @@ cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc
     if (rc == CDC_OK) {
         rc = producer ? cdc_properties_producer(conf, env, err)
                       : cdc_properties_consumer(conf, env, err);
+    }
+    if (rc == CDC_OK && kind == CDC_CLIENT_TOOL) {
+        rc = cdc_properties_table(conf, env, tool_defaults, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_properties_names(conf, kind, env, err);

@@ -47,59 +47,65 @@ static bool parse_address(const char *text, address *out)
     return out->host[0] != '\0';
 }
 
+static bool is_among(unsigned code, const uint16_t *codes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (codes[i] == code) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Errors that pass by themselves: nothing a human must change. */
 static bool passes_by_itself(unsigned code)
 {
-    switch (code) {
-    case CR_CONNECTION_ERROR:
-    case CR_CONN_HOST_ERROR:
-    case CR_UNKNOWN_HOST:
-    case CR_SERVER_GONE_ERROR:
-    case CR_SERVER_LOST:
-    case CR_SERVER_LOST_EXTENDED:
-    case 1040: /* too many connections */
-    case 1053: /* server shutdown in progress */
-    case 1077:
-    case 1079:
-    case 1152: /* aborted connection */
-    case 1158:
-    case 1159:
-    case 1160:
-    case 1161:
-    case 1180: /* error during commit */
-    case 1184:
-    case 1203: /* user has too many connections */
-    case 1205: /* lock wait timeout */
-    case 1213: /* deadlock */
-    case 1317: /* query interrupted */
-    case 1412: /* table definition has changed, the snapshot must be taken again */
-    case 1927: /* connection was killed */
-    case 3169: /* session was killed */
-    case 4031: /* disconnected for inactivity */
-        return true;
-    default:
-        return false;
-    }
+    static const uint16_t codes[] = {
+        CR_CONNECTION_ERROR,
+        CR_CONN_HOST_ERROR,
+        CR_UNKNOWN_HOST,
+        CR_SERVER_GONE_ERROR,
+        CR_SERVER_LOST,
+        CR_SERVER_LOST_EXTENDED,
+        1040, /* too many connections */
+        1053, /* server shutdown in progress */
+        1077, /* normal shutdown */
+        1079, /* shutdown complete */
+        1152, /* aborted connection */
+        1158, /* network errors and timeouts, up to 1161 */
+        1159,
+        1160,
+        1161,
+        1180, /* error during commit */
+        1184, /* aborted connection */
+        1203, /* user has too many connections */
+        1205, /* lock wait timeout */
+        1213, /* deadlock */
+        1317, /* query interrupted */
+        1412, /* table definition has changed: the snapshot must be taken again */
+        1927, /* connection was killed */
+        3169, /* session was killed */
+        4031, /* disconnected for inactivity */
+    };
+    return is_among(code, codes, sizeof(codes) / sizeof(codes[0]));
 }
 
 static bool is_access_error(unsigned code)
 {
-    switch (code) {
-    case 1045: /* access denied */
-    case 1044:
-    case 1130: /* host not allowed */
-    case 1524: /* plugin is not loaded */
-    case 1698: /* access denied, without password */
-    case 1820: /* password must be changed */
-    case 1862: /* password has expired */
-    case 3118: /* account is locked */
-    case 3159: /* requires secure transport */
-    case 4151: /* account is locked (MariaDB) */
-    case CR_AUTH_PLUGIN_CANNOT_LOAD:
-        return true;
-    default:
-        return false;
-    }
+    static const uint16_t codes[] = {
+        1044, /* access denied to a database */
+        1045, /* access denied */
+        1130, /* host not allowed */
+        1524, /* plugin is not loaded */
+        1698, /* access denied, without password */
+        1820, /* password must be changed */
+        1862, /* password has expired */
+        3118, /* account is locked */
+        3159, /* requires secure transport */
+        4151, /* account is locked (MariaDB) */
+        CR_AUTH_PLUGIN_CANNOT_LOAD,
+    };
+    return is_among(code, codes, sizeof(codes) / sizeof(codes[0]));
 }
 
 cdc_rc src_mysql_connection_error(src_mysql_connection *conn, const char *what, cdc_error *err)
@@ -131,7 +137,8 @@ static cdc_rc connect_error(src_mysql_connection *conn, const char *tls, cdc_err
 }
 
 #ifdef IS_CONNECTOR_C
-/* Connector/C checks the certificate's chain whenever it is given a CA, and the name too with VERIFY. */
+/* Connector/C checks the certificate's chain whenever it is given a CA, and the name too with
+ * VERIFY. */
 static void set_tls(MYSQL *mysql, const char *mode)
 {
     my_bool enforce = strcmp(mode, "off") != 0;
@@ -252,8 +259,8 @@ cdc_rc src_mysql_connect(src_mysql_connection *conn, const cdc_config *cfg, cons
         }
     }
     if (rc == CDC_RETRY && nhosts > 1) {
-        (void)cdc_error_context(err, "none of the %zu servers of source.hosts can be reached, the last",
-                                nhosts);
+        (void)cdc_error_context(
+            err, "none of the %zu servers of source.hosts can be reached, the last", nhosts);
     }
     if (rc == CDC_OK) {
         cdc_error_clear(err);
@@ -271,7 +278,8 @@ void src_mysql_disconnect(src_mysql_connection *conn)
     if (conn->mysql == NULL) {
         return;
     }
-    /* mysql_close would first send COM_QUIT and read an unfinished result to its end; both fail at once */
+    /* mysql_close would first send COM_QUIT and read an unfinished result to its end; both fail at
+     * once */
     src_mysql_connection_abandon(conn);
     mysql_close(conn->mysql);
     conn->mysql = NULL;
@@ -285,7 +293,8 @@ cdc_rc src_mysql_execute(src_mysql_connection *conn, const char *sql, cdc_error 
     return CDC_OK;
 }
 
-cdc_rc src_mysql_select(src_mysql_connection *conn, const char *sql, MYSQL_RES **res, cdc_error *err)
+cdc_rc src_mysql_select(src_mysql_connection *conn, const char *sql, MYSQL_RES **res,
+                        cdc_error *err)
 {
     *res = NULL;
     if (mysql_query(conn->mysql, sql) != 0) {

@@ -1,7 +1,8 @@
 /* src_mysql_connection: a client connection to the source server, and what its errors mean.
  *
- * The hosts of source.hosts are tried in order; the first that answers is taken. TLS as source.tls.mode
- * says: off, required (encrypted, not verified), verify-ca, verify-identity. One thread. */
+ * The hosts of source.hosts are tried in order; the first that answers is taken. TLS as
+ * source.tls.mode says: off, required (encrypted, not verified), verify-ca, verify-identity. One
+ * thread. */
 #ifndef SRC_MYSQL_CONNECTION_H
 #define SRC_MYSQL_CONNECTION_H
 
@@ -13,26 +14,29 @@
 #include "core/error.h"
 
 typedef struct src_mysql_connection {
-    MYSQL *mysql; /* NULL: closed */
-    char name[300]; /* "host:port", for messages */
-    const char *user; /* borrowed from the configuration */
+    MYSQL *mysql;      /* NULL: closed */
+    char name[300];    /* "host:port", for messages */
+    const char *user;  /* borrowed from the configuration */
     char account[300]; /* 'user'@'host' as GRANT takes it: the account that the server chose */
     bool is_mariadb;
     unsigned version; /* 90704 for 9.7.4 */
 } src_mysql_connection;
 
-/* only: "host:port" to try alone, or NULL for source.hosts in order. read_timeout_s: how long one read may
- * wait. RETRY: none could be reached; FATAL with exit 3: refused (password, TLS, host not allowed). */
+/* only: "host:port" to try alone, or NULL for source.hosts in order. read_timeout_s: how long one
+ * read may wait. RETRY: none could be reached; FATAL with exit 3: refused (password, TLS, host not
+ * allowed). */
 cdc_rc src_mysql_connect(src_mysql_connection *conn, const cdc_config *cfg, const char *only,
                          unsigned read_timeout_s, cdc_error *err) CDC_MUST_CHECK;
 /* Drops the connection at once, without waiting for the server. Closed is fine. */
 void src_mysql_disconnect(src_mysql_connection *conn);
 
-/* Ends both directions of the connection, so that nothing waits for an unfinished result; disconnect follows. */
+/* Ends both directions of the connection, so that nothing waits for an unfinished result;
+ * disconnect follows. */
 void src_mysql_connection_abandon(src_mysql_connection *conn);
 
 /* A statement without a result. */
-cdc_rc src_mysql_execute(src_mysql_connection *conn, const char *sql, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_execute(src_mysql_connection *conn, const char *sql,
+                         cdc_error *err) CDC_MUST_CHECK;
 /* A statement with a result, which is read whole; the caller frees it with mysql_free_result. */
 cdc_rc src_mysql_select(src_mysql_connection *conn, const char *sql, MYSQL_RES **res,
                         cdc_error *err) CDC_MUST_CHECK;
@@ -40,8 +44,8 @@ cdc_rc src_mysql_select(src_mysql_connection *conn, const char *sql, MYSQL_RES *
 cdc_rc src_mysql_select_text(src_mysql_connection *conn, const char *sql, cdc_buffer *out,
                              cdc_error *err) CDC_MUST_CHECK;
 
-/* Sets err from the connection's last error: RETRY for what passes by itself (connection lost, server
- * shutting down, deadlock), FATAL otherwise. what: "cannot read the binlog". */
+/* Sets err from the connection's last error: RETRY for what passes by itself (connection lost,
+ * server shutting down, deadlock), FATAL otherwise. what: "cannot read the binlog". */
 cdc_rc src_mysql_connection_error(src_mysql_connection *conn, const char *what, cdc_error *err);
 
 #endif

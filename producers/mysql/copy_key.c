@@ -39,8 +39,10 @@ void src_mysql_key_literal(const cdc_column *col, const cdc_value *val, const ch
         add_hex(out, val->p, val->len);
         break;
     case CDC_TEXT:
-        /* the cell's own bytes in the column's own charset: what became U+FFFD for us is exact here */
-        cdc_buffer_addf(out, "_%s ", col->charset != NULL && col->charset[0] ? col->charset : "latin1");
+        /* the cell's own bytes in the column's own charset: what became U+FFFD for us is exact here
+         */
+        cdc_buffer_addf(out, "_%s ",
+                        col->charset != NULL && col->charset[0] ? col->charset : "latin1");
         add_hex(out, cell, n);
         break;
     default: /* dates and times: the server compares them as such with a string */
@@ -59,7 +61,8 @@ static void add_column(cdc_buffer *out, const cdc_column *col, const char *op, c
     cdc_buffer_add(out, literal, n);
 }
 
-cdc_rc src_mysql_key_condition(const cdc_table *tbl, const char *key, cdc_buffer *out, cdc_error *err)
+cdc_rc src_mysql_key_condition(const cdc_table *tbl, const char *key, cdc_buffer *out,
+                               cdc_error *err)
 {
     const char *p = key;
     uint32_t i = 0;
@@ -78,10 +81,11 @@ cdc_rc src_mysql_key_condition(const cdc_table *tbl, const char *key, cdc_buffer
         p = p[n] == ',' ? p + n + 1 : NULL;
     }
     if (p != NULL || i != tbl->nkeys) {
-        return cdc_error_set(err, CDC_FATAL, "mysql_copy_key",
-                             "the primary key of table %s.%s was changed during its full copy; start the "
-                             "task again under a new name",
-                             tbl->database, tbl->name);
+        return cdc_error_set(
+            err, CDC_FATAL, "mysql_copy_key",
+            "the primary key of table %s.%s was changed during its full copy; start the "
+            "task again under a new name",
+            tbl->database, tbl->name);
     }
     for (uint32_t j = 1; j < tbl->nkeys; j++) {
         cdc_buffer_add_str(out, "))");

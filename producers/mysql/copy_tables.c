@@ -14,7 +14,8 @@ void src_mysql_add_name(cdc_buffer *out, const char *name)
     cdc_buffer_add_char(out, '`');
 }
 
-/* 'text' with quotes doubled; the session's sql_mode has no NO_BACKSLASH_ESCAPES, so those are doubled too. */
+/* 'text' with quotes doubled; the session's sql_mode has no NO_BACKSLASH_ESCAPES, so those are
+ * doubled too. */
 static void add_literal(cdc_buffer *out, const char *s)
 {
     cdc_buffer_add_char(out, '\'');
@@ -54,10 +55,11 @@ void src_mysql_copy_tables_fini(src_mysql_copy_tables *tables)
 static cdc_rc add_table(src_mysql_copy_tables *tables, MYSQL_ROW row, cdc_error *err)
 {
     if (strcmp(row[2], "BASE TABLE") != 0) {
-        return cdc_error_refuse(err, "mysql_copy_table",
-                                "table %s.%s is system-versioned, its history cannot be copied; exclude it "
-                                "(objects.exclude)",
-                                row[0], row[1]);
+        return cdc_error_refuse(
+            err, "mysql_copy_table",
+            "table %s.%s is system-versioned, its history cannot be copied; exclude it "
+            "(objects.exclude)",
+            row[0], row[1]);
     }
     src_mysql_copy_table *table = &tables->items[tables->n];
     table->database = strdup(row[0]);
@@ -95,10 +97,11 @@ cdc_rc src_mysql_copy_tables_load(src_mysql_copy_tables *tables, src_mysql_conne
     }
     mysql_free_result(res);
     if (rc == CDC_OK && tables->n == 0) {
-        rc = cdc_error_refuse(err, "mysql_no_tables",
-                              "no table of server %s matches objects.include, or user %s may not see it; "
-                              "check the patterns, and GRANT SELECT on the tables",
-                              conn->name, conn->user);
+        rc = cdc_error_refuse(
+            err, "mysql_no_tables",
+            "no table of server %s matches objects.include, or user %s may not see it; "
+            "check the patterns, and GRANT SELECT on the tables",
+            conn->name, conn->user);
     }
     if (rc == CDC_OK) {
         qsort(tables->items, tables->n, sizeof(*tables->items), compare_tables);
@@ -153,9 +156,10 @@ static cdc_rc read_keys(MYSQL_RES *res, src_mysql_table_info *info, uint16_t *ke
             i++;
         }
         if (i == info->ncols || info->nkeys == info->ncols) {
-            return cdc_error_set(err, CDC_RETRY, "mysql_definition",
-                                 "table %s.%s is being altered (key column %s is not among its columns)",
-                                 info->database, info->name, row[0]);
+            return cdc_error_set(
+                err, CDC_RETRY, "mysql_definition",
+                "table %s.%s is being altered (key column %s is not among its columns)",
+                info->database, info->name, row[0]);
         }
         keys[info->nkeys++] = (uint16_t)i;
     }

@@ -1,4 +1,5 @@
-/* What a full copy copies: the list of selected tables, and their definitions from information_schema. */
+/* What a full copy copies: the list of selected tables, and their definitions from
+ * information_schema. */
 #ifndef SRC_MYSQL_COPY_TABLES_H
 #define SRC_MYSQL_COPY_TABLES_H
 
@@ -19,8 +20,8 @@ typedef struct src_mysql_copy_tables {
 int src_mysql_copy_table_compare(const char *database_a, const char *name_a, const char *database_b,
                                  const char *name_b);
 
-/* Base tables that the selection takes; never the server's own databases. FATAL with exit 3: none at all, or
- * one that cannot be copied. */
+/* Base tables that the selection takes; never the server's own databases. FATAL with exit 3: none
+ * at all, or one that cannot be copied. */
 cdc_rc src_mysql_copy_tables_load(src_mysql_copy_tables *tables, src_mysql_connection *conn,
                                   const cdc_selection *selection, cdc_error *err) CDC_MUST_CHECK;
 void src_mysql_copy_tables_fini(src_mysql_copy_tables *tables);

@@ -283,7 +283,8 @@ static void add_index(scanner *sc, cdc_ddl type)
     }
 }
 
-/* Moves on to the word that names the kind of object: past OR REPLACE, DEFINER = a@b, ALGORITHM = x... */
+/* Moves on to the word that names the kind of object: past OR REPLACE, DEFINER = a@b, ALGORITHM =
+ * x... */
 static void skip_to_object(scanner *sc)
 {
     static const char objects[] =
@@ -420,8 +421,8 @@ static void parse_alter_table(scanner *sc)
         if (take_name(sc, &new_database, &new_name)) {
             /* an unqualified new name stays in the old one's database */
             bool qualified = new_database != sc->database;
-            *target = (src_mysql_target){CDC_DDL_RENAME, qualified ? new_database : database, new_name,
-                                         database, name};
+            *target = (src_mysql_target){CDC_DDL_RENAME, qualified ? new_database : database,
+                                         new_name, database, name};
         }
     }
 }
@@ -507,7 +508,8 @@ static void parse_rename(scanner *sc)
     } while (is_punct(sc, ','));
 }
 
-/* INSERT, REPLACE, DELETE, UPDATE: the table, if the statement is about a single one that is easy to see. */
+/* INSERT, REPLACE, DELETE, UPDATE: the table, if the statement is about a single one that is easy
+ * to see. */
 static void parse_row_change(scanner *sc, bool single)
 {
     sc->out->kind = SRC_MYSQL_STATEMENT_ROWS;
@@ -524,8 +526,7 @@ static void parse_row_change(scanner *sc, bool single)
 static void parse_rollback(scanner *sc)
 {
     (void)accept(sc, "WORK");
-    sc->out->kind =
-        is(sc, "TO") ? SRC_MYSQL_STATEMENT_ROLLBACK_TO : SRC_MYSQL_STATEMENT_ROLLBACK;
+    sc->out->kind = is(sc, "TO") ? SRC_MYSQL_STATEMENT_ROLLBACK_TO : SRC_MYSQL_STATEMENT_ROLLBACK;
 }
 
 static bool parse_transaction(scanner *sc)
@@ -570,8 +571,9 @@ static void parse_statement(scanner *sc)
     } else if (is_one_of(sc, "UPDATE|DELETE|LOAD|CALL|DO|SELECT|WITH|VALUES|IMPORT")) {
         advance(sc);
         parse_row_change(sc, false); /* may be about several tables */
-    } else if (is_one_of(sc, "GRANT|REVOKE|SET|FLUSH|ANALYZE|OPTIMIZE|REPAIR|CHECK|INSTALL|UNINSTALL|"
-                             "RESET|PURGE|BINLOG|CHANGE|STOP|SHUTDOWN|KILL|LOCK|UNLOCK|USE|CACHE")) {
+    } else if (is_one_of(sc,
+                         "GRANT|REVOKE|SET|FLUSH|ANALYZE|OPTIMIZE|REPAIR|CHECK|INSTALL|UNINSTALL|"
+                         "RESET|PURGE|BINLOG|CHANGE|STOP|SHUTDOWN|KILL|LOCK|UNLOCK|USE|CACHE")) {
         sc->out->kind = SRC_MYSQL_STATEMENT_IGNORE;
     }
 }
@@ -581,7 +583,8 @@ bool src_mysql_statement_parse(const char *sql, size_t len, const char *default_
 {
     memset(out, 0, sizeof(*out));
     out->sql_len = len;
-    scanner sc = {.sql = sql, .p = sql, .end = sql + len, .database = default_database, .ar = ar, .out = out};
+    scanner sc = {
+        .sql = sql, .p = sql, .end = sql + len, .database = default_database, .ar = ar, .out = out};
     advance(&sc);
     parse_statement(&sc);
     if (out->kind == SRC_MYSQL_STATEMENT_DDL && out->ntargets == 0) {

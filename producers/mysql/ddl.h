@@ -1,8 +1,9 @@
-/* src_mysql_statement: what a statement in the binlog does, from its first words, and to which objects.
+/* src_mysql_statement: what a statement in the binlog does, from its first words, and to which
+ * objects.
  *
- * No SQL parser: a tokenizer that knows comments (executable ones are read as code), quotes, and the heads
- * of the statements that servers write into their log. What it cannot place is a DDL without a name.
- * Plain function, any thread. */
+ * No SQL parser: a tokenizer that knows comments (executable ones are read as code), quotes, and
+ * the heads of the statements that servers write into their log. What it cannot place is a DDL
+ * without a name. Plain function, any thread. */
 #ifndef SRC_MYSQL_DDL_H
 #define SRC_MYSQL_DDL_H
 
@@ -10,7 +11,8 @@
 #include "core/event.h"
 
 typedef enum src_mysql_statement_kind {
-    SRC_MYSQL_STATEMENT_DDL = 0,  /* targets say on what; ends the transaction unless inside of BEGIN */
+    SRC_MYSQL_STATEMENT_DDL =
+        0, /* targets say on what; ends the transaction unless inside of BEGIN */
     SRC_MYSQL_STATEMENT_BEGIN,
     SRC_MYSQL_STATEMENT_COMMIT,
     SRC_MYSQL_STATEMENT_ROLLBACK,
@@ -33,8 +35,8 @@ typedef struct src_mysql_target {
 
 typedef struct src_mysql_statement {
     src_mysql_statement_kind kind;
-    bool opens_transaction;   /* CREATE TABLE ... START TRANSACTION: rows and a COMMIT follow */
-    size_t sql_len;           /* length without that ending */
+    bool opens_transaction;    /* CREATE TABLE ... START TRANSACTION: rows and a COMMIT follow */
+    size_t sql_len;            /* length without that ending */
     src_mysql_target *targets; /* DDL: at least one; ROWS: one if the table is clear, else none */
     uint32_t ntargets;
 } src_mysql_statement;

@@ -2,9 +2,9 @@
 
 #define TEXT_MAX (16U << 20)
 
-/* Both spellings of each variable: MySQL from 8.4 on reads source_*, others master_*. Without the checksum
- * variable MySQL ends the stream. The backlog may have to wait for Kafka: the server shall not give up
- * sending. */
+/* Both spellings of each variable: MySQL from 8.4 on reads source_*, others master_*. Without the
+ * checksum variable MySQL ends the stream. The backlog may have to wait for Kafka: the server shall
+ * not give up sending. */
 static cdc_rc set_session(src_mysql_connection *conn, cdc_error *err)
 {
     char sql[512];
@@ -34,13 +34,12 @@ static cdc_rc set_mariadb_session(src_mysql_connection *conn, const src_mysql_gt
 }
 
 cdc_rc src_mysql_dump_open(src_mysql_raw_stream **out, src_mysql_connection *conn,
-                           const src_mysql_server *server, uint32_t server_id,
-                           const src_mysql_gtid_set *executed, const src_mysql_log_pos *at,
-                           cdc_error *err)
+                           uint32_t server_id, const src_mysql_gtid_set *executed,
+                           const src_mysql_log_pos *at, cdc_error *err)
 {
     *out = NULL;
     cdc_rc rc = set_session(conn, err);
-    if (rc == CDC_OK && server->is_mariadb) {
+    if (rc == CDC_OK && conn->is_mariadb) {
         rc = set_mariadb_session(conn, executed, err);
     }
     if (rc != CDC_OK) {
@@ -58,7 +57,7 @@ cdc_rc src_mysql_dump_open(src_mysql_raw_stream **out, src_mysql_connection *con
                                  "ends at 4 GB",
                                  at->file, (unsigned long long)at->pos);
         }
-    } else if (!server->is_mariadb) {
+    } else if (!conn->is_mariadb) {
         src_mysql_gtid_set_encode(executed, &set);
         request.gtid_set = cdc_buffer_cstr(&set);
         request.gtid_set_len = set.len;
@@ -81,19 +80,23 @@ typedef struct explanation {
 /* The forms of error 1236 (ER_MASTER_FATAL_ERROR_READING_BINLOG); the first that fits. */
 static const explanation explanations[] = {
     {"purged", "mysql_purged",
-     "changes are lost; start the task again with a full copy under a new name, and keep logs longer "
+     "changes are lost; start the task again with a full copy under a new name, and keep logs "
+     "longer "
      "(binlog_expire_logs_seconds)"},
     {"Could not find first log", "mysql_purged",
      "that log file was purged or never was on this server; start the task again with a full copy "
      "under a new name"},
     {"Could not find GTID state", "mysql_purged",
-     "the logs with these transactions were purged; start the task again with a full copy under a new "
+     "the logs with these transactions were purged; start the task again with a full copy under a "
+     "new "
      "name"},
     {"not in the master's binlog", "mysql_gtid_diverged",
-     "this server never had that transaction, or lost it in a failover; point source.hosts at a server "
+     "this server never had that transaction, or lost it in a failover; point source.hosts at a "
+     "server "
      "that has it"},
     {"has more GTIDs", "mysql_gtid_diverged",
-     "this server lacks transactions that were captured already, as after a failover that lost them; "
+     "this server lacks transactions that were captured already, as after a failover that lost "
+     "them; "
      "point source.hosts at a server that has them"},
     {"same server_", "mysql_server_id",
      "another replica uses our id; set source.server_id to one of its own, or 0"},
@@ -118,22 +121,25 @@ cdc_rc src_mysql_dump_error(src_mysql_connection *conn, cdc_rc fetched, const sr
 {
     unsigned code = mysql_errno(conn->mysql);
     if (fetched == CDC_EOF || code == 0) {
-        return cdc_error_set(err, CDC_RETRY, "mysql_stream_end",
-                             "server %s ended the stream at %s:%llu (it is shutting down, or another "
-                             "replica took our server id)",
-                             conn->name, at->file, (unsigned long long)at->pos);
+        return cdc_error_set(
+            err, CDC_RETRY, "mysql_stream_end",
+            "server %s ended the stream at %s:%llu (it is shutting down, or another "
+            "replica took our server id)",
+            conn->name, at->file, (unsigned long long)at->pos);
     }
     if (code == 1236) {
         const explanation *why = explain(mysql_error(conn->mysql));
-        return cdc_error_refuse(err, why->code, "cannot read the binary log of %s at %s:%llu: %s (%s)",
-                                conn->name, at->file[0] != '\0' ? at->file : "its GTID position",
+        return cdc_error_refuse(err, why->code,
+                                "cannot read the binary log of %s at %s:%llu: %s (%s)", conn->name,
+                                at->file[0] != '\0' ? at->file : "its GTID position",
                                 (unsigned long long)at->pos, why->cure, mysql_error(conn->mysql));
     }
     if (code == 1227 || code == 1045) {
-        return cdc_error_refuse(err, "mysql_privilege",
-                                "the account lacks REPLICATION SLAVE at server %s: GRANT REPLICATION "
-                                "SLAVE ON *.* TO %s",
-                                conn->name, conn->account);
+        return cdc_error_refuse(
+            err, "mysql_privilege",
+            "the account lacks REPLICATION SLAVE at server %s: GRANT REPLICATION "
+            "SLAVE ON *.* TO %s",
+            conn->name, conn->account);
     }
     (void)src_mysql_connection_error(conn, "reading the binary log", err);
     return cdc_error_context(err, "at %s:%llu", at->file, (unsigned long long)at->pos);

@@ -21,7 +21,7 @@ struct src_mysql_copy {
     src_mysql_connection conn;
     src_mysql_copy_tables tables;
     char identity[64]; /* of the server that was copied from */
-    size_t next; /* index of the table that is being copied, or comes next */
+    size_t next;       /* index of the table that is being copied, or comes next */
     int64_t snapshot_ms;
     uint64_t chunk_rows_max;
 
@@ -41,7 +41,7 @@ struct src_mysql_copy {
 
     cdc_batch *batch;
     const char *txn_text, *file_text; /* in the batch's arena */
-    bool told; /* the last batch was handed over */
+    bool told;                        /* the last batch was handed over */
     cdc_metric *rows_total, *tables_left;
 };
 
@@ -53,16 +53,15 @@ static cdc_rc set_gtid(src_mysql_copy *copy, cdc_rc rc)
     return rc;
 }
 
-/* MySQL: what is executed before the snapshot is opened is in it; what it can see was in the log before the
- * end that is read afterwards. */
+/* MySQL: what is executed before the snapshot is opened is in it; what it can see was in the log
+ * before the end that is read afterwards. */
 static cdc_rc open_mysql_snapshot(src_mysql_copy *copy, bool fresh, cdc_error *err)
 {
     src_mysql_log_pos before;
     cdc_rc rc = src_mysql_server_log_end(&copy->conn, copy->server, &before, err);
     if (rc == CDC_OK && fresh) {
         copy->pos.at = before;
-        rc = set_gtid(copy,
-                      src_mysql_server_executed(&copy->conn, copy->server, &copy->gtid, err));
+        rc = set_gtid(copy, src_mysql_server_executed(&copy->conn, copy->server, &copy->gtid, err));
     }
     if (rc == CDC_OK) {
         rc = src_mysql_execute(&copy->conn, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
@@ -184,18 +183,18 @@ static void register_metrics(src_mysql_copy *copy)
     cdc_metric_set(copy->tables_left, (int64_t)(copy->tables.n - copy->next));
 }
 
-cdc_rc src_mysql_copy_open(src_mysql_copy **out, const cdc_env *env, const src_mysql_server *server,
-                           src_mysql_decode *dec, const char *only, const src_mysql_position *from,
-                           cdc_error *err)
+cdc_rc src_mysql_copy_open(src_mysql_copy **out, const src_mysql_copy_start *start, cdc_error *err)
 {
+    const cdc_env *env = start->env;
+    const src_mysql_position *from = start->from;
     *out = NULL;
     src_mysql_copy *copy = calloc(1, sizeof(*copy));
     if (copy == NULL) {
         return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the full copy");
     }
     copy->env = env;
-    copy->server = server;
-    copy->dec = dec;
+    copy->server = start->server;
+    copy->dec = start->dec;
     copy->chunk_rows_max = (uint64_t)cdc_config_int(env->task->cfg, "full.chunk_rows");
     cdc_buffer_init(&copy->gtid, TEXT_MAX);
     cdc_buffer_init(&copy->key, TEXT_MAX);
@@ -203,7 +202,7 @@ cdc_rc src_mysql_copy_open(src_mysql_copy **out, const cdc_env *env, const src_m
     cdc_buffer_init(&copy->token, TEXT_MAX);
     copy->pos.database = copy->pos.table = copy->pos.key = "";
     copy->pos.stage = env->task->phase_schema ? SRC_MYSQL_SCHEMA : SRC_MYSQL_ROWS;
-    cdc_rc rc = src_mysql_connect(&copy->conn, env->task->cfg, only, READ_TIMEOUT_S, err);
+    cdc_rc rc = src_mysql_connect(&copy->conn, env->task->cfg, start->only, READ_TIMEOUT_S, err);
     if (rc == CDC_OK) {
         rc = open_snapshot(copy, from == NULL, err);
     }
@@ -269,9 +268,10 @@ const src_mysql_position *src_mysql_copy_position(const src_mysql_copy *copy)
 
 static cdc_rc batch_full(const src_mysql_copy *copy, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "mysql_too_large",
-                         "full copy of %s.%s: a row does not fit into the memory of a batch (%zu MB)",
-                         copy->pos.database, copy->pos.table, copy->batch->arena.max_bytes >> 20);
+    return cdc_error_set(
+        err, CDC_FATAL, "mysql_too_large",
+        "full copy of %s.%s: a row does not fit into the memory of a batch (%zu MB)",
+        copy->pos.database, copy->pos.table, copy->batch->arena.max_bytes >> 20);
 }
 
 static cdc_event *add_event(src_mysql_copy *copy, cdc_op op)
@@ -315,9 +315,9 @@ static cdc_rc make_token(src_mysql_copy *copy, cdc_error *err)
 {
     cdc_buffer_reset(&copy->token);
     src_mysql_position_print(&copy->pos, &copy->token);
-    char *token = copy->token.failed ? NULL
-                                     : cdc_arena_strndup(&copy->batch->arena, copy->token.data,
-                                                         copy->token.len);
+    char *token = copy->token.failed
+                      ? NULL
+                      : cdc_arena_strndup(&copy->batch->arena, copy->token.data, copy->token.len);
     if (token == NULL) {
         return batch_full(copy, err);
     }
@@ -329,8 +329,8 @@ static cdc_rc make_token(src_mysql_copy *copy, cdc_error *err)
 
 /* --- definitions --- */
 
-static cdc_rc add_ddl(src_mysql_copy *copy, cdc_ddl type, const char *table, const char *sql, size_t n,
-                      cdc_error *err)
+static cdc_rc add_ddl(src_mysql_copy *copy, cdc_ddl type, const char *table, const char *sql,
+                      size_t n, cdc_error *err)
 {
     cdc_arena *ar = &copy->batch->arena;
     cdc_event *out = add_event(copy, CDC_OP_DDL);
@@ -372,7 +372,8 @@ static cdc_rc add_database(src_mysql_copy *copy, cdc_error *err)
     return rc;
 }
 
-static cdc_rc add_definition(src_mysql_copy *copy, const src_mysql_copy_table *table, cdc_error *err)
+static cdc_rc add_definition(src_mysql_copy *copy, const src_mysql_copy_table *table,
+                             cdc_error *err)
 {
     cdc_buffer_reset(&copy->sql);
     cdc_buffer_add_str(&copy->sql, "SHOW CREATE TABLE ");
@@ -382,7 +383,8 @@ static cdc_rc add_definition(src_mysql_copy *copy, const src_mysql_copy_table *t
     MYSQL_RES *res;
     cdc_rc rc = src_mysql_select(&copy->conn, cdc_buffer_cstr(&copy->sql), &res, err);
     if (rc != CDC_OK) {
-        return mysql_errno(copy->conn.mysql) == 1146 ? CDC_OK : rc; /* dropped since it was listed */
+        return mysql_errno(copy->conn.mysql) == 1146 ? CDC_OK
+                                                     : rc; /* dropped since it was listed */
     }
     MYSQL_ROW row = mysql_fetch_row(res);
     if (row != NULL && row[1] != NULL) {
@@ -424,10 +426,11 @@ static cdc_rc select_error(src_mysql_copy *copy, cdc_error *err)
 {
     unsigned code = mysql_errno(copy->conn.mysql);
     if (code == 1142 || code == 1143) {
-        return cdc_error_refuse(err, "mysql_privilege",
-                                "user %s may not read table %s.%s at server %s: GRANT SELECT ON `%s`.* TO %s",
-                                copy->conn.user, copy->pos.database, copy->pos.table, copy->conn.name,
-                                copy->pos.database, copy->conn.account);
+        return cdc_error_refuse(
+            err, "mysql_privilege",
+            "user %s may not read table %s.%s at server %s: GRANT SELECT ON `%s`.* TO %s",
+            copy->conn.user, copy->pos.database, copy->pos.table, copy->conn.name,
+            copy->pos.database, copy->conn.account);
     }
     (void)src_mysql_connection_error(&copy->conn, "reading rows", err);
     return cdc_error_context(err, "full copy of %s.%s", copy->pos.database, copy->pos.table);
@@ -463,9 +466,10 @@ static cdc_rc build_select(src_mysql_copy *copy, cdc_error *err)
     return rc;
 }
 
-/* The savepoint lets go of the table's metadata lock when it is done. Touching the table before its definition is
- * read takes that lock, so that definition and rows belong together. */
-static cdc_rc lock_definition(src_mysql_copy *copy, const src_mysql_copy_table *table, cdc_error *err)
+/* The savepoint lets go of the table's metadata lock when it is done. Touching the table before its
+ * definition is read takes that lock, so that definition and rows belong together. */
+static cdc_rc lock_definition(src_mysql_copy *copy, const src_mysql_copy_table *table,
+                              cdc_error *err)
 {
     cdc_rc rc = src_mysql_execute(&copy->conn, "SAVEPOINT sluice", err);
     if (rc != CDC_OK) {
@@ -662,7 +666,8 @@ static cdc_rc copy_rows(src_mysql_copy *copy, int timeout_ms, cdc_error *err)
             continue;
         }
         bool in_hand = copy->batch->nevents > 0;
-        if (!src_mysql_input_wait(copy->conn.mysql, copy->hidden, !in_hand, in_hand ? 0 : timeout_ms)) {
+        if (!src_mysql_input_wait(copy->conn.mysql, copy->hidden, !in_hand,
+                                  in_hand ? 0 : timeout_ms)) {
             break;
         }
         rc = copy_row(copy, err);

@@ -1,8 +1,8 @@
 /* src_mysql_map_cache: table definitions by the table ids of the stream.
  *
- * Servers repeat a table's TABLE_MAP event for every statement. An event whose bytes were seen before
- * costs a hash and a comparison; only a new definition is parsed and built, and only for tables that the
- * selection takes. One thread. */
+ * Servers repeat a table's TABLE_MAP event for every statement. An event whose bytes were seen
+ * before costs a hash and a comparison; only a new definition is parsed and built, and only for
+ * tables that the selection takes. One thread. */
 #ifndef SRC_MYSQL_MAP_CACHE_H
 #define SRC_MYSQL_MAP_CACHE_H
 
@@ -21,9 +21,10 @@ typedef struct src_mysql_map_cache src_mysql_map_cache;
 src_mysql_map_cache *src_mysql_map_cache_new(const cdc_selection *selection); /* NULL: no memory */
 void src_mysql_map_cache_free(src_mysql_map_cache *cache);
 
-/* Takes in a TABLE_MAP event. FATAL: malformed, or a definition that cannot be decoded; err names it. */
-cdc_rc src_mysql_map_cache_event(src_mysql_map_cache *cache, cdc_cursor body, cdc_error *err)
-    CDC_MUST_CHECK;
+/* Takes in a TABLE_MAP event. FATAL: malformed, or a definition that cannot be decoded; err names
+ * it. */
+cdc_rc src_mysql_map_cache_event(src_mysql_map_cache *cache, cdc_cursor body,
+                                 cdc_error *err) CDC_MUST_CHECK;
 /* NULL: no such table id since the last forget. */
 const src_mysql_known_table *src_mysql_map_cache_find(const src_mysql_map_cache *cache,
                                                       uint64_t table_id);

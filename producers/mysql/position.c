@@ -224,8 +224,8 @@ static cdc_rc malformed(cdc_error *err, const char *text, size_t len)
                          (int)(len > 200 ? 200 : len), text, len > 200 ? "..." : "");
 }
 
-cdc_rc src_mysql_position_parse(src_mysql_position *pos, const char *text, size_t len, cdc_arena *ar,
-                                cdc_error *err)
+cdc_rc src_mysql_position_parse(src_mysql_position *pos, const char *text, size_t len,
+                                cdc_arena *ar, cdc_error *err)
 {
     memset(pos, 0, sizeof(*pos));
     pos->server = pos->database = pos->table = pos->key = "";
@@ -241,7 +241,8 @@ cdc_rc src_mysql_position_parse(src_mysql_position *pos, const char *text, size_
         } else {
             const char *eq = memchr(p, '=', (size_t)(stop - p));
             size_t nvalue = 0;
-            char *value = eq == NULL ? NULL : unescape(ar, eq + 1, (size_t)(stop - eq - 1), &nvalue);
+            char *value =
+                eq == NULL ? NULL : unescape(ar, eq + 1, (size_t)(stop - eq - 1), &nvalue);
             if (value == NULL || !set_field(pos, p, (size_t)(eq - p), value, nvalue)) {
                 return malformed(err, text, len);
             }

@@ -5,9 +5,9 @@
  *      key=_utf8mb4 X'6162',7;chunk=12
  *
  * name=value joined by ";"; in values "%", ";", and control characters are percent-encoded. Unknown
- * names are skipped, another version is refused: v1 stays readable by what comes later. Stream and full
- * copy share it: while the full copy runs, file, pos, and gtid say where the stream starts when the copy is
- * done (docs/adr/0003-full-copy-position.md). */
+ * names are skipped, another version is refused: v1 stays readable by what comes later. Stream and
+ * full copy share it: while the full copy runs, file, pos, and gtid say where the stream starts
+ * when the copy is done (docs/adr/0003-full-copy-position.md). */
 #ifndef SRC_MYSQL_POSITION_H
 #define SRC_MYSQL_POSITION_H
 
@@ -32,13 +32,14 @@ typedef enum src_mysql_stage {
 typedef struct src_mysql_position {
     const char *server; /* which server file:pos counts on; "" = not known */
     src_mysql_log_pos at;
-    const char *gtid;        /* executed set as text; NULL = not known, file:pos counts */
-    src_mysql_log_pos until; /* changes up to here may be in the full copy already; file "" = none */
+    const char *gtid; /* executed set as text; NULL = not known, file:pos counts */
+    src_mysql_log_pos
+        until; /* changes up to here may be in the full copy already; file "" = none */
     src_mysql_stage stage;
     const char *database, *table; /* ROWS: the table the copy is at; "" = before the first */
-    const char *key;              /* its last copied primary key as SQL literals; "" = from its start */
-    bool table_done;              /* nothing of it is left */
-    uint64_t chunk;               /* number of its last chunk */
+    const char *key; /* its last copied primary key as SQL literals; "" = from its start */
+    bool table_done; /* nothing of it is left */
+    uint64_t chunk;  /* number of its last chunk */
 } src_mysql_position;
 
 /* <0, 0, >0 as a stands before, at, or behind b. Files are ordered by the number at their end. */
@@ -48,7 +49,7 @@ bool src_mysql_log_pos_parse(src_mysql_log_pos *out, const char *text, size_t le
 
 void src_mysql_position_print(const src_mysql_position *pos, cdc_buffer *out);
 /* Strings of *pos are copied into the arena. FATAL: not a token of this source. */
-cdc_rc src_mysql_position_parse(src_mysql_position *pos, const char *text, size_t len, cdc_arena *ar,
-                                cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_position_parse(src_mysql_position *pos, const char *text, size_t len,
+                                cdc_arena *ar, cdc_error *err) CDC_MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
-/* The event stream by MariaDB Connector/C: the commands COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID are sent by
- * its table of methods, packets are read by mysql_net_read_packet(); both are in its installed headers.
- * Pages: MySQL source documentation, COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID. */
+/* The event stream by MariaDB Connector/C: the commands COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID
+ * are sent by its table of methods, packets are read by mysql_net_read_packet(); both are in its
+ * installed headers. Pages: MySQL source documentation, COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID.
+ */
 #include "raw_stream.h"
 
 #if defined(MARIADB_PACKAGE_VERSION) || defined(LIBMARIADB) || defined(MARIADB_BASE_VERSION)
@@ -112,8 +113,8 @@ bool src_mysql_input_wait(MYSQL *mysql, bool hidden, bool may_wait, int timeout_
 
 bool src_mysql_input_hidden(MYSQL *mysql, size_t last_len)
 {
-    /* The library reads ahead 16 KB, a whole TLS record, except for the rest of packets of at least this
-     * size, which it reads in place and so may leave the end of a record behind. */
+    /* The library reads ahead 16 KB, a whole TLS record, except for the rest of packets of at least
+     * this size, which it reads in place and so may leave the end of a record behind. */
     return last_len >= PVIO_READ_AHEAD_CACHE_MIN_SIZE && mysql_get_ssl_cipher(mysql) != NULL;
 }
 

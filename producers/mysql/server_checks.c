@@ -32,8 +32,8 @@ static const variable variables[] = {
 
 enum { NVARIABLES = sizeof(variables) / sizeof(variables[0]) };
 
-static cdc_rc check_variable(const src_mysql_connection *conn, const variable *var, const char *value,
-                             cdc_error *err)
+static cdc_rc check_variable(const src_mysql_connection *conn, const variable *var,
+                             const char *value, cdc_error *err)
 {
     if (value == NULL) {
         if (!var->needed) {
@@ -45,12 +45,11 @@ static cdc_rc check_variable(const src_mysql_connection *conn, const variable *v
                                 conn->name, var->name);
     }
     if (var->want != NULL && strcasecmp(value, var->want) != 0) {
-        return cdc_error_refuse(err, "mysql_variable",
-                                "server %s has %s = \"%s\", capture needs \"%s\": %s%s", conn->name,
-                                var->name, value, var->want, var->cure,
-                                strncmp(var->cure, "SET", 3) == 0
-                                    ? " (sessions that are open keep their old value)"
-                                    : "");
+        return cdc_error_refuse(
+            err, "mysql_variable", "server %s has %s = \"%s\", capture needs \"%s\": %s%s",
+            conn->name, var->name, value, var->want, var->cure,
+            strncmp(var->cure, "SET", 3) == 0 ? " (sessions that are open keep their old value)"
+                                              : "");
     }
     return CDC_OK;
 }
@@ -126,8 +125,8 @@ static bool has_word(const char *s, size_t n, const char *word)
     return false;
 }
 
-/* Does one line of SHOW GRANTS give the privilege on `on` ("*.*", "`db`.*", "`db`.`table`")? A line without
- * ON grants a role, whose privileges are not followed: it counts as yes. */
+/* Does one line of SHOW GRANTS give the privilege on `on` ("*.*", "`db`.*", "`db`.`table`")? A line
+ * without ON grants a role, whose privileges are not followed: it counts as yes. */
 static bool line_grants(const char *line, const char *privilege, const char *on)
 {
     const char *at = strstr(line, " ON ");
@@ -208,8 +207,8 @@ cdc_rc src_mysql_server_check_types(src_mysql_connection *conn, const src_mysql_
     return rc;
 }
 
-/* SELECT on *.*, or on the database, or on the table that the pattern names. Tables that the account may not
- * see would be missing from the copy without a word. */
+/* SELECT on *.*, or on the database, or on the table that the pattern names. Tables that the
+ * account may not see would be missing from the copy without a word. */
 static cdc_rc check_select(src_mysql_connection *conn, MYSQL_RES *grants, const char *pattern,
                            cdc_error *err)
 {
@@ -233,10 +232,12 @@ cdc_rc src_mysql_server_check_copy(src_mysql_connection *conn, const src_mysql_s
     if (!server->has_gtids) {
         return cdc_error_refuse(
             err, "mysql_gtid_mode",
-            "server %s has GTIDs off, the full copy needs them; switch them on without a restart, one "
+            "server %s has GTIDs off, the full copy needs them; switch them on without a restart, "
+            "one "
             "after the other: SET GLOBAL enforce_gtid_consistency = ON; SET GLOBAL gtid_mode = "
             "OFF_PERMISSIVE; SET GLOBAL gtid_mode = ON_PERMISSIVE; wait until SHOW STATUS LIKE "
-            "'Ongoing_anonymous_transaction_count' is 0; SET GLOBAL gtid_mode = ON; or use source.start: "
+            "'Ongoing_anonymous_transaction_count' is 0; SET GLOBAL gtid_mode = ON; or use "
+            "source.start: "
             "now",
             conn->name);
     }
@@ -262,15 +263,16 @@ cdc_rc src_mysql_server_log_end(src_mysql_connection *conn, const src_mysql_serv
     /* SHOW MASTER STATUS went away in MySQL 8.4, the new name came in 8.2 */
     bool renamed = !server->is_mariadb && conn->version >= 80200;
     MYSQL_RES *res;
-    cdc_rc rc = src_mysql_select(
-        conn, renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS", &res, err);
+    cdc_rc rc = src_mysql_select(conn, renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS",
+                                 &res, err);
     if (rc != CDC_OK) {
         return rc;
     }
     MYSQL_ROW row = mysql_fetch_row(res);
     if (row == NULL || row[0] == NULL || row[1] == NULL) {
         rc = cdc_error_refuse(err, "mysql_variable",
-                              "server %s writes no binary log (it shows no log position)", conn->name);
+                              "server %s writes no binary log (it shows no log position)",
+                              conn->name);
     } else {
         snprintf(end->file, sizeof(end->file), "%s", row[0]);
         end->pos = strtoull(row[1], NULL, 10);
@@ -312,18 +314,19 @@ cdc_rc src_mysql_server_check_file(src_mysql_connection *conn, const src_mysql_l
     }
     mysql_free_result(res);
     if (!found) {
-        return cdc_error_refuse(err, "mysql_purged",
-                                "binary log %s is not at server %s any more (its oldest is %s): changes "
-                                "are lost; start the task again with a full copy under a new name, and "
-                                "keep logs longer (binlog_expire_logs_seconds)",
-                                at->file, conn->name, oldest);
+        return cdc_error_refuse(
+            err, "mysql_purged",
+            "binary log %s is not at server %s any more (its oldest is %s): changes "
+            "are lost; start the task again with a full copy under a new name, and "
+            "keep logs longer (binlog_expire_logs_seconds)",
+            at->file, conn->name, oldest);
     }
     if (at->pos > size) {
-        return cdc_error_refuse(err, "mysql_position",
-                                "position %s:%llu is behind the end of that log (%llu) at server %s: "
-                                "another server, or its log was reset",
-                                at->file, (unsigned long long)at->pos, (unsigned long long)size,
-                                conn->name);
+        return cdc_error_refuse(
+            err, "mysql_position",
+            "position %s:%llu is behind the end of that log (%llu) at server %s: "
+            "another server, or its log was reset",
+            at->file, (unsigned long long)at->pos, (unsigned long long)size, conn->name);
     }
     return CDC_OK;
 }
@@ -343,11 +346,12 @@ cdc_rc src_mysql_server_check_purged(src_mysql_connection *conn, const src_mysql
     cdc_buffer_init(&missing, TEXT_MAX);
     cdc_rc rc = src_mysql_select_text(conn, cdc_buffer_cstr(&text), &missing, err);
     if (rc == CDC_OK && missing.len > 0) {
-        rc = cdc_error_refuse(err, "mysql_purged",
-                              "server %s has purged transactions that are needed from its binary "
-                              "logs (%s): changes are lost; start the task again with a full copy under a "
-                              "new name, and keep logs longer (binlog_expire_logs_seconds)",
-                              conn->name, cdc_buffer_cstr(&missing));
+        rc = cdc_error_refuse(
+            err, "mysql_purged",
+            "server %s has purged transactions that are needed from its binary "
+            "logs (%s): changes are lost; start the task again with a full copy under a "
+            "new name, and keep logs longer (binlog_expire_logs_seconds)",
+            conn->name, cdc_buffer_cstr(&missing));
     }
     cdc_buffer_fini(&missing);
     cdc_buffer_fini(&text);
@@ -379,10 +383,11 @@ cdc_rc src_mysql_server_choose_id(src_mysql_connection *conn, uint32_t wish, uin
     if (wish != 0) {
         *id = wish;
         if (id_in_use(conn, wish)) {
-            return cdc_error_refuse(err, "mysql_server_id",
-                                    "source.server_id %u is used by another replica of server %s; take "
-                                    "another one, or 0",
-                                    wish, conn->name);
+            return cdc_error_refuse(
+                err, "mysql_server_id",
+                "source.server_id %u is used by another replica of server %s; take "
+                "another one, or 0",
+                wish, conn->name);
         }
         return CDC_OK;
     }
@@ -396,6 +401,7 @@ cdc_rc src_mysql_server_choose_id(src_mysql_connection *conn, uint32_t wish, uin
             return CDC_OK;
         }
     }
-    return cdc_error_set(err, CDC_FATAL, "mysql_server_id", "found no free server id; set "
+    return cdc_error_set(err, CDC_FATAL, "mysql_server_id",
+                         "found no free server id; set "
                          "source.server_id");
 }

@@ -1,7 +1,7 @@
 /* src_mysql_server: what a source server is, and whether it can be captured.
  *
- * Every refusal is one line that names the server, the variable or privilege, and the statement that mends
- * it (exit code 3). One thread. */
+ * Every refusal is one line that names the server, the variable or privilege, and the statement
+ * that mends it (exit code 3). One thread. */
 #ifndef SRC_MYSQL_SERVER_CHECKS_H
 #define SRC_MYSQL_SERVER_CHECKS_H
 
@@ -14,22 +14,24 @@ typedef struct src_mysql_server {
     bool has_gtids; /* MySQL: gtid_mode=ON; MariaDB: always */
     uint32_t server_id;
     char version[128];
-    char identity[64]; /* server_uuid; MariaDB: "server-ID". File and position count on this server only */
+    char identity[64]; /* server_uuid; MariaDB: "server-ID". File and position count on this server
+                          only */
 } src_mysql_server;
 
-/* Binary log on, ROW, FULL image, FULL metadata, nothing compressed; REPLICATION SLAVE and REPLICATION
- * CLIENT. RETRY: connection lost. */
-cdc_rc src_mysql_server_check(src_mysql_connection *conn, src_mysql_server *server, cdc_error *err)
-    CDC_MUST_CHECK;
-/* What a full copy needs beside that: GTIDs on MySQL, and SELECT on what the patterns of objects.include name. */
+/* Binary log on, ROW, FULL image, FULL metadata, nothing compressed; REPLICATION SLAVE and
+ * REPLICATION CLIENT. RETRY: connection lost. */
+cdc_rc src_mysql_server_check(src_mysql_connection *conn, src_mysql_server *server,
+                              cdc_error *err) CDC_MUST_CHECK;
+/* What a full copy needs beside that: GTIDs on MySQL, and SELECT on what the patterns of
+ * objects.include name. */
 cdc_rc src_mysql_server_check_copy(src_mysql_connection *conn, const src_mysql_server *server,
                                    const cdc_config *cfg, cdc_error *err) CDC_MUST_CHECK;
 
-/* MariaDB logs UUID, INET4 and INET6 columns as plain BINARY, so the stream cannot refuse them by itself: does a
- * selected table have one now? FATAL with exit 3, naming the column. Sees only what the account may see. */
+/* MariaDB logs UUID, INET4 and INET6 columns as plain BINARY, so the stream cannot refuse them by
+ * itself: does a selected table have one now? FATAL with exit 3, naming the column. Sees only what
+ * the account may see. */
 cdc_rc src_mysql_server_check_types(src_mysql_connection *conn, const src_mysql_server *server,
-                                    const cdc_selection *selection,
-                                    cdc_error *err) CDC_MUST_CHECK;
+                                    const cdc_selection *selection, cdc_error *err) CDC_MUST_CHECK;
 
 /* The end of the binary log now. */
 cdc_rc src_mysql_server_log_end(src_mysql_connection *conn, const src_mysql_server *server,
@@ -44,7 +46,8 @@ cdc_rc src_mysql_server_check_file(src_mysql_connection *conn, const src_mysql_l
 cdc_rc src_mysql_server_check_purged(src_mysql_connection *conn, const src_mysql_server *server,
                                      const char *executed, cdc_error *err) CDC_MUST_CHECK;
 
-/* Our id among the server's replicas: wish, or if that is 0 a random one from 2^31 up that no replica uses. */
+/* Our id among the server's replicas: wish, or if that is 0 a random one from 2^31 up that no
+ * replica uses. */
 cdc_rc src_mysql_server_choose_id(src_mysql_connection *conn, uint32_t wish, uint32_t *id,
                                   cdc_error *err) CDC_MUST_CHECK;
 

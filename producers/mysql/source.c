@@ -111,7 +111,8 @@ static cdc_rc check_log_holds(source *src, const src_mysql_stream_start *start, 
     cdc_buffer text;
     cdc_buffer_init(&text, TEXT_MAX);
     src_mysql_gtid_set_print(start->executed, &text);
-    cdc_rc rc = src_mysql_server_check_purged(&src->conn, &src->server, cdc_buffer_cstr(&text), err);
+    cdc_rc rc =
+        src_mysql_server_check_purged(&src->conn, &src->server, cdc_buffer_cstr(&text), err);
     cdc_buffer_fini(&text);
     return rc;
 }
@@ -153,12 +154,13 @@ static cdc_rc check_same_server(const source *src, const src_mysql_position *pos
     if (pos->server[0] == '\0' || strcmp(pos->server, src->server.identity) == 0) {
         return CDC_OK;
     }
-    return cdc_error_refuse(err, "mysql_other_server",
-                            "server %s (%s) is not the one that position %s:%llu belongs to (%s), and "
-                            "without GTIDs the place cannot be found on another server: point "
-                            "source.hosts at the old one, or start again with a full copy under a new name",
-                            src->conn.name, src->server.identity, pos->at.file,
-                            (unsigned long long)pos->at.pos, pos->server);
+    return cdc_error_refuse(
+        err, "mysql_other_server",
+        "server %s (%s) is not the one that position %s:%llu belongs to (%s), and "
+        "without GTIDs the place cannot be found on another server: point "
+        "source.hosts at the old one, or start again with a full copy under a new name",
+        src->conn.name, src->server.identity, pos->at.file, (unsigned long long)pos->at.pos,
+        pos->server);
 }
 
 static cdc_rc start_at_position(source *src, const src_mysql_position *pos, cdc_error *err)
@@ -173,7 +175,8 @@ static cdc_rc start_at_position(source *src, const src_mysql_position *pos, cdc_
         rc = check_same_server(src, pos, err);
     }
     if (rc == CDC_OK && !same) {
-        /* positions are the old server's; all that the copy can hold is in the new one's log by now */
+        /* positions are the old server's; all that the copy can hold is in the new one's log by now
+         */
         start.at = (src_mysql_log_pos){.file = ""};
         if (pos->until.file[0] != '\0') {
             rc = src_mysql_server_log_end(&src->conn, &src->server, &start.until, err);
@@ -243,10 +246,11 @@ static cdc_rc start_at_place(source *src, const char *text, cdc_error *err)
 {
     src_mysql_stream_start start = {.by_gtid = false};
     if (!src_mysql_log_pos_parse(&start.at, text, strlen(text)) || start.at.pos < 4) {
-        return cdc_error_refuse(err, "mysql_position",
-                                "source.start: \"position:%s\" is not position:FILE:POS with POS at "
-                                "least 4, e.g. position:binlog.000003:4",
-                                text);
+        return cdc_error_refuse(
+            err, "mysql_position",
+            "source.start: \"position:%s\" is not position:FILE:POS with POS at "
+            "least 4, e.g. position:binlog.000003:4",
+            text);
     }
     if (src->server.is_mariadb) {
         cdc_rc rc = src_mysql_server_check_file(&src->conn, &start.at, err);
@@ -266,12 +270,18 @@ static cdc_rc start_copy(source *src, const src_mysql_position *from, cdc_error 
     if (rc != CDC_OK) {
         return rc;
     }
-    if (from != NULL && from->server[0] != '\0' && strcmp(from->server, src->server.identity) != 0) {
-        /* the copy goes on from another server's snapshot; its log must still hold all since the start, which
-         * is checked when the stream opens */
+    if (from != NULL && from->server[0] != '\0' &&
+        strcmp(from->server, src->server.identity) != 0) {
+        /* the copy goes on from another server's snapshot; its log must still hold all since the
+         * start, which is checked when the stream opens */
         CDC_LOG(CDC_LOG_WARN, "copy_other_server", CDC_STR("server", src->conn.name));
     }
-    rc = src_mysql_copy_open(&src->copy, src->env, &src->server, &src->dec, src->conn.name, from, err);
+    src_mysql_copy_start start = {.env = src->env,
+                                  .server = &src->server,
+                                  .dec = &src->dec,
+                                  .only = src->conn.name,
+                                  .from = from};
+    rc = src_mysql_copy_open(&src->copy, &start, err);
     src_mysql_disconnect(&src->conn); /* hours may pass until the stream is opened */
     return rc;
 }
@@ -317,9 +327,9 @@ static cdc_rc start_source(void *handle, const char *token, size_t len, cdc_erro
     if (strncmp(from, "position:", 9) == 0) {
         return start_at_place(src, from + 9, err);
     }
-    return cdc_error_refuse(err, "mysql_start",
-                            "source.start: \"%s\" is not one of full, now, gtid:SET, position:FILE:POS",
-                            from);
+    return cdc_error_refuse(
+        err, "mysql_start",
+        "source.start: \"%s\" is not one of full, now, gtid:SET, position:FILE:POS", from);
 }
 
 /* --- poll --- */

@@ -108,19 +108,21 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
     }
     const cdc_table *tbl = known->tbl->table;
     if (st->txn.is_xa) {
-        (void)cdc_error_set(err, CDC_FATAL, "mysql_xa",
-                            "an XA transaction changes table %s.%s, which this version does not take; "
-                            "exclude the table, or use ordinary transactions and start behind this one "
-                            "(source.start)",
-                            tbl->database, tbl->name);
+        (void)cdc_error_set(
+            err, CDC_FATAL, "mysql_xa",
+            "an XA transaction changes table %s.%s, which this version does not take; "
+            "exclude the table, or use ordinary transactions and start behind this one "
+            "(source.start)",
+            tbl->database, tbl->name);
         return at_position(st, err);
     }
     if (tbl->nkeys == 0 && src_mysql_stream_in_window(st)) {
-        (void)cdc_error_set(err, CDC_FATAL, "mysql_copy_keyless",
-                            "table %s.%s has no primary key and was changed while its full copy began, so "
-                            "its rows cannot be matched; add a primary key, or start the task again under "
-                            "a new name when nothing writes to the table",
-                            tbl->database, tbl->name);
+        (void)cdc_error_set(
+            err, CDC_FATAL, "mysql_copy_keyless",
+            "table %s.%s has no primary key and was changed while its full copy began, so "
+            "its rows cannot be matched; add a primary key, or start the task again under "
+            "a new name when nothing writes to the table",
+            tbl->database, tbl->name);
         return at_position(st, err);
     }
     st->rows_open = true;
@@ -137,8 +139,8 @@ static bool batch_is_full(const src_mysql_stream *st)
            (st->batch->nevents > 0 && st->batch->arena.used_bytes >= BATCH_ARENA_BYTES);
 }
 
-/* Decodes rows of `part`, a copy of the next bytes, until its end or until the batch is full. Moves part on
- * behind the last row taken. FATAL: the next row cannot be decoded from these bytes. */
+/* Decodes rows of `part`, a copy of the next bytes, until its end or until the batch is full. Moves
+ * part on behind the last row taken. FATAL: the next row cannot be decoded from these bytes. */
 static cdc_rc decode_rows(src_mysql_stream *st, src_mysql_rows *part, cdc_error *err)
 {
     cdc_table *tbl = st->rows_table->tbl->table;
@@ -179,9 +181,10 @@ static void start_batch_over(src_mysql_stream *st)
     st->txn_text = st->gtid_text = st->file_text = NULL;
 }
 
-/* Takes the next slice of the open event: copies up to a window of it into the batch's arena, and decodes
- * out of that. A row that is cut off at the window's end is taken again in the next slice; if not even one row
- * fits, with a wider window; if the batch holds other rows already, in a batch of its own. */
+/* Takes the next slice of the open event: copies up to a window of it into the batch's arena, and
+ * decodes out of that. A row that is cut off at the window's end is taken again in the next slice;
+ * if not even one row fits, with a wider window; if the batch holds other rows already, in a batch
+ * of its own. */
 static cdc_rc continue_rows(src_mysql_stream *st, cdc_error *err)
 {
     size_t left = cdc_cursor_left(&st->rows.data);
@@ -246,8 +249,8 @@ static void set_end(src_mysql_stream *st, uint32_t end_pos)
     st->at.pos = pos;
 }
 
-/* Positions without a transaction count too, but only forward: with GTIDs the server begins to read at the
- * head of a log. */
+/* Positions without a transaction count too, but only forward: with GTIDs the server begins to read
+ * at the head of a log. */
 static void passed(src_mysql_stream *st)
 {
     if (!st->txn.in_group && src_mysql_log_pos_compare(&st->at, &st->done) > 0) {
@@ -311,7 +314,8 @@ static cdc_rc handle_previous_gtids(src_mysql_stream *st, const src_mysql_event 
     if (st->executed == NULL) {
         return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the GTID set");
     }
-    cdc_rc rc = src_mysql_gtid_set_decode(st->executed, ev->body.p, cdc_cursor_left(&ev->body), err);
+    cdc_rc rc =
+        src_mysql_gtid_set_decode(st->executed, ev->body.p, cdc_cursor_left(&ev->body), err);
     return rc == CDC_OK ? CDC_OK : at_position(st, err);
 }
 
@@ -325,10 +329,11 @@ static cdc_rc unsupported(src_mysql_stream *st, const src_mysql_event *ev, cdc_e
     if ((ev->flags & SRC_MYSQL_EVENT_IGNORABLE) != 0) {
         return CDC_OK;
     }
-    (void)cdc_error_set(err, CDC_FATAL, "mysql_event",
-                        "event of type %u (%s), which this version does not know: a newer server, or a "
-                        "feature of it that must be switched off",
-                        ev->type, src_mysql_event_type_name(ev->type));
+    (void)cdc_error_set(
+        err, CDC_FATAL, "mysql_event",
+        "event of type %u (%s), which this version does not know: a newer server, or a "
+        "feature of it that must be switched off",
+        ev->type, src_mysql_event_type_name(ev->type));
     return at_position(st, err);
 }
 
@@ -345,64 +350,71 @@ static cdc_rc special_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_
     return rc == CDC_OK ? rc : cdc_error_context(err, "table %s.%s", tbl->database, tbl->name);
 }
 
+static cdc_rc handle_table_map(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    cdc_rc rc = src_mysql_map_cache_event(st->tables, ev->body, err);
+    return rc == CDC_OK ? CDC_OK : at_position(st, err);
+}
+
+/* Says nothing that is needed; the statement it belongs to decides. */
+static cdc_rc skip_event(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+{
+    (void)st;
+    (void)ev;
+    (void)err;
+    return CDC_OK;
+}
+
+typedef cdc_rc (*event_handler)(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err);
+
+#define APPEND_BLOCK_EVENT 9
+
+static const event_handler handlers[256] = {
+    [SRC_MYSQL_GTID_EVENT] = src_mysql_txn_gtid,
+    [SRC_MYSQL_ANONYMOUS_GTID_EVENT] = src_mysql_txn_gtid,
+    [SRC_MYSQL_GTID_TAGGED_EVENT] = src_mysql_txn_gtid,
+    [SRC_MYSQL_MARIADB_GTID_EVENT] = src_mysql_txn_gtid,
+    [SRC_MYSQL_TABLE_MAP_EVENT] = handle_table_map,
+    [SRC_MYSQL_WRITE_ROWS_EVENT] = begin_rows,
+    [SRC_MYSQL_UPDATE_ROWS_EVENT] = begin_rows,
+    [SRC_MYSQL_DELETE_ROWS_EVENT] = begin_rows,
+    [SRC_MYSQL_WRITE_ROWS_V1_EVENT] = begin_rows,
+    [SRC_MYSQL_UPDATE_ROWS_V1_EVENT] = begin_rows,
+    [SRC_MYSQL_DELETE_ROWS_V1_EVENT] = begin_rows,
+    [SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT] = special_rows,
+    [SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_V1_EVENT] = special_rows,
+    [SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_V1_EVENT] = special_rows,
+    [SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_V1_EVENT] = special_rows,
+    [SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_EVENT] = special_rows,
+    [SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_EVENT] = special_rows,
+    [SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_EVENT] = special_rows,
+    [SRC_MYSQL_QUERY_EVENT] = src_mysql_txn_query,
+    [SRC_MYSQL_XID_EVENT] = src_mysql_txn_commit,
+    [SRC_MYSQL_XA_PREPARE_EVENT] = src_mysql_txn_xa_prepare,
+    [SRC_MYSQL_EXECUTE_LOAD_QUERY_EVENT] = src_mysql_txn_load_query,
+    [SRC_MYSQL_ROTATE_EVENT] = handle_rotate,
+    [SRC_MYSQL_HEARTBEAT_EVENT] = handle_heartbeat,
+    [SRC_MYSQL_HEARTBEAT_V2_EVENT] = handle_heartbeat,
+    [SRC_MYSQL_PREVIOUS_GTIDS_EVENT] = handle_previous_gtids,
+    [SRC_MYSQL_STOP_EVENT] = skip_event,
+    [SRC_MYSQL_INTVAR_EVENT] = skip_event,
+    [SRC_MYSQL_RAND_EVENT] = skip_event,
+    [SRC_MYSQL_USER_VAR_EVENT] = skip_event,
+    [SRC_MYSQL_BEGIN_LOAD_QUERY_EVENT] = skip_event,
+    [APPEND_BLOCK_EVENT] = skip_event,
+    [SRC_MYSQL_IGNORABLE_EVENT] = skip_event,
+    [SRC_MYSQL_ROWS_QUERY_EVENT] = skip_event,
+    [SRC_MYSQL_TRANSACTION_CONTEXT_EVENT] = skip_event,
+    [SRC_MYSQL_VIEW_CHANGE_EVENT] = skip_event,
+    [SRC_MYSQL_MARIADB_ANNOTATE_ROWS_EVENT] = skip_event,
+    [SRC_MYSQL_MARIADB_BINLOG_CHECKPOINT_EVENT] = skip_event,
+    [SRC_MYSQL_MARIADB_GTID_LIST_EVENT] = skip_event,
+};
+
 static cdc_rc handle_event(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
-    switch (ev->type) {
-    case SRC_MYSQL_GTID_EVENT:
-    case SRC_MYSQL_ANONYMOUS_GTID_EVENT:
-    case SRC_MYSQL_GTID_TAGGED_EVENT:
-    case SRC_MYSQL_MARIADB_GTID_EVENT:
-        return src_mysql_txn_gtid(st, ev, err);
-    case SRC_MYSQL_TABLE_MAP_EVENT:
-        return src_mysql_map_cache_event(st->tables, ev->body, err) == CDC_OK ? CDC_OK
-                                                                             : at_position(st, err);
-    case SRC_MYSQL_WRITE_ROWS_EVENT:
-    case SRC_MYSQL_UPDATE_ROWS_EVENT:
-    case SRC_MYSQL_DELETE_ROWS_EVENT:
-    case SRC_MYSQL_WRITE_ROWS_V1_EVENT:
-    case SRC_MYSQL_UPDATE_ROWS_V1_EVENT:
-    case SRC_MYSQL_DELETE_ROWS_V1_EVENT:
-        return begin_rows(st, ev, err);
-    case SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT:
-    case SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_V1_EVENT:
-    case SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_V1_EVENT:
-    case SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_V1_EVENT:
-    case SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_EVENT:
-    case SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_EVENT:
-    case SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_EVENT:
-        return special_rows(st, ev, err);
-    case SRC_MYSQL_QUERY_EVENT:
-        return src_mysql_txn_query(st, ev, err);
-    case SRC_MYSQL_XID_EVENT:
-        return src_mysql_txn_commit(st, ev, err);
-    case SRC_MYSQL_XA_PREPARE_EVENT:
-        return src_mysql_txn_xa_prepare(st, ev, err);
-    case SRC_MYSQL_EXECUTE_LOAD_QUERY_EVENT:
-        return src_mysql_txn_load_query(st, ev, err);
-    case SRC_MYSQL_ROTATE_EVENT:
-        return handle_rotate(st, ev, err);
-    case SRC_MYSQL_HEARTBEAT_EVENT:
-    case SRC_MYSQL_HEARTBEAT_V2_EVENT:
-        return handle_heartbeat(st, ev, err);
-    case SRC_MYSQL_PREVIOUS_GTIDS_EVENT:
-        return handle_previous_gtids(st, ev, err);
-    case SRC_MYSQL_STOP_EVENT: /* these say nothing that is needed; the statement they belong to decides */
-    case SRC_MYSQL_INTVAR_EVENT:
-    case SRC_MYSQL_RAND_EVENT:
-    case SRC_MYSQL_USER_VAR_EVENT:
-    case SRC_MYSQL_BEGIN_LOAD_QUERY_EVENT:
-    case 9: /* APPEND_BLOCK */
-    case SRC_MYSQL_IGNORABLE_EVENT:
-    case SRC_MYSQL_ROWS_QUERY_EVENT:
-    case SRC_MYSQL_TRANSACTION_CONTEXT_EVENT:
-    case SRC_MYSQL_VIEW_CHANGE_EVENT:
-    case SRC_MYSQL_MARIADB_ANNOTATE_ROWS_EVENT:
-    case SRC_MYSQL_MARIADB_BINLOG_CHECKPOINT_EVENT:
-    case SRC_MYSQL_MARIADB_GTID_LIST_EVENT:
-        return CDC_OK;
-    default:
-        return unsupported(st, ev, err);
-    }
+    event_handler handler = handlers[ev->type];
+    return handler != NULL ? handler(st, ev, err) : unsupported(st, ev, err);
 }
 
 static cdc_rc take_event(src_mysql_stream *st, cdc_error *err)
@@ -470,9 +482,8 @@ static cdc_rc make_token(src_mysql_stream *st, cdc_error *err)
 
 static void check_caught_up(src_mysql_stream *st)
 {
-    st->caught_up = st->caught_up ||
-                    (!st->txn.in_group && st->at.file[0] != '\0' &&
-                     src_mysql_log_pos_compare(&st->at, &st->end) >= 0);
+    st->caught_up = st->caught_up || (!st->txn.in_group && st->at.file[0] != '\0' &&
+                                      src_mysql_log_pos_compare(&st->at, &st->end) >= 0);
 }
 
 static bool token_is_due(const src_mysql_stream *st)
@@ -500,48 +511,52 @@ static void begin_batch(src_mysql_stream *st, cdc_batch *batch)
 {
     st->batch = batch;
     st->dec->ar = &batch->arena;
-    st->stop = st->committed = false;
+    st->stop = st->committed = st->took = false;
     st->txn_text = st->gtid_text = st->file_text = NULL;
+}
+
+/* Waits for something to read, not at all with events in hand. AGAIN: there is nothing. */
+static cdc_rc await_input(src_mysql_stream *st, int64_t deadline, cdc_error *err)
+{
+    bool in_hand = st->batch->nevents > 0 || (st->caught_up && !st->caught_up_told);
+    int64_t now = cdc_clock_mono_ms();
+    if (st->took && !in_hand && now >= deadline) {
+        return CDC_AGAIN; /* much is read, but nothing of it is for us */
+    }
+    int wait_ms = in_hand || now >= deadline ? 0 : (int)(deadline - now);
+    if (src_mysql_input_wait(st->conn.mysql, st->hidden, wait_ms > 0, wait_ms)) {
+        return CDC_OK;
+    }
+    if (!in_hand && cdc_clock_mono_ms() - st->heard_ms > SILENCE_MS) {
+        return cdc_error_set(err, CDC_RETRY, "mysql_silence",
+                             "server %s is silent for %d s, not even a heartbeat came",
+                             st->conn.name, SILENCE_MS / 1000);
+    }
+    return CDC_AGAIN;
 }
 
 cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout_ms, cdc_error *err)
 {
     int64_t now = cdc_clock_mono_ms();
-    int64_t deadline = now + timeout_ms;
+    /* time in which nobody asked is no silence */
     st->heard_ms = now > st->heard_ms + SILENCE_MS ? now - SILENCE_MS / 2 : st->heard_ms;
-    bool took = false;
     begin_batch(st, batch);
-    while (!st->stop && !batch_is_full(st)) {
+    cdc_rc rc = CDC_OK;
+    while (rc == CDC_OK && !st->stop && !batch_is_full(st)) {
         if (st->rows_open) {
-            cdc_rc rc = continue_rows(st, err);
-            if (rc != CDC_OK) {
-                return rc;
-            }
+            rc = continue_rows(st, err);
             continue;
         }
         check_caught_up(st);
-        bool in_hand = batch->nevents > 0 || (st->caught_up && !st->caught_up_told);
-        now = cdc_clock_mono_ms();
-        int wait_ms = in_hand || now >= deadline ? 0 : (int)(deadline - now);
-        if (!src_mysql_input_wait(st->conn.mysql, st->hidden, wait_ms > 0, wait_ms)) {
-            if (!in_hand && cdc_clock_mono_ms() - st->heard_ms > SILENCE_MS) {
-                return cdc_error_set(err, CDC_RETRY, "mysql_silence",
-                                     "server %s is silent for %d s, not even a heartbeat came",
-                                     st->conn.name, SILENCE_MS / 1000);
-            }
-            break;
+        rc = await_input(st, now + timeout_ms, err);
+        if (rc == CDC_OK) {
+            st->took = true;
+            rc = take_event(st, err);
+            st->stop = st->stop || token_is_due(st);
         }
-        if (took && !in_hand && now >= deadline) {
-            break; /* much is read, but nothing of it is for us */
-        }
-        took = true;
-        cdc_rc rc = take_event(st, err);
-        if (rc != CDC_OK) {
-            return rc;
-        }
-        if (token_is_due(st)) {
-            break;
-        }
+    }
+    if (rc != CDC_OK && rc != CDC_AGAIN) {
+        return rc;
     }
     check_caught_up(st);
     return finish_batch(st, err);
@@ -597,7 +612,7 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     cdc_buffer_init(&st->set_text, TOKEN_MAX);
     cdc_arena_init(&st->scratch, 16384, STATEMENT_MAX);
     register_metrics(st);
-    cdc_rc rc = src_mysql_dump_open(&st->raw, &st->conn, st->server, start->server_id,
+    cdc_rc rc = src_mysql_dump_open(&st->raw, &st->conn, start->server_id,
                                     start->by_gtid ? st->executed : NULL, &st->at, err);
     if (rc != CDC_OK) {
         src_mysql_stream_close(st);

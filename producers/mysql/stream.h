@@ -2,16 +2,17 @@
  *
  * What becomes of what:
  *   - rows of selected tables: INSERT, UPDATE, DELETE; then one COMMIT at the XID event or COMMIT.
- *   - DDL on a selected table or database: a DDL event and a COMMIT of its own; MySQL's CREATE TABLE ... SELECT
- *     is one transaction of the DDL and its rows. DDL that cannot be placed counts for the default database.
- *   - SAVEPOINT is skipped. ROLLBACK and ROLLBACK TO stand in the log only when the transaction changed a
- *     non-transactional table, some of whose rows count and some do not: FATAL if selected rows are
- *     among them.
- *   - XA transactions, changes in STATEMENT format, compressed events: FATAL if they may concern what is
- *     selected; err names position and cure.
+ *   - DDL on a selected table or database: a DDL event and a COMMIT of its own; MySQL's CREATE
+ * TABLE ... SELECT is one transaction of the DDL and its rows. DDL that cannot be placed counts for
+ * the default database.
+ *   - SAVEPOINT is skipped. ROLLBACK and ROLLBACK TO stand in the log only when the transaction
+ * changed a non-transactional table, some of whose rows count and some do not: FATAL if selected
+ * rows are among them.
+ *   - XA transactions, changes in STATEMENT format, compressed events: FATAL if they may concern
+ * what is selected; err names position and cure.
  *
- * Batches end at about 1 MB of events or 4096 rows; the largest row events are taken in slices. Events in
- * hand are never held back to wait for more. One thread. */
+ * Batches end at about 1 MB of events or 4096 rows; the largest row events are taken in slices.
+ * Events in hand are never held back to wait for more. One thread. */
 #ifndef SRC_MYSQL_STREAM_H
 #define SRC_MYSQL_STREAM_H
 
@@ -28,13 +29,13 @@ typedef struct src_mysql_stream_start {
     const cdc_env *env;
     const src_mysql_server *server;
     src_mysql_decode *dec;
-    uint32_t server_id;            /* ours */
-    src_mysql_gtid_set *executed;  /* taken, also on failure; NULL: not known */
-    bool by_gtid;                  /* start behind executed, else at the position */
-    src_mysql_log_pos at;          /* file "" if only the GTIDs are known */
-    src_mysql_log_pos until;       /* phase is SNAPSHOT up to here; file "" = none */
-    src_mysql_log_pos end;         /* caught up from here on */
-    bool at_end;                   /* nothing lies between the start and the end */
+    uint32_t server_id;           /* ours */
+    src_mysql_gtid_set *executed; /* taken, also on failure; NULL: not known */
+    bool by_gtid;                 /* start behind executed, else at the position */
+    src_mysql_log_pos at;         /* file "" if only the GTIDs are known */
+    src_mysql_log_pos until;      /* phase is SNAPSHOT up to here; file "" = none */
+    src_mysql_log_pos end;        /* caught up from here on */
+    bool at_end;                  /* nothing lies between the start and the end */
 } src_mysql_stream_start;
 
 /* The connection is taken, also on failure. */

@@ -14,7 +14,7 @@ typedef struct src_mysql_txn {
     bool emitted;  /* rows or DDL of it were handed over */
     bool is_xa;
     bool has_gtid;
-    src_mysql_log_pos begin; /* of its first event */
+    src_mysql_log_pos begin;             /* of its first event */
     src_mysql_gtid gtid;                 /* MySQL */
     src_mysql_mariadb_gtid mariadb_gtid; /* MariaDB */
     int64_t commit_ms;                   /* 0: the events' own time */
@@ -30,7 +30,8 @@ struct src_mysql_stream {
     src_mysql_checksum checksum;
     bool format_seen;
     bool hidden; /* see src_mysql_input_hidden */
-    int64_t heard_ms; /* monotonic time of the last byte, or of the last poll that could have read */
+    int64_t
+        heard_ms; /* monotonic time of the last byte, or of the last poll that could have read */
 
     src_mysql_log_pos at;         /* end of the last event */
     src_mysql_log_pos done;       /* end of the last transaction */
@@ -40,7 +41,8 @@ struct src_mysql_stream {
     bool caught_up, caught_up_told;
     src_mysql_txn txn;
 
-    /* a ROWS event that is not finished: its rows lie in the library's buffer until the next fetch */
+    /* a ROWS event that is not finished: its rows lie in the library's buffer until the next fetch
+     */
     bool rows_open;
     src_mysql_rows rows; /* rows.data: what is left of it */
     const src_mysql_known_table *rows_table;
@@ -50,9 +52,10 @@ struct src_mysql_stream {
 
     /* of the batch being filled */
     cdc_batch *batch;
-    bool stop;         /* the batch must be handed over now */
-    bool moved;        /* done moved since the last token */
-    bool committed;    /* a COMMIT is in the batch */
+    bool stop;      /* the batch must be handed over now */
+    bool took;      /* at least one event was read for it */
+    bool moved;     /* done moved since the last token */
+    bool committed; /* a COMMIT is in the batch */
     int64_t capture_ms;
     const char *txn_text, *gtid_text, *file_text; /* in the batch's arena; NULL: not yet */
 
@@ -62,7 +65,8 @@ struct src_mysql_stream {
     cdc_metric *bytes_total, *transactions_total, *events_total, *lag_ms, *bad_text_total;
 };
 
-/* Appends an event with everything that the transaction and position give. NULL: the arena is full. */
+/* Appends an event with everything that the transaction and position give. NULL: the arena is full.
+ */
 cdc_event *src_mysql_stream_add(src_mysql_stream *st, cdc_op op, int64_t source_ms,
                                 uint32_t server_id);
 /* Is the current position inside the window that the full copy may hold already? */
@@ -71,15 +75,15 @@ bool src_mysql_stream_in_window(const src_mysql_stream *st);
 cdc_rc src_mysql_stream_full(const src_mysql_stream *st, cdc_error *err);
 
 /* stream_txn.c: events that begin, end, or stand for transactions. */
-cdc_rc src_mysql_txn_gtid(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
-    CDC_MUST_CHECK;
-cdc_rc src_mysql_txn_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
-    CDC_MUST_CHECK;
-cdc_rc src_mysql_txn_commit(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
-    CDC_MUST_CHECK;
-cdc_rc src_mysql_txn_load_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
-    CDC_MUST_CHECK;
-cdc_rc src_mysql_txn_xa_prepare(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
-    CDC_MUST_CHECK;
+cdc_rc src_mysql_txn_gtid(src_mysql_stream *st, const src_mysql_event *ev,
+                          cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_txn_query(src_mysql_stream *st, const src_mysql_event *ev,
+                           cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_txn_commit(src_mysql_stream *st, const src_mysql_event *ev,
+                            cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_txn_load_query(src_mysql_stream *st, const src_mysql_event *ev,
+                                cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_txn_xa_prepare(src_mysql_stream *st, const src_mysql_event *ev,
+                                cdc_error *err) CDC_MUST_CHECK;
 
 #endif

@@ -76,10 +76,11 @@ cdc_rc src_mysql_txn_commit(src_mysql_stream *st, const src_mysql_event *ev, cdc
 
 static cdc_rc refuse_xa(const src_mysql_stream *st, cdc_error *err)
 {
-    (void)cdc_error_set(err, CDC_FATAL, "mysql_xa",
-                        "an XA transaction changes a captured table, which this version does not take; "
-                        "exclude its tables, or use ordinary transactions and start behind it "
-                        "(source.start)");
+    (void)cdc_error_set(
+        err, CDC_FATAL, "mysql_xa",
+        "an XA transaction changes a captured table, which this version does not take; "
+        "exclude its tables, or use ordinary transactions and start behind it "
+        "(source.start)");
     return at_position(st, err);
 }
 
@@ -92,11 +93,12 @@ cdc_rc src_mysql_txn_xa_prepare(src_mysql_stream *st, const src_mysql_event *ev,
 
 static cdc_rc refuse_rollback(const src_mysql_stream *st, const char *what, cdc_error *err)
 {
-    (void)cdc_error_set(err, CDC_FATAL, "mysql_rollback",
-                        "%s after changes of a captured table: the transaction mixes transactional and "
-                        "non-transactional tables, and which rows count cannot be told; make the "
-                        "tables InnoDB (ALTER TABLE ... ENGINE=InnoDB) and start again with a full copy",
-                        what);
+    (void)cdc_error_set(
+        err, CDC_FATAL, "mysql_rollback",
+        "%s after changes of a captured table: the transaction mixes transactional and "
+        "non-transactional tables, and which rows count cannot be told; make the "
+        "tables InnoDB (ALTER TABLE ... ENGINE=InnoDB) and start again with a full copy",
+        what);
     return at_position(st, err);
 }
 
@@ -107,19 +109,19 @@ static cdc_rc check_row_change(const src_mysql_stream *st, const src_mysql_state
     bool selected;
     if (stmt->ntargets > 0) {
         database = stmt->targets[0].database;
-        selected =
-            cdc_selection_table(st->env->selection, database, stmt->targets[0].table);
+        selected = cdc_selection_table(st->env->selection, database, stmt->targets[0].table);
     } else {
         selected = cdc_selection_database(st->env->selection, database);
     }
     if (!selected) {
         return CDC_OK;
     }
-    (void)cdc_error_set(err, CDC_FATAL, "mysql_statement_format",
-                        "a change in database %s is logged in STATEMENT format, its rows are not in the "
-                        "log: SET GLOBAL binlog_format = 'ROW', let the sessions that write reconnect, and "
-                        "start again with a full copy",
-                        database);
+    (void)cdc_error_set(
+        err, CDC_FATAL, "mysql_statement_format",
+        "a change in database %s is logged in STATEMENT format, its rows are not in the "
+        "log: SET GLOBAL binlog_format = 'ROW', let the sessions that write reconnect, and "
+        "start again with a full copy",
+        database);
     return at_position(st, err);
 }
 
@@ -156,8 +158,7 @@ static cdc_rc emit_ddl(src_mysql_stream *st, const src_mysql_event *ev,
                        const src_mysql_statement *stmt, const char *sql, const char *database,
                        cdc_error *err)
 {
-    int64_t source_ms =
-        st->txn.commit_ms > 0 ? st->txn.commit_ms : (int64_t)ev->timestamp * 1000;
+    int64_t source_ms = st->txn.commit_ms > 0 ? st->txn.commit_ms : (int64_t)ev->timestamp * 1000;
     const char *copy = NULL;
     for (uint32_t i = 0; i < stmt->ntargets; i++) {
         const src_mysql_target *target = &stmt->targets[i];
@@ -200,11 +201,32 @@ static cdc_rc handle_ddl(src_mysql_stream *st, const src_mysql_event *ev,
     return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
 }
 
+/* XA START opens a group that ends with XA_PREPARE; XA COMMIT and XA ROLLBACK are groups of their
+ * own, of transactions that were refused when their rows came, unless those were not ours. */
+static cdc_rc handle_xa(src_mysql_stream *st, const src_mysql_event *ev, const char *sql,
+                        cdc_error *err)
+{
+    st->txn.is_xa = true;
+    if (strncasecmp(sql, "XA START", 8) == 0 || strncasecmp(sql, "XA BEGIN", 8) == 0 ||
+        strncasecmp(sql, "XA END", 6) == 0) {
+        st->txn.open = true;
+        return CDC_OK;
+    }
+    return finish(st, ev, err);
+}
+
+static cdc_rc handle_row_change(src_mysql_stream *st, const src_mysql_event *ev,
+                                const src_mysql_statement *stmt, const char *database,
+                                cdc_error *err)
+{
+    cdc_rc rc = check_row_change(st, stmt, database, err);
+    return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
+}
+
 static cdc_rc handle_statement(src_mysql_stream *st, const src_mysql_event *ev,
                                const src_mysql_statement *stmt, const char *sql,
                                const char *database, cdc_error *err)
 {
-    cdc_rc rc;
     switch (stmt->kind) {
     case SRC_MYSQL_STATEMENT_BEGIN:
         st->txn.open = true;
@@ -218,18 +240,9 @@ static cdc_rc handle_statement(src_mysql_stream *st, const src_mysql_event *ev,
     case SRC_MYSQL_STATEMENT_SAVEPOINT:
         return CDC_OK;
     case SRC_MYSQL_STATEMENT_XA:
-        /* XA START opens a group that ends with XA_PREPARE; XA COMMIT and XA ROLLBACK are groups of
-         * their own, of transactions that were refused when their rows came, unless these were not ours */
-        st->txn.is_xa = true;
-        if (strncasecmp(sql, "XA START", 8) == 0 || strncasecmp(sql, "XA BEGIN", 8) == 0 ||
-            strncasecmp(sql, "XA END", 6) == 0) {
-            st->txn.open = true;
-            return CDC_OK;
-        }
-        return finish(st, ev, err);
+        return handle_xa(st, ev, sql, err);
     case SRC_MYSQL_STATEMENT_ROWS:
-        rc = check_row_change(st, stmt, database, err);
-        return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
+        return handle_row_change(st, ev, stmt, database, err);
     case SRC_MYSQL_STATEMENT_DDL:
     case SRC_MYSQL_STATEMENT_IGNORE:
         break;
@@ -299,13 +312,11 @@ cdc_rc src_mysql_txn_load_query(src_mysql_stream *st, const src_mysql_event *ev,
     (void)cdc_cursor_bytes(&c, 13 + nstatus); /* file id and the name's place in the statement */
     const char *name = (const char *)cdc_cursor_bytes(&c, ndatabase);
     cdc_arena_reset(&st->scratch, 64 * 1024);
-    const char *database =
-        name != NULL ? cdc_arena_strndup(&st->scratch, name, ndatabase) : NULL;
+    const char *database = name != NULL ? cdc_arena_strndup(&st->scratch, name, ndatabase) : NULL;
     if (database == NULL) {
         (void)cdc_error_set(err, CDC_FATAL, "mysql_event", "EXECUTE_LOAD_QUERY event is malformed");
         return at_position(st, err);
     }
     src_mysql_statement stmt = {.kind = SRC_MYSQL_STATEMENT_ROWS};
-    cdc_rc rc = check_row_change(st, &stmt, database, err);
-    return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
+    return handle_row_change(st, ev, &stmt, database, err);
 }

@@ -208,6 +208,38 @@ static void bench_consume(bench *b)
     cdc_consumer_free(cs);
 }
 
+static void bench_lap(const char *name, int64_t *from)
+{
+    int64_t now = cdc_clock_mono_us();
+    printf("%s %.1f ms  ", name, (double)(now - *from) / 1e3);
+    *from = cdc_clock_mono_us();
+}
+
+static void bench_start(bench *b)
+{
+    cdc_arena ar;
+    cdc_checkpoint cp;
+    int64_t from = cdc_clock_mono_us();
+    cdc_arena_init(&ar, 4096, 16 * 1024 * 1024);
+    bench_check(b, cdc_admin_ensure(&b->env, CDC_CHECKPOINT_TOPIC, 1, true, &b->err));
+    bench_lap("ensure", &from);
+    bench_check(b, cdc_admin_ensure(&b->env, b->task.name, 1, false, &b->err));
+    bench_lap("ensure", &from);
+    bench_check(b, cdc_producer_new(&b->producer, &b->env, &b->err));
+    bench_lap("producer_new", &from);
+    cdc_rc rc = cdc_checkpoint_read(&b->env, &ar, &cp, &b->err);
+    bench_check(b, rc == CDC_EOF ? CDC_OK : rc);
+    bench_lap("checkpoint_read", &from);
+    bench_commit(b);
+    bench_lap("commit", &from);
+    bench_check(b, cdc_producer_topic(b->producer, b->task.name, &b->topic, &b->err));
+    bench_send(b, 600);
+    cdc_producer_free(b->producer);
+    bench_lap("free", &from);
+    printf("\n");
+    cdc_arena_fini(&ar);
+}
+
 static double bench_argument(int argc, char **argv, int i, double def)
 {
     return argc > i ? strtod(argv[i], NULL) : def;
@@ -226,6 +258,11 @@ int main(int argc, char **argv)
     b.env.task = &b.task;
     if (strcmp(argv[2], "consume") == 0) {
         bench_consume(&b);
+        cdc_task_fini(&b.task);
+        return 0;
+    }
+    if (strcmp(argv[2], "start") == 0) {
+        bench_start(&b);
         cdc_task_fini(&b.task);
         return 0;
     }

@@ -76,7 +76,8 @@ static cdc_rc session(kit *k, int *done)
     int number = (int)cp.id;
     while (rc == CDC_OK && atomic_load(&killing) && number < NUMBERS_MAX - 3000) {
         int last =
-            number + 1 + (int)(number * 7919LL % 2500); /* small ones that are kept back, and larger ones */
+            number + 1 +
+            (int)(number * 7919LL % 2500); /* small ones that are kept back, and larger ones */
         while (rc == CDC_OK && number < last) {
             rc = kit_send(pr, topic, 0, ++number);
         }

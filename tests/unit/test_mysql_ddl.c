@@ -1,4 +1,5 @@
-/* Statements of the binlog: kind, Canal's type, names; comments, quotes, what servers write by themselves. */
+/* Statements of the binlog: kind, Canal's type, names; comments, quotes, what servers write by
+ * themselves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -71,17 +71,29 @@ static void refuses_what_is_no_set(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "x",           U1,          U1 ":",       U1 ":0",      U1 ":5-3",
-        U1 ":1-",      U1 ":1 2",   U1 ":-1",     U1 ":blue",   U1 ":blue:",
-        "3e11fa47:1",  U1 ":1;",    "0-1-5",      U1 ":9223372036854775807",
-        U1 ":99999999999999999999", U1 ":a23456789b123456789c123456789d123:1",
+        "x",
+        U1,
+        U1 ":",
+        U1 ":0",
+        U1 ":5-3",
+        U1 ":1-",
+        U1 ":1 2",
+        U1 ":-1",
+        U1 ":blue",
+        U1 ":blue:",
+        "3e11fa47:1",
+        U1 ":1;",
+        "0-1-5",
+        U1 ":9223372036854775807",
+        U1 ":99999999999999999999",
+        U1 ":a23456789b123456789c123456789d123:1",
         U1 "a:1",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_refused(bad[i], false);
     }
-    static const char *const bad_mariadb[] = {"x", "0", "0-1", "0-1-", "0-1-2-3", U1 ":1",
-                                              "4294967296-1-1", "0-1-99999999999999999999"};
+    static const char *const bad_mariadb[] = {
+        "x", "0", "0-1", "0-1-", "0-1-2-3", U1 ":1", "4294967296-1-1", "0-1-99999999999999999999"};
     for (size_t i = 0; i < sizeof(bad_mariadb) / sizeof(bad_mariadb[0]); i++) {
         assert_refused(bad_mariadb[i], true);
     }
@@ -182,20 +194,20 @@ static void encodes_and_decodes(void **state)
 {
     (void)state;
     static const uint8_t plain[] = {
-        1,    0,    0,    0,    0,    0,    0,    0,    0x3e, 0x11, 0xfa, 0x47, 0x71, 0xca,
-        0x11, 0xe1, 0x9e, 0x33, 0xc8, 0x0a, 0xa9, 0x42, 0x95, 0x62, 2,    0,    0,    0,
-        0,    0,    0,    0,    1,    0,    0,    0,    0,    0,    0,    0,    6,    0,
-        0,    0,    0,    0,    0,    0,    7,    0,    0,    0,    0,    0,    0,    0,
-        8,    0,    0,    0,    0,    0,    0,    0};
+        1,    0,    0,    0,    0,    0,    0,    0,    0x3e, 0x11, 0xfa, 0x47, 0x71,
+        0xca, 0x11, 0xe1, 0x9e, 0x33, 0xc8, 0x0a, 0xa9, 0x42, 0x95, 0x62, 2,    0,
+        0,    0,    0,    0,    0,    0,    1,    0,    0,    0,    0,    0,    0,
+        0,    6,    0,    0,    0,    0,    0,    0,    0,    7,    0,    0,    0,
+        0,    0,    0,    0,    8,    0,    0,    0,    0,    0,    0,    0};
     assert_wire(U1 ":1-5:7", plain, sizeof(plain));
     static const uint8_t tagged[] = {
-        1,    2,    0,    0,    0,    0,    0,    1,    0x3e, 0x11, 0xfa, 0x47, 0x71, 0xca, 0x11,
-        0xe1, 0x9e, 0x33, 0xc8, 0x0a, 0xa9, 0x42, 0x95, 0x62, 0,    1,    0,    0,    0,    0,
-        0,    0,    0,    1,    0,    0,    0,    0,    0,    0,    0,    2,    0,    0,    0,
-        0,    0,    0,    0,    0x3e, 0x11, 0xfa, 0x47, 0x71, 0xca, 0x11, 0xe1, 0x9e, 0x33, 0xc8,
-        0x0a, 0xa9, 0x42, 0x95, 0x62, 8,    'b',  'l',  'u',  'e',  1,    0,    0,    0,    0,
-        0,    0,    0,    3,    0,    0,    0,    0,    0,    0,    0,    4,    0,    0,    0,
-        0,    0,    0,    0};
+        1,    2,    0,    0,    0,    0,    0,    1,    0x3e, 0x11, 0xfa, 0x47, 0x71, 0xca,
+        0x11, 0xe1, 0x9e, 0x33, 0xc8, 0x0a, 0xa9, 0x42, 0x95, 0x62, 0,    1,    0,    0,
+        0,    0,    0,    0,    0,    1,    0,    0,    0,    0,    0,    0,    0,    2,
+        0,    0,    0,    0,    0,    0,    0,    0x3e, 0x11, 0xfa, 0x47, 0x71, 0xca, 0x11,
+        0xe1, 0x9e, 0x33, 0xc8, 0x0a, 0xa9, 0x42, 0x95, 0x62, 8,    'b',  'l',  'u',  'e',
+        1,    0,    0,    0,    0,    0,    0,    0,    3,    0,    0,    0,    0,    0,
+        0,    0,    4,    0,    0,    0,    0,    0,    0,    0};
     assert_wire(U1 ":1:blue:3", tagged, sizeof(tagged));
 }
 
@@ -221,9 +233,12 @@ static void refuses_damaged_wire(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses_and_prints),   cmocka_unit_test(refuses_what_is_no_set),
-        cmocka_unit_test(adds_in_any_order),   cmocka_unit_test(adds_mariadb),
-        cmocka_unit_test(compares),            cmocka_unit_test(encodes_and_decodes),
+        cmocka_unit_test(parses_and_prints),
+        cmocka_unit_test(refuses_what_is_no_set),
+        cmocka_unit_test(adds_in_any_order),
+        cmocka_unit_test(adds_mariadb),
+        cmocka_unit_test(compares),
+        cmocka_unit_test(encodes_and_decodes),
         cmocka_unit_test(refuses_damaged_wire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,8 @@ static void writes_stream_tokens(void **state)
     kit *k = *state;
     src_mysql_position pos = {.server = "u-1", .at = {"binlog.000003", 1934}, .gtid = "u:1-77"};
     src_mysql_position_print(&pos, &k->out);
-    assert_string_equal(cdc_buffer_cstr(&k->out), "v1;server=u-1;file=binlog.000003;pos=1934;gtid=u:1-77");
+    assert_string_equal(cdc_buffer_cstr(&k->out),
+                        "v1;server=u-1;file=binlog.000003;pos=1934;gtid=u:1-77");
     cdc_buffer_reset(&k->out);
     pos = (src_mysql_position){.gtid = "", .until = {"b.1", 5}};
     src_mysql_position_print(&pos, &k->out);
@@ -62,8 +63,8 @@ static void reads_back_everything(void **state)
     src_mysql_position back;
     src_mysql_position_print(&pos, &k->out);
     assert_null(memchr(k->out.data, '\n', k->out.len));
-    assert_int_equal(
-        src_mysql_position_parse(&back, k->out.data, k->out.len, &k->ar, &k->err), CDC_OK);
+    assert_int_equal(src_mysql_position_parse(&back, k->out.data, k->out.len, &k->ar, &k->err),
+                     CDC_OK);
     assert_string_equal(back.server, pos.server);
     assert_string_equal(back.at.file, pos.at.file);
     assert_int_equal(back.at.pos, pos.at.pos);
@@ -83,15 +84,15 @@ static void absent_is_not_empty(void **state)
     kit *k = *state;
     src_mysql_position pos;
     static const char by_file[] = "v1;file=b.1;pos=4;later=thing";
-    assert_int_equal(
-        src_mysql_position_parse(&pos, by_file, strlen(by_file), &k->ar, &k->err), CDC_OK);
+    assert_int_equal(src_mysql_position_parse(&pos, by_file, strlen(by_file), &k->ar, &k->err),
+                     CDC_OK);
     assert_null(pos.gtid);
     assert_string_equal(pos.until.file, "");
     assert_int_equal(pos.stage, SRC_MYSQL_STREAM);
     assert_string_equal(pos.key, "");
     static const char by_gtid[] = "v1;gtid=";
-    assert_int_equal(
-        src_mysql_position_parse(&pos, by_gtid, strlen(by_gtid), &k->ar, &k->err), CDC_OK);
+    assert_int_equal(src_mysql_position_parse(&pos, by_gtid, strlen(by_gtid), &k->ar, &k->err),
+                     CDC_OK);
     assert_string_equal(pos.gtid, "");
 }
 
@@ -187,8 +188,9 @@ static void makes_key_conditions(void **state)
     cdc_table *tbl;
     assert_int_equal(cdc_table_new(&tbl, "d", "t", cols, 3, keys, 3, &k->err), CDC_OK);
     assert_int_equal(src_mysql_key_condition(tbl, "1,2,3", &k->out, &k->err), CDC_OK);
-    assert_string_equal(cdc_buffer_cstr(&k->out),
-                        "(t.`b``` >= 1 AND (t.`b``` > 1 OR (t.`a` >= 2 AND (t.`a` > 2 OR t.`c` > 3))))");
+    assert_string_equal(
+        cdc_buffer_cstr(&k->out),
+        "(t.`b``` >= 1 AND (t.`b``` > 1 OR (t.`a` >= 2 AND (t.`a` > 2 OR t.`c` > 3))))");
     assert_int_equal(src_mysql_key_condition(tbl, "1,2", &k->out, &k->err), CDC_FATAL);
     assert_int_equal(src_mysql_key_condition(tbl, "1,2,3,4", &k->out, &k->err), CDC_FATAL);
     cdc_table_unref(tbl);
