@@ -226,8 +226,9 @@ static cdc_rc cdc_properties_producer(rd_kafka_conf_t *conf, const cdc_env *env,
     int64_t timeout = cdc_properties_number(env, "transaction.timeout.ms", 60000);
     cdc_rc rc = cdc_properties_table(conf, env, producer_defaults, err);
     if (rc == CDC_OK) {
-        /* In a transaction nothing is seen before the commit, which sends what is there at once, so waiting for
-         * larger batches is free; at least once, a record is seen as soon as it is sent. */
+        /* In a transaction nothing is seen before the commit, which sends what is there at once, so
+         * waiting for larger batches is free; at least once, a record is seen as soon as it is
+         * sent. */
         rc = cdc_properties_set_number(conf, env, "linger.ms", env->task->exactly_once ? 10 : 0,
                                        err);
     }

@@ -429,7 +429,6 @@ static cdc_rc take_event(src_mysql_stream *st, cdc_error *err)
     st->heard_ms = cdc_clock_mono_ms();
     st->capture_ms = cdc_clock_wall_ms();
     st->batch->source_bytes += n;
-    cdc_metric_add(st->bytes_total, (int64_t)n);
     if (n > 4 && p[4] == SRC_MYSQL_FORMAT_DESCRIPTION_EVENT) {
         return handle_format(st, p, n, err);
     }
@@ -567,8 +566,6 @@ cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout
 static void register_metrics(src_mysql_stream *st)
 {
     cdc_metrics *mx = st->env->metrics;
-    st->bytes_total = cdc_metrics_number(mx, CDC_COUNTER, "sluice_source_bytes_total", "",
-                                         "Bytes read from the source's log.");
     st->transactions_total =
         cdc_metrics_number(mx, CDC_COUNTER, "sluice_source_transactions_total", "",
                            "Transactions read from the source's log, also those left out.");

@@ -62,7 +62,7 @@ struct src_mysql_stream {
     int64_t token_ms; /* when the last token was made */
     cdc_buffer token, set_text;
     cdc_arena scratch; /* statements; reset for each */
-    cdc_metric *bytes_total, *transactions_total, *events_total, *lag_ms, *bad_text_total;
+    cdc_metric *transactions_total, *events_total, *lag_ms, *bad_text_total;
 };
 
 /* Appends an event with everything that the transaction and position give. NULL: the arena is full.

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from lib.servers import Kafka
 from lib.sluice import BIN
 
 
@@ -30,6 +31,20 @@ def test_with_kafka(kafka, program):
 
 
 @pytest.mark.timeout(300)
+def test_broker_restarts(tmp_path):
+    """It kills the broker itself, so it gets one of its own."""
+    with Kafka(tmp_path / "kafka") as kafka:
+        run("component_topics_restart", SLUICE_TEST_KAFKA=kafka.address,
+            SLUICE_TEST_KAFKA_DIR=str(kafka.directory))
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("server", ["target", "source"])
 def test_sink(request, server):
     run("component_sink_mysql", SLUICE_TEST_MYSQL_TARGET=request.getfixturevalue(server).address)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("server", ["source", "target"])
+def test_source(request, server):
+    run("component_mysql_source", SLUICE_TEST_MYSQL_SOURCE=request.getfixturevalue(server).address)
