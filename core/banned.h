@@ -1,4 +1,5 @@
-/* Functions that this project does not use, and why. Forced into every translation unit by the build
+/* Functions that this project does not use, and why. Forced into every translation unit by the
+ * build
  * (-include), so that a use fails to compile with the name of the cure. */
 #ifndef CDC_BANNED_H
 #define CDC_BANNED_H

@@ -52,7 +52,8 @@ static bool cdc_text_masked(const cdc_option *opt, const cdc_node *node)
     return false;
 }
 
-/* Code point of the UTF-8 sequence at s, which is valid (libyaml has checked it), and its length. */
+/* Code point of the UTF-8 sequence at s, which is valid (libyaml has checked it), and its length.
+ */
 static unsigned cdc_text_char(const char *s, size_t *len)
 {
     unsigned c = (unsigned char)s[0];

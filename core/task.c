@@ -176,7 +176,8 @@ static cdc_rc cdc_task_check_retry(cdc_task *task, cdc_error *err)
                               (long long)other, (long long)connect);
     }
     if (other >= connect) {
-        other = connect > 0 ? connect - 1 : 0; /* the default of the one does not fit the other's value */
+        other = connect > 0 ? connect - 1
+                            : 0; /* the default of the one does not fit the other's value */
     }
     task->retry_connect_ms = connect * 60000;
     task->retry_other_ms = other * 60000;

@@ -100,8 +100,9 @@ static void *cdc_reader_main(void *arg)
 
 /* --- publisher side --- */
 
-/* Streaming, and nothing can be missed any more: the place to go on from is durable. A new task is ready only when
- * its first token is in Kafka; killed before that, it would begin at another "now". */
+/* Streaming, and nothing can be missed any more: the place to go on from is durable. A new task is
+ * ready only when its first token is in Kafka; killed before that, it would begin at another "now".
+ */
 static void cdc_session_tell_ready(cdc_session *ss)
 {
     cdc_metrics *mx = ss->cap->env->metrics;

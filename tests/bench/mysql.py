@@ -97,7 +97,7 @@ class Bench:
     def __init__(self, options, kafka, source, target):
         self.options, self.kafka, self.source, self.target = options, kafka, source, target
         self.servers = [kafka, source, target]
-        self.admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 3})
+        self.admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 0})
         self.updates, self.deletes = options.rows // 5, options.rows // 10
         self.changes = options.rows + self.updates + self.deletes
         self.start_position = None

@@ -27,7 +27,7 @@ if [ -n "$ill" ]; then
 fi
 
 # a body without braces: the condition's line ends the statement's head, so nothing opens a block
-grep -nHE '^ *(\} )?((else )?if|for|while) \(.*\)$|^ *(\} )?else$' "${sources[@]}" &&
+grep -nHE '^ *((\} )?(else )?if|for|while) \(.*\)$|^ *(\} )?else$' "${sources[@]}" &&
     fault "braces are missing"
 
 # lizard's lines: FILE:LINE: warning: FUNCTION has N NLOC, ...
