@@ -39,7 +39,7 @@ static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, b
         return rc;
     }
     if (info.partitions == 0 && tp->create) {
-        rc = cdc_admin_ensure(&tp->ce.env, name, wanted, compacted, err);
+        rc = cdc_admin_create(&tp->ce.env, name, wanted, compacted, err);
         info.partitions = wanted;
     } else if (info.partitions == 0) {
         tp->missing = true;

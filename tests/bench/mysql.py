@@ -103,9 +103,6 @@ class Bench:
         self.start_position = None
         self.tasks = 0
         self.report = Report("MySQL to Kafka to MySQL", machine.facts(kafka, source, target))
-        self.report.facts["backlog"] = (
-            f"{options.rows:,} inserts, {self.updates:,} updates, {self.deletes:,} deletes,"
-            f" in transactions of {workload.TRANSACTION_ROWS} rows")
         account = {"user": "sluice", "password": "sluice"}
         self.sluice = Measured(HOME, {
             "source": {"type": "mysql", "hosts": [source.address], **account},
@@ -217,6 +214,9 @@ class Bench:
         before = workload.binlog_bytes(self.source)
         workload.insert_all(self.source, workload.ORDERS, self.options.rows)
         size = (workload.binlog_bytes(self.source) - before) / self.options.rows
+        self.report.facts["backlog"] = (
+            f"{self.options.rows:,} inserts, {self.updates:,} updates, {self.deletes:,} deletes,"
+            f" in transactions of {workload.TRANSACTION_ROWS} rows")
         self.report.facts["bytes of binlog per inserted row"] = round(size)
         print(f"   {time.monotonic() - began:.0f} s, {size:.0f} bytes of binlog a row")
 

@@ -60,7 +60,7 @@ def test_status_says_what_does_not_run(source, sluice, names):
 
 def test_topics_and_tail(source, sluice, names, kafka, reader):
     name = one_table(source, names)
-    task = sluice.task(phases=PHASES, topics={"partitions": 2, "policy": "pk"})
+    task = sluice.task(phases=PHASES, topics={"partitions": 2, "policy": "pk", "create": False})
     assert names.topic not in kafka.topics()
     sluice.run("topics", task, "create")
     assert {names.topic, f"{names.task}.ddl", "_sluice_checkpoints"} <= kafka.topics()
