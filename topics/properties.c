@@ -5,7 +5,7 @@
 enum {
     NAME_BYTES_MAX = 64,
     VALUE_BYTES_MAX = 128,
-    CONSUMER_QUEUE_KBYTES = 16384,
+    CONSUMER_QUEUE_KBYTES = 8192,
     CONSUMER_QUEUE_MESSAGES = 20000, /* each costs some 500 bytes beside its own */
     PRODUCER_QUEUE_KBYTES = 12288,
 };
