@@ -35,7 +35,6 @@ struct cdc_publisher {
     bool token_moved;
     int64_t source_ms;
     char position[320];
-    size_t max_bytes; /* message.max_bytes */
     cdc_metric *rows[CDC_OP_DDL + 1];
     cdc_metric *records, *bytes, *commits;
 };
@@ -63,7 +62,6 @@ static void cdc_publisher_metrics(cdc_publisher *pub)
 static void cdc_publisher_buffers(cdc_publisher *pub)
 {
     size_t max = (size_t)cdc_config_int(pub->env->task->cfg, "message.max_bytes");
-    pub->max_bytes = max;
     /* Room above the limit, so that a message over it is reported with its size. */
     size_t room = 4 * max + 1024 * 1024;
     cdc_buffer_init(&pub->key, room);
@@ -170,25 +168,6 @@ static cdc_rc cdc_publisher_release(cdc_publisher *pub, bool last, cdc_error *er
                               last ? &held->header_last : &held->header, err);
 }
 
-/* A record that is too large is refused here, where table, key and position are known. */
-static cdc_rc cdc_publisher_check_size(const cdc_publisher *pub, const cdc_event *ev,
-                                       cdc_error *err)
-{
-    size_t max = pub->max_bytes;
-    size_t size = pub->key.len + pub->value.len;
-    if (!pub->value.failed && !pub->key.failed && size <= max) {
-        return CDC_OK;
-    }
-    int key_len = pub->key.len < 200 ? (int)pub->key.len : 200;
-    cdc_error_set(err, CDC_FATAL, "message_too_large",
-                  "the message of key %.*s has %s%zu bytes, more than message.max_bytes = %zu: "
-                  "raise it here, and "
-                  "max.message.bytes of the topic, or leave the table out",
-                  key_len, pub->key.data != NULL ? pub->key.data : "",
-                  pub->value.failed ? "over " : "", size, max);
-    return cdc_publisher_where(ev, err);
-}
-
 static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_route *route,
                                    cdc_error *err)
 {
@@ -197,10 +176,6 @@ static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_
     cdc_rc rc = pub->codec->encode(pub->codec_handle, ev, &pub->key, &pub->value, err);
     if (rc != CDC_OK) {
         return cdc_publisher_where(ev, err);
-    }
-    rc = cdc_publisher_check_size(pub, ev, err);
-    if (rc != CDC_OK) {
-        return rc;
     }
     rc = ev->table != NULL
              ? cdc_router_row(pub->router, ev->table, cdc_bytes_of(&pub->key), route, err)

@@ -75,34 +75,6 @@ const char *cdc_properties_given(const cdc_env *env, const char *name)
 
 /* --- refusals --- */
 
-static size_t cdc_min(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance of two names. */
-static size_t cdc_properties_distance(const char *a, const char *b)
-{
-    size_t row[NAME_BYTES_MAX + 1];
-    size_t nb = strlen(b);
-    if (strlen(a) > NAME_BYTES_MAX || nb > NAME_BYTES_MAX) {
-        return NAME_BYTES_MAX;
-    }
-    for (size_t j = 0; j <= nb; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1] ? 1 : 0);
-            diagonal = row[j];
-            row[j] = cdc_min(change, cdc_min(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[nb];
-}
-
 /* The known name that is nearest to one, or "": librdkafka prints its table with a property on each
  * line, the name first. Its dump of values would lack the aliases, which are what people write
  * (linger.ms). */
@@ -123,7 +95,7 @@ static void cdc_properties_nearest(const char *name, char *best, size_t best_siz
          line = strtok_r(NULL, "\n", &rest)) {
         line[strcspn(line, " |")] = '\0';
         size_t d = strchr(line, '.') != NULL || strcmp(line, "acks") == 0
-                       ? cdc_properties_distance(name, line)
+                       ? cdc_config_distance(name, line)
                        : NAME_BYTES_MAX;
         if (d < distance) {
             distance = d;
