@@ -16,7 +16,7 @@
 
 /* --- events into the batch --- */
 
-static cdc_rc at_position(const src_mysql_stream *st, cdc_error *err)
+cdc_rc src_mysql_stream_at(const src_mysql_stream *st, cdc_error *err)
 {
     return cdc_error_context(err, "server %s at %s:%llu", st->conn.name, st->at.file,
                              (unsigned long long)st->at.pos);
@@ -27,7 +27,7 @@ cdc_rc src_mysql_stream_full(const src_mysql_stream *st, cdc_error *err)
     (void)cdc_error_set(err, CDC_FATAL, "mysql_too_large",
                         "an event does not fit into the memory of a batch (%zu MB)",
                         st->batch->arena.max_bytes >> 20);
-    return at_position(st, err);
+    return src_mysql_stream_at(st, err);
 }
 
 bool src_mysql_stream_in_window(const src_mysql_stream *st)
@@ -90,7 +90,7 @@ cdc_event *src_mysql_stream_add(src_mysql_stream *st, cdc_op op, int64_t source_
 static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
     if (src_mysql_rows_begin(ev, &st->rows, err) != CDC_OK) {
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     if (st->rows.table_id == SRC_MYSQL_ROWS_NO_TABLE) {
         return CDC_OK;
@@ -101,7 +101,7 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
                             "rows of table id %llu without its TABLE_MAP event: the position is "
                             "inside of a transaction; start at the beginning of one",
                             (unsigned long long)st->rows.table_id);
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     if (known->tbl == NULL) {
         return CDC_OK;
@@ -114,7 +114,7 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
             "exclude the table, or use ordinary transactions and start behind this one "
             "(source.start)",
             tbl->database, tbl->name);
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     if (tbl->nkeys == 0 && src_mysql_stream_in_window(st)) {
         (void)cdc_error_set(
@@ -123,7 +123,7 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
             "its rows cannot be matched; add a primary key, or start the task again under "
             "a new name when nothing writes to the table",
             tbl->database, tbl->name);
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     st->rows_open = true;
     st->rows_table = known;
@@ -223,7 +223,7 @@ static cdc_rc continue_rows(src_mysql_stream *st, cdc_error *err)
         st->window_bytes *= 4;
         return CDC_OK;
     }
-    return at_position(st, err);
+    return src_mysql_stream_at(st, err);
 }
 
 /* --- positions --- */
@@ -263,7 +263,7 @@ static cdc_rc handle_rotate(src_mysql_stream *st, const src_mysql_event *ev, cdc
 {
     src_mysql_rotate rotate;
     if (src_mysql_event_rotate(ev, &rotate, err) != CDC_OK) {
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     set_file(st, rotate.file, rotate.file_len, rotate.position);
     passed(st);
@@ -274,7 +274,7 @@ static cdc_rc handle_heartbeat(src_mysql_stream *st, const src_mysql_event *ev, 
 {
     src_mysql_rotate beat;
     if (src_mysql_event_heartbeat(ev, &beat, err) != CDC_OK) {
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     src_mysql_log_pos to = {.pos = beat.position};
     if (beat.file_len == 0 || beat.file_len > SRC_MYSQL_FILE_MAX || beat.position == 0) {
@@ -297,7 +297,7 @@ static cdc_rc handle_format(src_mysql_stream *st, const uint8_t *p, size_t n, cd
     src_mysql_format format;
     if (src_mysql_event_parse(p, n, SRC_MYSQL_CHECKSUM_NONE, &ev, err) != CDC_OK ||
         src_mysql_event_format(&ev, &format, err) != CDC_OK) {
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     st->checksum = format.checksum ? SRC_MYSQL_CHECKSUM_SKIP : SRC_MYSQL_CHECKSUM_NONE;
     st->format_seen = true;
@@ -316,7 +316,7 @@ static cdc_rc handle_previous_gtids(src_mysql_stream *st, const src_mysql_event 
     }
     cdc_rc rc =
         src_mysql_gtid_set_decode(st->executed, ev->body.p, cdc_cursor_left(&ev->body), err);
-    return rc == CDC_OK ? CDC_OK : at_position(st, err);
+    return rc == CDC_OK ? CDC_OK : src_mysql_stream_at(st, err);
 }
 
 /* --- dispatch --- */
@@ -324,7 +324,7 @@ static cdc_rc handle_previous_gtids(src_mysql_stream *st, const src_mysql_event 
 static cdc_rc unsupported(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
     if (src_mysql_event_check_supported(ev, err) != CDC_OK) {
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     if ((ev->flags & SRC_MYSQL_EVENT_IGNORABLE) != 0) {
         return CDC_OK;
@@ -334,7 +334,7 @@ static cdc_rc unsupported(src_mysql_stream *st, const src_mysql_event *ev, cdc_e
         "event of type %u (%s), which this version does not know: a newer server, or a "
         "feature of it that must be switched off",
         ev->type, src_mysql_event_type_name(ev->type));
-    return at_position(st, err);
+    return src_mysql_stream_at(st, err);
 }
 
 /* Row events in forms that are not taken: fatal only for selected tables. */
@@ -353,7 +353,7 @@ static cdc_rc special_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_
 static cdc_rc handle_table_map(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
     cdc_rc rc = src_mysql_map_cache_event(st->tables, ev->body, err);
-    return rc == CDC_OK ? CDC_OK : at_position(st, err);
+    return rc == CDC_OK ? CDC_OK : src_mysql_stream_at(st, err);
 }
 
 /* Says nothing that is needed; the statement it belongs to decides. */
@@ -434,7 +434,7 @@ static cdc_rc take_event(src_mysql_stream *st, cdc_error *err)
     }
     src_mysql_event ev;
     if (src_mysql_event_parse(p, n, st->checksum, &ev, err) != CDC_OK) {
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     bool moves = (ev.flags & SRC_MYSQL_EVENT_ARTIFICIAL) == 0 && ev.end_pos != 0 &&
                  ev.type != SRC_MYSQL_ROTATE_EVENT && ev.type != SRC_MYSQL_HEARTBEAT_EVENT &&
@@ -551,7 +551,7 @@ cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout
         if (rc == CDC_OK) {
             st->took = true;
             rc = take_event(st, err);
-            st->stop = st->stop || token_is_due(st);
+            st->stop = st->stop || token_is_due(st) || (st->stop_at_boundary && !st->txn.in_group);
         }
     }
     if (rc != CDC_OK && rc != CDC_AGAIN) {
@@ -617,6 +617,28 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     }
     *out = st;
     return CDC_OK;
+}
+
+bool src_mysql_stream_boundary(const src_mysql_stream *st, src_mysql_log_pos *at, cdc_buffer *gtids)
+{
+    if (st->txn.in_group || st->rows_open || st->done.file[0] == '\0') {
+        return false;
+    }
+    *at = st->done;
+    if (gtids != NULL && st->executed != NULL) {
+        src_mysql_gtid_set_print(st->executed, gtids);
+    }
+    return true;
+}
+
+const src_mysql_gtid_set *src_mysql_stream_executed(const src_mysql_stream *st)
+{
+    return st->executed;
+}
+
+void src_mysql_stream_stop_at_boundary(src_mysql_stream *st, bool on)
+{
+    st->stop_at_boundary = on;
 }
 
 void src_mysql_stream_close(src_mysql_stream *st)

@@ -44,6 +44,15 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
 /* As cdc_source.poll; never EOF. */
 cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout_ms,
                              cdc_error *err) CDC_MUST_CHECK;
+/* Between transactions? Then *at and *gtids (may be NULL; appended, nothing if they are not known)
+ * say where: all up to there was handed over, nothing behind it. False: inside of a transaction, or
+ * the server has not yet said where. */
+bool src_mysql_stream_boundary(const src_mysql_stream *st, src_mysql_log_pos *at,
+                               cdc_buffer *gtids);
+/* What was handed over in whole transactions; NULL: not known. Borrowed until the next poll. */
+const src_mysql_gtid_set *src_mysql_stream_executed(const src_mysql_stream *st);
+/* On: each batch ends at the next boundary at the latest, also if it is empty (AGAIN). */
+void src_mysql_stream_stop_at_boundary(src_mysql_stream *st, bool on);
 void src_mysql_stream_close(src_mysql_stream *st); /* NULL is fine */
 
 #endif

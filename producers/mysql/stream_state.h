@@ -39,6 +39,7 @@ struct src_mysql_stream {
     src_mysql_log_pos until;      /* file "": the window of the full copy is passed */
     src_mysql_log_pos end;
     bool caught_up, caught_up_told;
+    bool stop_at_boundary;
     src_mysql_txn txn;
 
     /* a ROWS event that is not finished: its rows lie in the library's buffer until the next fetch
@@ -71,6 +72,8 @@ cdc_event *src_mysql_stream_add(src_mysql_stream *st, cdc_op op, int64_t source_
                                 uint32_t server_id);
 /* Is the current position inside the window that the full copy may hold already? */
 bool src_mysql_stream_in_window(const src_mysql_stream *st);
+/* Adds server and position to err; returns its code. */
+cdc_rc src_mysql_stream_at(const src_mysql_stream *st, cdc_error *err);
 /* A batch could not take more: FATAL. */
 cdc_rc src_mysql_stream_full(const src_mysql_stream *st, cdc_error *err);
 

@@ -3,12 +3,6 @@
 #include "ddl.h"
 #include "stream_state.h"
 
-static cdc_rc at_position(const src_mysql_stream *st, cdc_error *err)
-{
-    return cdc_error_context(err, "server %s at %s:%llu", st->conn.name, st->at.file,
-                             (unsigned long long)st->at.pos);
-}
-
 static void begin_group(src_mysql_stream *st, const src_mysql_event *ev)
 {
     memset(&st->txn, 0, sizeof(st->txn));
@@ -26,7 +20,7 @@ cdc_rc src_mysql_txn_gtid(src_mysql_stream *st, const src_mysql_event *ev, cdc_e
     if (ev->type == SRC_MYSQL_MARIADB_GTID_EVENT) {
         cdc_rc rc = src_mysql_event_mariadb_gtid(ev, &st->txn.mariadb_gtid, err);
         if (rc != CDC_OK) {
-            return at_position(st, err);
+            return src_mysql_stream_at(st, err);
         }
         st->txn.has_gtid = true;
         st->txn.open = (st->txn.mariadb_gtid.flags & SRC_MYSQL_MARIADB_GTID_STANDALONE) == 0;
@@ -35,7 +29,7 @@ cdc_rc src_mysql_txn_gtid(src_mysql_stream *st, const src_mysql_event *ev, cdc_e
         return CDC_OK;
     }
     if (src_mysql_event_gtid(ev, &st->txn.gtid, err) != CDC_OK) {
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     st->txn.has_gtid = !st->txn.gtid.anonymous;
     st->txn.commit_ms = st->txn.gtid.immediate_commit_us / 1000;
@@ -81,7 +75,7 @@ static cdc_rc refuse_xa(const src_mysql_stream *st, cdc_error *err)
         "an XA transaction changes a captured table, which this version does not take; "
         "exclude its tables, or use ordinary transactions and start behind it "
         "(source.start)");
-    return at_position(st, err);
+    return src_mysql_stream_at(st, err);
 }
 
 cdc_rc src_mysql_txn_xa_prepare(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
@@ -99,7 +93,7 @@ static cdc_rc refuse_rollback(const src_mysql_stream *st, const char *what, cdc_
         "non-transactional tables, and which rows count cannot be told; make the "
         "tables InnoDB (ALTER TABLE ... ENGINE=InnoDB) and start again with a full copy",
         what);
-    return at_position(st, err);
+    return src_mysql_stream_at(st, err);
 }
 
 /* Rows changed by a statement that is logged as its text. */
@@ -122,7 +116,7 @@ static cdc_rc check_row_change(const src_mysql_stream *st, const src_mysql_state
         "log: SET GLOBAL binlog_format = 'ROW', let the sessions that write reconnect, and "
         "start again with a full copy",
         database);
-    return at_position(st, err);
+    return src_mysql_stream_at(st, err);
 }
 
 static bool is_selected(const src_mysql_stream *st, const src_mysql_target *target)
@@ -277,7 +271,7 @@ cdc_rc src_mysql_txn_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_
 {
     src_mysql_query query;
     if (src_mysql_event_query(ev, &query, err) != CDC_OK) {
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     if (!st->txn.in_group) {
         begin_group(st, ev); /* a log without GTID events */
@@ -296,7 +290,7 @@ cdc_rc src_mysql_txn_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_
         (void)cdc_error_set(err, CDC_FATAL, "mysql_statement",
                             "a statement of %zu bytes in database %.*s is too large to be read",
                             query.sql_len, (int)query.database_len, query.database);
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     return handle_statement(st, ev, &stmt, sql, database, err);
 }
@@ -315,7 +309,7 @@ cdc_rc src_mysql_txn_load_query(src_mysql_stream *st, const src_mysql_event *ev,
     const char *database = name != NULL ? cdc_arena_strndup(&st->scratch, name, ndatabase) : NULL;
     if (database == NULL) {
         (void)cdc_error_set(err, CDC_FATAL, "mysql_event", "EXECUTE_LOAD_QUERY event is malformed");
-        return at_position(st, err);
+        return src_mysql_stream_at(st, err);
     }
     src_mysql_statement stmt = {.kind = SRC_MYSQL_STATEMENT_ROWS};
     return handle_row_change(st, ev, &stmt, database, err);
