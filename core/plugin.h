@@ -11,6 +11,7 @@
 #include "config.h"
 #include "error.h"
 #include "event.h"
+#include "limits.h"
 #include "metrics.h"
 #include "selection.h"
 #include "task.h"
@@ -20,6 +21,7 @@ typedef struct cdc_env {
     const cdc_task *task;
     const cdc_selection *selection;
     cdc_metrics *metrics;
+    cdc_limits limits; /* rates; a re-read task file changes them while the plug-in runs */
 } cdc_env;
 
 /* --- source: reads a database's change log (producers/<db>/) --- */

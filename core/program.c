@@ -86,11 +86,16 @@ static cdc_rc cdc_program_run(const cdc_program *prog, const cdc_arguments *args
     cdc_selection *selection = NULL;
     cdc_http *http = NULL;
     cdc_metrics *metrics = cdc_metrics_new(prog->name, task->name);
+    cdc_env env = {.task = task, .metrics = metrics};
     cdc_rc rc = cdc_selection_new(&selection, task->cfg, err);
     if (rc != CDC_OK) {
         goto out;
     }
-    cdc_env env = {.task = task, .selection = selection, .metrics = metrics};
+    rc = cdc_limits_init(&env.limits, task->cfg, err);
+    if (rc != CDC_OK) {
+        goto out;
+    }
+    env.selection = selection;
     rc = cdc_program_http(prog, &env, &http, err);
     if (rc != CDC_OK) {
         goto out;
@@ -98,6 +103,7 @@ static cdc_rc cdc_program_run(const cdc_program *prog, const cdc_arguments *args
     rc = prog->run(&env, args->until_caught_up, err);
 out:
     cdc_http_stop(http);
+    cdc_limits_fini(&env.limits);
     cdc_selection_free(selection);
     cdc_metrics_free(metrics);
     return rc;
