@@ -11,8 +11,9 @@ base)
         libjansson-dev libmicrohttpd-dev default-libmysqlclient-dev libcmocka-dev libzstd-dev
         mariadb-server-core mariadb-client-core python3-venv python3-pip)
     java17 >/dev/null || packages+=(default-jre-headless)
-    # Maven is only there to get Kafka's jars
-    [ -d "$CACHE/kafka-$KAFKA_VERSION" ] || command -v mvn >/dev/null || packages+=(maven)
+    # Maven is only there to get the jars of Kafka and of the readers
+    [ -d "$CACHE/kafka-$KAFKA_VERSION" ] && [ -d "$CACHE/readers" ] ||
+        command -v mvn >/dev/null || packages+=(maven)
     ;;
 fuzz) packages=(clang llvm libclang-rt-dev) ;;
 lint) packages=(clang-format shellcheck) ;;

@@ -8,5 +8,7 @@ cmp -s "$ROOT/tests/requirements.txt" "$CACHE/venv/installed.txt" ||
     step "Python packages for the tests" "$STACK/setup-python.sh"
 [ -d "$CACHE/kafka-$KAFKA_VERSION" ] ||
     step "Kafka $KAFKA_VERSION" "$STACK/kafka-fetch.sh"
+diff -rq "$ROOT/tests/e2e/readers" "$CACHE/readers/from" >/dev/null 2>&1 ||
+    step "readers of Canal JSON for the tests" "$STACK/readers-fetch.sh"
 [ -d "$CACHE/mysql/root" ] ||
     step "MySQL from Debian sid" "$STACK/mysql-fetch.sh" || [ $? -eq 3 ]
