@@ -90,18 +90,12 @@ static cdc_rc cdc_ddl_feed_record(cdc_ddl_feed *df, const cdc_message *msg, cdc_
     if (rc == CDC_SKIP) {
         rc = CDC_OK;
     }
-    if (rc == CDC_OK) {
-        rc = df->sink->begin(df->sink_handle, err);
-    }
-    for (uint32_t i = 0; i < df->batch->nevents && rc == CDC_OK; i++) {
-        rc = df->sink->apply(df->sink_handle, &df->batch->events[i], err);
-    }
     cdc_offset at = {.topic = df->topic, .partition = 0, .next = msg->offset + 1};
-    if (rc == CDC_OK) {
-        rc = df->sink->commit(df->sink_handle, &at, 1, err);
+    for (uint32_t i = 0; i < df->batch->nevents && rc == CDC_OK; i++) {
+        const cdc_event *ev = &df->batch->events[i];
+        rc = df->sink->ddl(df->sink_handle, &ev, 1, &at, 1, err);
     }
     if (rc != CDC_OK) {
-        df->sink->rollback(df->sink_handle);
         return cdc_error_context(err, "topic %s offset %lld", df->topic, (long long)msg->offset);
     }
     df->applied = at.next;

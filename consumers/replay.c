@@ -134,15 +134,29 @@ static bool cdc_session_is_full(const cdc_session *ss)
            cdc_clock_mono_ms() - ss->opened_ms >= TXN_MS;
 }
 
+/* A definition change among the rows: a target transaction of its own. */
+static cdc_rc cdc_session_definition(cdc_session *ss, const cdc_event *ev, cdc_error *err)
+{
+    cdc_offset at = {.topic = ev->topic, .partition = ev->partition, .next = ev->offset + 1};
+    cdc_rc rc = cdc_session_boundary(ss) ? cdc_session_commit(ss, err) : CDC_OK;
+    if (rc == CDC_OK) {
+        rc = ss->rp->sink->ddl(ss->sink, &ev, 1, &at, 1, err);
+    }
+    if (rc != CDC_OK) {
+        return cdc_session_where(ev, err);
+    }
+    cdc_session_note_offset(ss, ev);
+    ss->newest_source_ms = ev->source_ms;
+    return CDC_OK;
+}
+
 static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err)
 {
     cdc_rc rc = CDC_OK;
-    /* A definition change commits by itself on most servers, so it gets a target transaction of its
-     * own. */
-    if (ev->op == CDC_OP_DDL && cdc_session_boundary(ss)) {
-        rc = cdc_session_commit(ss, err);
+    if (ev->op == CDC_OP_DDL) {
+        return cdc_session_definition(ss, ev, err);
     }
-    if (rc == CDC_OK && !ss->open) {
+    if (!ss->open) {
         rc = cdc_session_begin(ss, err);
     }
     if (rc == CDC_OK) {
@@ -157,8 +171,8 @@ static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error 
     ss->newest_source_ms = ev->source_ms;
     /* Over several partitions no record is known to be the last of all: each ends its part. */
     ss->unfinished = !ev->last && ss->n == 1;
-    bool commit_now = ev->op == CDC_OP_DDL || cdc_session_is_full(ss);
-    return commit_now && cdc_session_boundary(ss) ? cdc_session_commit(ss, err) : CDC_OK;
+    return cdc_session_is_full(ss) && cdc_session_boundary(ss) ? cdc_session_commit(ss, err)
+                                                               : CDC_OK;
 }
 
 static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_error *err)

@@ -101,7 +101,7 @@ typedef struct cdc_sink {
 
     cdc_rc (*begin)(void *sink, cdc_error *err);
 
-    /* Adds one row or DDL event (never COMMIT) to the open target transaction. May be buffered, but
+    /* Adds one row (never DDL or COMMIT) to the open target transaction. May be buffered, but
      * not beyond commit; what it keeps it copies, or it has executed before it returns. err names
      * table and key. RETRY: connection lost, deadlock, lock wait: the whole transaction is undone;
      * begin again from the last committed offsets. FATAL: conflict, missing table, ... */
@@ -111,6 +111,19 @@ typedef struct cdc_sink {
      * transaction. When the answer is lost: RETRY; after open, applied() tells whether it was done.
      */
     cdc_rc (*commit)(void *sink, const cdc_offset *offsets, uint32_t noffsets, cdc_error *err);
+
+    /* Carries out one definition change and commits it with the offsets behind it (next to read,
+     * one per partition that its messages came from). No target transaction is open before or
+     * after. events: the 1 to n messages of one statement in order (RENAME of two tables: two),
+     * each with the whole statement, which is executed once, as events[0] has it; the others tell
+     * which objects it touches besides. A target that commits definitions by themselves keeps what
+     * tells after a crash whether the statement was carried out: called again with the same
+     * offsets, the sink does only what is missing. RETRY: as for apply; call again after open.
+     * FATAL: the statement was refused and no offset moved; err names its head, the target's object
+     * and what mends it. With target.on_ddl_error skip a refused statement is logged, counted and
+     * committed as done. */
+    cdc_rc (*ddl)(void *sink, const cdc_event *const *events, uint32_t n, const cdc_offset *offsets,
+                  uint32_t noffsets, cdc_error *err);
 
     void (*rollback)(void *sink); /* forgets the open transaction; also after an error */
     void (*close)(void *sink);    /* NULL is fine */

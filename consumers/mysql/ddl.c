@@ -213,39 +213,12 @@ static void sink_mysql_adapt(sink_mysql_handle *sm, const cdc_event *ev, const c
 
 /* --- carrying it out --- */
 
-static const char *sink_mysql_ddl_position(const cdc_event *ev, char *out, size_t size)
+static cdc_rc sink_mysql_ddl_refuse(const sink_mysql_handle *sm, const cdc_event *ev,
+                                    cdc_error *err)
 {
-    if (ev->pos_text != NULL) {
-        return ev->pos_text;
-    }
-    snprintf(out, size, "%s:%llu", ev->pos_file != NULL ? ev->pos_file : "",
-             (unsigned long long)ev->pos);
-    return out;
-}
-
-static void sink_mysql_ddl_skip(sink_mysql_handle *sm, const cdc_event *ev, const char *why)
-{
-    char head[HEAD_MAX + 1];
-    char pos[300];
-    snprintf(head, sizeof head, "%.*s", (int)(ev->sql_len < HEAD_MAX ? ev->sql_len : HEAD_MAX),
-             ev->sql);
-    CDC_LOG(CDC_LOG_WARN, "ddl_skipped", CDC_STR("statement", head),
-            CDC_STR("pos", sink_mysql_ddl_position(ev, pos, sizeof pos)), CDC_STR("why", why));
-    cdc_metric_add(sm->metrics.ddl_skipped, 1);
-}
-
-static cdc_rc sink_mysql_ddl_refuse(sink_mysql_handle *sm, const cdc_event *ev, cdc_error *err)
-{
-    char pos[300];
-    if (sm->skip_ddl) {
-        sink_mysql_ddl_skip(sm, ev, "target.on_ddl_error is skip");
-        return CDC_OK;
-    }
     return cdc_error_set(err, CDC_FATAL, "ddl_not_replayed",
-                         "definition change at source position %s is not replayed: %.*s: run it on "
-                         "the target %s, then "
-                         "start once with target.on_ddl_error: skip",
-                         sink_mysql_ddl_position(ev, pos, sizeof pos),
+                         "this definition change is not replayed: %.*s: run it on the target %s, "
+                         "then start once with target.on_ddl_error: skip",
                          (int)(ev->sql_len < HEAD_MAX ? ev->sql_len : HEAD_MAX), ev->sql,
                          sm->conn.where);
 }
@@ -274,11 +247,6 @@ static cdc_rc sink_mysql_ddl_run(sink_mysql_handle *sm, const cdc_event *ev, con
     if (rc == CDC_FATAL) {
         cdc_error_context(err, "definition of %s%s%s", ev->ddl_database,
                           ev->ddl_table[0] != '\0' ? "." : "", ev->ddl_table);
-    }
-    if (rc == CDC_FATAL && sm->skip_ddl) {
-        sink_mysql_ddl_skip(sm, ev, err->text);
-        cdc_error_clear(err);
-        rc = CDC_OK;
     }
     return rc;
 }
@@ -377,19 +345,12 @@ static cdc_rc sink_mysql_ddl_carry_out(sink_mysql_handle *sm, const cdc_event *e
                     : sink_mysql_ddl_refuse(sm, ev, err);
 }
 
-cdc_rc sink_mysql_ddl_event(sink_mysql_handle *sm, const cdc_event *ev, cdc_error *err)
+cdc_rc sink_mysql_ddl_execute(sink_mysql_handle *sm, const cdc_event *const *events, uint32_t n,
+                              cdc_error *err)
 {
-    cdc_rc rc = sink_mysql_runs_flush(sm, err);
-    if (rc == CDC_OK) {
-        rc = sink_mysql_packet_send(sm, err);
-    }
-    if (rc == CDC_OK) {
-        rc = sink_mysql_ddl_carry_out(sm, ev, err);
-    }
-    if (rc == CDC_OK) {
-        sm->counts.applied[CDC_OP_DDL]++;
-        sink_mysql_cache_reset(
-            &sm->cache); /* also what was changed at the target by hand, before a skip */
-    }
+    (void)n;
+    cdc_rc rc = sink_mysql_ddl_carry_out(sm, events[0], err);
+    /* Also what was changed at the target by hand, before a skip. */
+    sink_mysql_cache_reset(&sm->cache);
     return rc;
 }

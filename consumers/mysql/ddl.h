@@ -2,8 +2,7 @@
  *
  * Replayed is what the phase schema sends: CREATE TABLE and CREATE DATABASE of phase SNAPSHOT,
  * where the object is missing, with what this target does not know put into its own words
- * (collations). Everything else stops the task or, with target.on_ddl_error skip, is logged and
- * counted. */
+ * (collations). Everything else is refused. */
 #ifndef SINK_MYSQL_DDL_H
 #define SINK_MYSQL_DDL_H
 
@@ -12,8 +11,11 @@
 
 struct sink_mysql_handle;
 
-cdc_rc sink_mysql_ddl_event(struct sink_mysql_handle *sm, const cdc_event *ev,
-                            cdc_error *err) CDC_MUST_CHECK;
+/* Executes one statement (ddl_apply.h has what stands around it: skipping, position). events: its
+ * messages, as cdc_sink.ddl has them. No target transaction is open; nothing is committed but by
+ * the server itself. FATAL: refused; err names the statement's head and the target's object. */
+cdc_rc sink_mysql_ddl_execute(struct sink_mysql_handle *sm, const cdc_event *const *events,
+                              uint32_t n, cdc_error *err) CDC_MUST_CHECK;
 
 /* Splits "CREATE TABLE [IF NOT EXISTS] name rest" or "CREATE DATABASE ...": gives what stands
  * behind the name. False: it is no such statement. */

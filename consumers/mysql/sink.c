@@ -4,7 +4,7 @@
 
 #include "careful.h"
 #include "core/log.h"
-#include "ddl.h"
+#include "ddl_apply.h"
 #include "offsets.h"
 
 extern const cdc_sink sink_mysql;
@@ -184,11 +184,8 @@ static cdc_rc sink_mysql_apply(void *handle, const cdc_event *ev, cdc_error *err
     if (sm->conn.my == NULL) {
         return sink_mysql_lost(sm, err);
     }
-    if (ev->last || ev->op == CDC_OP_DDL) {
+    if (ev->last) {
         sink_mysql_note_last(sm, ev);
-    }
-    if (ev->op == CDC_OP_DDL) {
-        return sink_mysql_ddl_event(sm, ev, err);
     }
     cdc_rc rc =
         sm->careful ? sink_mysql_careful_event(sm, ev, err) : sink_mysql_run_event(sm, ev, err);
@@ -231,6 +228,19 @@ static cdc_rc sink_mysql_commit(void *handle, const cdc_offset *offsets, uint32_
     return rc;
 }
 
+static cdc_rc sink_mysql_ddl(void *handle, const cdc_event *const *events, uint32_t n,
+                             const cdc_offset *offsets, uint32_t noffsets, cdc_error *err)
+{
+    sink_mysql_handle *sm = handle;
+    if (sm->conn.my == NULL) {
+        return sink_mysql_lost(sm, err);
+    }
+    memset(&sm->counts, 0, sizeof sm->counts);
+    sink_mysql_note_last(sm, events[n - 1]);
+    cdc_rc rc = sink_mysql_ddl_apply(sm, events, n, err);
+    return rc == CDC_OK ? sink_mysql_commit(sm, offsets, noffsets, err) : rc;
+}
+
 static void sink_mysql_rollback(void *handle)
 {
     sink_mysql_handle *sm = handle;
@@ -254,6 +264,7 @@ const cdc_sink sink_mysql = {
     .begin = sink_mysql_begin,
     .apply = sink_mysql_apply,
     .commit = sink_mysql_commit,
+    .ddl = sink_mysql_ddl,
     .rollback = sink_mysql_rollback,
     .close = sink_mysql_close,
     .careful = sink_mysql_careful_mode,

@@ -236,6 +236,19 @@ static cdc_rc fake_sink_commit(void *sink, const cdc_offset *at, uint32_t n, cdc
     return CDC_OK;
 }
 
+static cdc_rc fake_sink_ddl(void *sink, const cdc_event *const *events, uint32_t n,
+                            const cdc_offset *at, uint32_t nat, cdc_error *err)
+{
+    (void)sink;
+    (void)events;
+    (void)n;
+    (void)err;
+    for (uint32_t i = 0; i < nat; i++) {
+        fake_sink_set_offset(&at[i]);
+    }
+    return CDC_OK;
+}
+
 static void fake_sink_rollback(void *sink)
 {
     (void)sink;
@@ -254,6 +267,7 @@ const cdc_sink sink_fake = {.name = "fake",
                             .begin = fake_sink_begin,
                             .apply = fake_sink_apply,
                             .commit = fake_sink_commit,
+                            .ddl = fake_sink_ddl,
                             .rollback = fake_sink_rollback,
                             .close = fake_sink_rollback,
                             .careful = fake_sink_careful};
