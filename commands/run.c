@@ -7,6 +7,7 @@
  * says.
  *   - A capture that has done all it was asked for ends with 0. What it left in Kafka is then
  * applied by a second life of the applier, which ends when it has caught up; so does everything.
+ *   - SIGHUP to us goes on to both, which read the task file again (core/reload.h).
  *   - When we die, the kernel sends SIGTERM to both. */
 #include <errno.h>
 #include <limits.h>
@@ -68,7 +69,10 @@ static void cdc_run_exec(const cdc_run *run, const cdc_child *child, pid_t paren
     if (run->log_json) {
         args[n++] = "--log-json";
     }
-    sigprocmask(SIG_SETMASK, &run->old_signals, NULL);
+    /* SIGHUP stays blocked until the program waits for it: it must not die of one before that */
+    sigset_t signals = run->old_signals;
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_SETMASK, &signals, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() == parent) { /* else it died before prctl */
         execv(child->path, (char *const *)(uintptr_t)args);
@@ -109,6 +113,16 @@ static void cdc_run_stop(cdc_run *run, int code)
             kill(children[i]->pid, SIGTERM);
         } else {
             children[i]->state = CDC_CHILD_NONE;
+        }
+    }
+}
+
+static void cdc_run_reload(const cdc_run *run)
+{
+    const cdc_child *const children[] = {&run->capture, &run->apply};
+    for (size_t i = 0; i < 2; i++) {
+        if (children[i]->state == CDC_CHILD_RUNNING) {
+            kill(children[i]->pid, SIGHUP);
         }
     }
 }
@@ -217,6 +231,8 @@ static void cdc_run_loop(cdc_run *run)
         int signo = sigtimedwait(&run->signals, NULL, &wait);
         if (signo == SIGTERM || signo == SIGINT) {
             cdc_run_stop(run, CDC_EXIT_OK);
+        } else if (signo == SIGHUP) {
+            cdc_run_reload(run);
         }
         cdc_run_reap(run);
     }
@@ -289,6 +305,7 @@ int cdc_command_run(int argc, char **argv)
         sigaddset(&run.signals, SIGTERM);
         sigaddset(&run.signals, SIGINT);
         sigaddset(&run.signals, SIGCHLD);
+        sigaddset(&run.signals, SIGHUP);
         sigprocmask(SIG_BLOCK, &run.signals, &run.old_signals);
         cdc_run_loop(&run);
         code = run.code;

@@ -266,3 +266,61 @@ const char *cdc_config_lookup2(const cdc_config *cfg, const char *path, const ch
     node = node != NULL ? cdc_node_member(node, b, strlen(b)) : NULL;
     return node != NULL ? node->text : NULL;
 }
+
+/* --- differences --- */
+
+static bool cdc_node_equal(const cdc_node *a, const cdc_node *b);
+
+static bool cdc_children_equal(const cdc_node *a, const cdc_node *b)
+{
+    const cdc_node *y = b->first;
+    if (a->count != b->count) {
+        return false;
+    }
+    for (const cdc_node *x = a->first; x != NULL; x = x->next, y = y->next) {
+        bool named = a->kind == CDC_NODE_MAP; /* members may stand in another order */
+        const cdc_node *other = named ? cdc_node_member(b, x->name, strlen(x->name)) : y;
+        if (!cdc_node_equal(x, other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* As the options are meant: a single value is a list of one, and an empty list or map is none. */
+static bool cdc_node_equal(const cdc_node *a, const cdc_node *b)
+{
+    if (a == NULL || b == NULL) {
+        const cdc_node *some = a != NULL ? a : b;
+        return some == NULL || (some->kind != CDC_NODE_SCALAR && some->count == 0);
+    }
+    if (a->kind != b->kind) {
+        const cdc_node *list = a->kind == CDC_NODE_LIST ? a : b;
+        return list->kind == CDC_NODE_LIST && list->count == 1 &&
+               cdc_node_equal(list->first, list == a ? b : a);
+    }
+    return a->kind == CDC_NODE_SCALAR ? strcmp(a->text, b->text) == 0 : cdc_children_equal(a, b);
+}
+
+static const cdc_node *cdc_config_effective(const cdc_config *cfg, const cdc_option *opt)
+{
+    const cdc_setting *set = cdc_config_setting(cfg, opt->path);
+    const cdc_node *node = cdc_config_find(cfg, opt->path);
+    return node != NULL || set == NULL ? node : set->def;
+}
+
+void cdc_config_changes(const cdc_config *a, const cdc_config *b,
+                        void (*each)(void *arg, const char *path), void *arg)
+{
+    const cdc_config *const both[] = {a, b};
+    for (size_t side = 0; side < 2; side++) {
+        for (size_t i = 0; i < both[side]->nsettings; i++) {
+            const cdc_option *opt = both[side]->settings[i].opt;
+            bool told = side == 1 && cdc_config_setting(a, opt->path) != NULL;
+            if (!told && strchr(opt->path, '[') == NULL &&
+                !cdc_node_equal(cdc_config_effective(a, opt), cdc_config_effective(b, opt))) {
+                each(arg, opt->path);
+            }
+        }
+    }
+}

@@ -90,6 +90,11 @@ const char *cdc_config_lookup(const cdc_config *cfg, const char *path, const cha
 const char *cdc_config_lookup2(const cdc_config *cfg, const char *path, const char *a,
                                const char *b);
 
+/* Calls each with the path of every option whose value or default differs between the two; a list
+ * of maps and a map are one option. */
+void cdc_config_changes(const cdc_config *a, const cdc_config *b,
+                        void (*each)(void *arg, const char *path), void *arg);
+
 /* Prints every option that is set or has a default, as YAML, secrets as "****" (also Kafka
  * properties whose name holds "password" or "secret", and any value that came from ${env:} or
  * ${file:}). */

@@ -50,6 +50,8 @@ void cdc_batch_reset(cdc_batch *batch)
     batch->full_done = false;
     batch->atomic = false;
     batch->caught_up = false;
+    batch->want_rows = 0;
+    batch->want_bytes = 0;
     batch->source_bytes = 0;
     batch->first_ms = 0;
     batch->offsets = NULL;

@@ -79,9 +79,13 @@ typedef struct cdc_batch {
      * In the arena. */
     const char *token;
     uint32_t token_len;
-    bool full_done;        /* with this batch the full copy is complete */
-    bool atomic;           /* the open transaction must not be split over Kafka transactions */
-    bool caught_up;        /* the source had nothing more when the batch was closed */
+    bool full_done; /* with this batch the full copy is complete */
+    bool atomic;    /* the open transaction must not be split over Kafka transactions */
+    bool caught_up; /* the source had nothing more when the batch was closed */
+    /* For the source that fills it: close the batch at so many rows or bytes read; 0 = at its own
+     * limits. */
+    uint32_t want_rows;
+    uint64_t want_bytes;
     uint64_t source_bytes; /* bytes read from the source for this batch */
     int64_t first_ms;      /* when the first event was read */
     /* Consumer side: next offsets after this batch, one per partition touched. */

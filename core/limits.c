@@ -8,7 +8,7 @@ static const char *const options[] = {"full.rows_per_second", "full.mb_per_secon
                                       "full.queries_per_second", "incremental.rows_per_second",
                                       "incremental.mb_per_second"};
 
-void cdc_limits_set(cdc_limits *limits, const cdc_config *cfg)
+void cdc_limits_set(const cdc_limits *limits, const cdc_config *cfg)
 {
     cdc_rates full = {.rows = cdc_config_int(cfg, "full.rows_per_second"),
                       .bytes = cdc_config_int(cfg, "full.mb_per_second") * MB,

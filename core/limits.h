@@ -16,7 +16,7 @@ typedef struct cdc_limits {
 cdc_rc cdc_limits_init(cdc_limits *limits, const cdc_config *cfg, cdc_error *err) CDC_MUST_CHECK;
 void cdc_limits_fini(cdc_limits *limits);
 /* Takes the rates of another configuration; what is being waited for goes on at the new pace. */
-void cdc_limits_set(cdc_limits *limits, const cdc_config *cfg);
+void cdc_limits_set(const cdc_limits *limits, const cdc_config *cfg);
 /* Is it one of the options that cdc_limits_set reads? */
 bool cdc_limits_option(const char *path);
 

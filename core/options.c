@@ -97,16 +97,16 @@ const cdc_option cdc_task_options[] = {
      .help = "Limit of the full copy in MB; 0 = none."},
     {.path = "incremental.rows_per_second",
      .type = CDC_OPTION_INT,
-     .flags = RESERVED,
      .def = "0",
      .max = 1000 * MILLION,
-     .help = "Limit of the incremental phase in rows; 0 = none."},
+     .help = "Limit of the incremental phase in rows; 0 = none. Read again at SIGHUP."},
     {.path = "incremental.mb_per_second",
      .type = CDC_OPTION_INT,
-     .flags = RESERVED,
      .def = "0",
      .max = MILLION,
-     .help = "Limit of the incremental phase in MB; 0 = none."},
+     .help =
+         "Limit of the incremental phase in MB (1,000,000 bytes) read from the source's log; 0 = "
+         "none. Read again at SIGHUP."},
 
     {.path = "kafka",
      .type = CDC_OPTION_MAP,

@@ -40,7 +40,8 @@ typedef struct cdc_source {
     cdc_rc (*start)(void *src, const char *token, size_t len, cdc_error *err);
 
     /* Appends events to an empty batch: waits up to timeout_ms for the first, then takes what is
-     * there without waiting, up to its own limits of rows and bytes. Transactions may span batches.
+     * there without waiting, up to its own limits of rows and bytes, or batch->want_rows and
+     * want_bytes. Transactions may span batches.
      * Events of a transaction are in log order, then one CDC_OP_COMMIT. Every event has op, phase,
      * txn, gtid, pos, source_ms, capture_ms, server_id set. Rows of tables that the selection
      * leaves out never appear; a transaction without any selected row gives no row events, but its

@@ -6,6 +6,7 @@
 
 #include "http.h"
 #include "log.h"
+#include "reload.h"
 #include "stop.h"
 
 typedef struct cdc_arguments {
@@ -85,6 +86,7 @@ static cdc_rc cdc_program_run(const cdc_program *prog, const cdc_arguments *args
 {
     cdc_selection *selection = NULL;
     cdc_http *http = NULL;
+    cdc_reload *reload = NULL;
     cdc_metrics *metrics = cdc_metrics_new(prog->name, task->name);
     cdc_env env = {.task = task, .metrics = metrics};
     cdc_rc rc = cdc_selection_new(&selection, task->cfg, err);
@@ -100,8 +102,13 @@ static cdc_rc cdc_program_run(const cdc_program *prog, const cdc_arguments *args
     if (rc != CDC_OK) {
         goto out;
     }
+    rc = cdc_reload_start(&reload, args->task, prog->tables, &env, err);
+    if (rc != CDC_OK) {
+        goto out;
+    }
     rc = prog->run(&env, args->until_caught_up, err);
 out:
+    cdc_reload_stop(reload);
     cdc_http_stop(http);
     cdc_limits_fini(&env.limits);
     cdc_selection_free(selection);
@@ -115,6 +122,7 @@ int cdc_program_main(const cdc_program *prog, int argc, char **argv)
     cdc_task task = {0};
     cdc_arguments args = {0};
     cdc_error_clear(&err);
+    cdc_reload_block();
     cdc_stop_install();
     cdc_log_set_context(prog->name, NULL);
     cdc_rc rc = cdc_program_arguments(prog, argc, argv, &args, &err);

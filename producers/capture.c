@@ -68,21 +68,57 @@ static cdc_rc cdc_reader_hand_over(cdc_session *ss, cdc_batch *batch)
     }
 }
 
+/* Rows of the full copy are the source's own to hold back, by the limits of full.*. */
+static void cdc_reader_note(cdc_session *ss, const cdc_batch *batch)
+{
+    int64_t streamed = 0;
+    int64_t copied = 0;
+    for (uint32_t i = 0; i < batch->nevents; i++) {
+        const cdc_event *ev = &batch->events[i];
+        bool incr = ev->phase == CDC_PHASE_INCR;
+        streamed += incr && ev->op != CDC_OP_COMMIT ? 1 : 0;
+        copied += incr ? 0 : 1;
+    }
+    cdc_metric_add(ss->cap->source_bytes, (int64_t)batch->source_bytes);
+    cdc_throttle_take(ss->cap->env->limits.incremental, streamed,
+                      copied == 0 ? (int64_t)batch->source_bytes : 0, 0);
+}
+
+/* An empty batch, as large as the rates allow, when what was read before is paid off. While it
+ * waits the source's server waits to send: its timeout for that is the source's to set. */
+static cdc_rc cdc_reader_begin(cdc_session *ss, cdc_batch **batch)
+{
+    cdc_throttle *th = ss->cap->env->limits.incremental;
+    int64_t rows;
+    int64_t bytes;
+    if (!cdc_throttle_wait(th, &ss->stop)) {
+        return CDC_EOF;
+    }
+    *batch = cdc_queue_take_empty(ss->queue);
+    if (*batch == NULL) {
+        return cdc_error_set(&ss->reader_err, CDC_FATAL, "no_memory",
+                             "out of memory for a batch of events");
+    }
+    cdc_throttle_portion(th, &rows, &bytes);
+    (*batch)->want_rows = rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX;
+    (*batch)->want_bytes = (uint64_t)bytes;
+    return CDC_OK;
+}
+
 static void *cdc_reader_main(void *arg)
 {
     cdc_session *ss = arg;
     const cdc_source *source = ss->cap->source;
     cdc_rc rc = CDC_OK;
     while (!atomic_load(&ss->stop)) {
-        cdc_batch *batch = cdc_queue_take_empty(ss->queue);
-        if (batch == NULL) {
-            rc = cdc_error_set(&ss->reader_err, CDC_FATAL, "no_memory",
-                               "out of memory for a batch of events");
+        cdc_batch *batch = NULL;
+        rc = cdc_reader_begin(ss, &batch);
+        if (rc != CDC_OK) {
             break;
         }
         rc = source->poll(ss->source, batch, POLL_MS, &ss->reader_err);
         if (rc == CDC_OK) {
-            cdc_metric_add(ss->cap->source_bytes, (int64_t)batch->source_bytes);
+            cdc_reader_note(ss, batch);
             rc = cdc_reader_hand_over(ss, batch);
             if (rc == CDC_OK) {
                 continue;

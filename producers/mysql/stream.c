@@ -133,9 +133,18 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
     return CDC_OK;
 }
 
+static bool batch_has_rows(const src_mysql_stream *st)
+{
+    const cdc_batch *batch = st->batch;
+    return batch->nevents >= BATCH_ROWS ||
+           (batch->want_rows > 0 && batch->nevents >= batch->want_rows);
+}
+
 static bool batch_is_full(const src_mysql_stream *st)
 {
-    return st->batch->nevents >= BATCH_ROWS || st->batch->source_bytes >= BATCH_SOURCE_BYTES ||
+    const cdc_batch *batch = st->batch;
+    return batch_has_rows(st) || batch->source_bytes >= BATCH_SOURCE_BYTES ||
+           (batch->want_bytes > 0 && batch->source_bytes >= batch->want_bytes) ||
            (st->batch->nevents > 0 && st->batch->arena.used_bytes >= BATCH_ARENA_BYTES);
 }
 
@@ -146,7 +155,7 @@ static cdc_rc decode_rows(src_mysql_stream *st, src_mysql_rows *part, cdc_error 
     cdc_table *tbl = st->rows_table->tbl->table;
     size_t limit = st->batch->arena.used_bytes + BATCH_ARENA_BYTES;
     while (cdc_cursor_left(&part->data) > 0) {
-        if (st->batch->nevents >= BATCH_ROWS || st->batch->arena.used_bytes >= limit) {
+        if (batch_has_rows(st) || st->batch->arena.used_bytes >= limit) {
             st->stop = true;
             return CDC_OK;
         }
