@@ -43,6 +43,9 @@ static void cdc_intake_apply_header(const cdc_header *h, const cdc_message *msg,
     ev->last = h->last || h->txn == NULL; /* without a transaction each record stands for itself */
     ev->pos_text = h->pos != NULL ? h->pos : "";
     ev->ddl_was = h->was != NULL ? h->was : "";
+    ev->ddl_default = h->use != NULL ? h->use : "";
+    ev->after_ddl = h->ddl;
+    ev->task = h->task != NULL ? h->task : "";
     ev->topic = msg->topic;
     ev->partition = msg->partition;
     ev->offset = msg->offset;

@@ -54,8 +54,6 @@ void cdc_batch_reset(cdc_batch *batch)
     batch->want_bytes = 0;
     batch->source_bytes = 0;
     batch->first_ms = 0;
-    batch->offsets = NULL;
-    batch->noffsets = 0;
 }
 
 cdc_event *cdc_batch_add(cdc_batch *batch)

@@ -51,11 +51,13 @@ typedef struct cdc_event {
     int64_t capture_ms;      /* our clock when the event was read, or when its message was built */
     uint64_t id;             /* message id (set by the capture loop; by the codec when decoding) */
     uint64_t seq;            /* order in its transaction over all tables, from 1 (likewise) */
-    const char *txn;         /* transaction: GTID or "file:pos" of its beginning; NUL-terminated */
-    const char *gtid;        /* its GTID, "" if the source has none */
-    const char *pos_file;    /* position of the event: log file... */
-    uint64_t pos;            /* ...and offset of the event's end; 0 with pos_file "" = not known */
-    const char *topic;       /* decoded records: where the record was read from */
+    uint64_t after_ddl;   /* id of the newest DDL message before this record, 0 = none (likewise) */
+    const char *txn;      /* transaction: GTID or "file:pos" of its beginning; NUL-terminated */
+    const char *gtid;     /* its GTID, "" if the source has none */
+    const char *pos_file; /* position of the event: log file... */
+    uint64_t pos;         /* ...and offset of the event's end; 0 with pos_file "" = not known */
+    const char *task;     /* decoded records: the task that published it, "" if not known */
+    const char *topic;    /* decoded records: where the record was read from */
     int32_t partition;
     int64_t offset;
     const char *pos_text; /* decoded records: the header's pos as it was written; NULL otherwise */
@@ -88,9 +90,6 @@ typedef struct cdc_batch {
     uint64_t want_bytes;
     uint64_t source_bytes; /* bytes read from the source for this batch */
     int64_t first_ms;      /* when the first event was read */
-    /* Consumer side: next offsets after this batch, one per partition touched. */
-    struct cdc_offset *offsets;
-    uint32_t noffsets;
 } cdc_batch;
 
 /* Position in a topic: the offset to read next. */

@@ -11,6 +11,8 @@ enum { TOKEN_BYTES_MAX = 16 * 1024 * 1024, HEADER_BYTES_MAX = 64 * 1024 };
  */
 typedef struct cdc_held {
     bool full;
+    bool
+        ddl; /* a DDL message: no commit until the next event tells whether the statement goes on */
     cdc_route route;
     cdc_buffer key, value, header, header_last;
 } cdc_held;
@@ -27,12 +29,14 @@ struct cdc_publisher {
     /* What has been sent. */
     cdc_buffer token;
     uint64_t id;
+    uint64_t ddl;       /* id of the newest DDL message made; 0 = none */
     uint64_t txn_rows;  /* source rows of the open transaction seen, sent or held */
     uint64_t txn_seq;   /* records of the open transaction made */
     uint64_t skip_rows; /* rows still to be dropped after a restart */
     uint64_t held_rows; /* rows that the held record stands for: 0 or 1 */
     bool atomic;        /* the open transaction must not be split */
     bool token_moved;
+    bool ddl_sent; /* the last record sent was a DDL message */
     int64_t source_ms;
     char position[320];
     cdc_metric *rows[CDC_OP_DDL + 1];
@@ -90,6 +94,7 @@ cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_code
     cdc_publisher_metrics(pub);
     cdc_buffer_add(&pub->token, start->token.p, start->token.len);
     pub->id = start->id;
+    pub->ddl = start->ddl;
     pub->txn_seq = start->seq;
     pub->skip_rows = start->skip_rows;
     pub->source_ms = start->source_ms;
@@ -146,6 +151,15 @@ static cdc_rc cdc_publisher_where(const cdc_event *ev, cdc_error *err)
                              ev->txn);
 }
 
+/* An applier finds a definition change's place among the rows by where the partitions end: neither
+ * may a row before it be under way still, nor may a row behind it be seen first. */
+static cdc_rc cdc_publisher_turn(cdc_publisher *pub, bool ddl, cdc_error *err)
+{
+    cdc_rc rc = ddl || pub->ddl_sent ? cdc_producer_order(pub->producer, err) : CDC_OK;
+    pub->ddl_sent = ddl;
+    return rc;
+}
+
 static cdc_rc cdc_publisher_send(cdc_publisher *pub, const cdc_route *route, const cdc_buffer *key,
                                  const cdc_buffer *value, const cdc_buffer *header, cdc_error *err)
 {
@@ -164,8 +178,10 @@ static cdc_rc cdc_publisher_release(cdc_publisher *pub, bool last, cdc_error *er
     }
     held->full = false;
     pub->held_rows = 0;
-    return cdc_publisher_send(pub, &held->route, &held->key, &held->value,
-                              last ? &held->header_last : &held->header, err);
+    cdc_rc rc = cdc_publisher_turn(pub, held->ddl, err);
+    return rc == CDC_OK ? cdc_publisher_send(pub, &held->route, &held->key, &held->value,
+                                             last ? &held->header_last : &held->header, err)
+                        : rc;
 }
 
 static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_route *route,
@@ -208,13 +224,19 @@ static cdc_rc cdc_publisher_record(cdc_publisher *pub, const cdc_event *from, cd
     cdc_route route;
     ev.id = ++pub->id;
     ev.seq = ++pub->txn_seq;
+    ev.after_ddl = pub->ddl;
     cdc_rc rc = cdc_publisher_encode(pub, &ev, &route, err);
     if (rc != CDC_OK) {
         return rc;
     }
+    bool ddl = ev.op == CDC_OP_DDL;
+    pub->ddl = ddl ? ev.id : pub->ddl;
     if (place != PLACE_UNKNOWN) {
         cdc_publisher_header(pub, &ev, place == PLACE_LAST, &pub->header);
-        rc = cdc_publisher_send(pub, &route, &pub->key, &pub->value, &pub->header, err);
+        rc = cdc_publisher_turn(pub, ddl, err);
+        if (rc == CDC_OK) {
+            rc = cdc_publisher_send(pub, &route, &pub->key, &pub->value, &pub->header, err);
+        }
         return rc == CDC_OK ? rc : cdc_publisher_where(&ev, err);
     }
     cdc_publisher_header(pub, &ev, false, &pub->held.header);
@@ -223,6 +245,7 @@ static cdc_rc cdc_publisher_record(cdc_publisher *pub, const cdc_event *from, cd
     cdc_buffer_swap(&pub->value, &pub->held.value);
     pub->held.route = route;
     pub->held.full = true;
+    pub->held.ddl = ddl;
     return CDC_OK;
 }
 
@@ -339,8 +362,8 @@ cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch, cdc_error
 bool cdc_publisher_may_commit(const cdc_publisher *pub)
 {
     /* Until the rows that Kafka already has are passed, the old checkpoint is the one that holds.
-     */
-    return !pub->atomic && pub->skip_rows == 0;
+     * All messages of one statement come together, so a held one keeps the transaction open. */
+    return !pub->atomic && pub->skip_rows == 0 && !(pub->held.full && pub->held.ddl);
 }
 
 bool cdc_publisher_dirty(const cdc_publisher *pub)
@@ -357,6 +380,7 @@ cdc_rc cdc_publisher_commit(cdc_publisher *pub, cdc_error *err)
         .skip_rows = pub->txn_rows - pub->held_rows,
         .seq = pub->txn_seq - (pub->held.full ? 1 : 0),
         .id = pub->id - (pub->held.full ? 1 : 0),
+        .ddl = pub->ddl,
         .wall_ms = cdc_clock_wall_ms(),
         .source_ms = pub->source_ms,
     };

@@ -1,9 +1,9 @@
 /* Value of a checkpoint record, version 1, one JSON object:
  *
- *   {"v":1,"task":"shop","instance":"9f…","token":"…","skip_rows":0,"seq":0,"id":17,"wall_ms":…,"source_ms":…}
+ *   {"v":1,"task":"shop","instance":"9f…","token":"…","skip_rows":0,"seq":0,"id":17,"ddl":3,"wall_ms":…,"source_ms":…}
  *
  * token is null before the source has started. Unknown names are skipped, so that a later version
- * may add some. */
+ * may add some; "ddl" was added so, and is 0 where it is missing. */
 #include "checkpoint.h"
 
 #include <jansson.h>
@@ -32,6 +32,7 @@ void cdc_checkpoint_encode(const cdc_checkpoint *cp, const char *task, cdc_buffe
     cdc_checkpoint_number(out, ",\"skip_rows\":", cp->skip_rows);
     cdc_checkpoint_number(out, ",\"seq\":", cp->seq);
     cdc_checkpoint_number(out, ",\"id\":", cp->id);
+    cdc_checkpoint_number(out, ",\"ddl\":", cp->ddl);
     cdc_buffer_add_str(out, ",\"wall_ms\":");
     cdc_buffer_add_i64(out, cp->wall_ms);
     cdc_buffer_add_str(out, ",\"source_ms\":");
@@ -76,6 +77,7 @@ static bool cdc_checkpoint_numbers(const json_t *root, cdc_checkpoint *out)
     return cdc_checkpoint_count(root, "skip_rows", &out->skip_rows) &&
            cdc_checkpoint_count(root, "seq", &out->seq) &&
            cdc_checkpoint_count(root, "id", &out->id) &&
+           (json_object_get(root, "ddl") == NULL || cdc_checkpoint_count(root, "ddl", &out->ddl)) &&
            cdc_checkpoint_get(root, "wall_ms", INT64_MIN, &out->wall_ms) &&
            cdc_checkpoint_get(root, "source_ms", INT64_MIN, &out->source_ms);
 }

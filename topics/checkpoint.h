@@ -15,6 +15,7 @@ typedef struct cdc_checkpoint {
     uint64_t skip_rows; /* source rows behind the token that are already in Kafka */
     uint64_t seq;       /* records of that unfinished transaction already in Kafka */
     uint64_t id;        /* last message id used */
+    uint64_t ddl;       /* id of the newest DDL message in Kafka, 0 = none */
     int64_t wall_ms;    /* when it was written */
     int64_t source_ms;  /* commit time of the newest source event in Kafka, 0 = none */
 } cdc_checkpoint;

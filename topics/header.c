@@ -48,10 +48,20 @@ static char *cdc_header_position(char *to, const cdc_event *ev)
     return to + cdc_format_u64(to, ev->pos);
 }
 
+static char *cdc_header_definition(char *to, const cdc_event *ev)
+{
+    if (cdc_header_given(ev->ddl_was)) {
+        to = cdc_header_text(PUT(to, ";was="), ev->ddl_was);
+    }
+    return cdc_header_given(ev->ddl_default) ? cdc_header_text(PUT(to, ";use="), ev->ddl_default)
+                                             : to;
+}
+
 void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const cdc_event *ev)
 {
     size_t text = cdc_header_length(task) + cdc_header_length(src) + cdc_header_length(ev->txn) +
-                  cdc_header_length(ev->pos_file) + cdc_header_length(ev->ddl_was);
+                  cdc_header_length(ev->pos_file) + cdc_header_length(ev->ddl_was) +
+                  cdc_header_length(ev->ddl_default);
     char *start = cdc_buffer_reserve(out, FIXED_BYTES + 3 * text);
     if (start == NULL) {
         return;
@@ -76,8 +86,12 @@ void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const
         to = PUT(to, ";last=1");
     }
     to = cdc_header_position(to, ev);
-    if (cdc_header_given(ev->ddl_was)) {
-        to = cdc_header_text(PUT(to, ";was="), ev->ddl_was);
+    if (ev->after_ddl > 0) {
+        to = PUT(to, ";ddl=");
+        to += cdc_format_u64(to, ev->after_ddl);
+    }
+    if (ev->op == CDC_OP_DDL) {
+        to = cdc_header_definition(to, ev);
     }
     out->len += (size_t)(to - start);
 }
@@ -163,6 +177,9 @@ static const char **cdc_header_slot(cdc_header *h, const cdc_pair *pair)
     if (cdc_pair_is(pair, "src")) {
         return &h->src;
     }
+    if (cdc_pair_is(pair, "use")) {
+        return &h->use;
+    }
     return cdc_pair_is(pair, "was") ? &h->was : NULL;
 }
 
@@ -185,6 +202,9 @@ static bool cdc_header_pair(cdc_header *h, const cdc_pair *pair, cdc_arena *ar)
     }
     if (cdc_pair_is(pair, "seq")) {
         return cdc_header_number(pair, UINT64_MAX, &h->seq);
+    }
+    if (cdc_pair_is(pair, "ddl")) {
+        return cdc_header_number(pair, UINT64_MAX, &h->ddl);
     }
     if (cdc_pair_is(pair, "schema")) {
         bool good = cdc_header_number(pair, UINT32_MAX, &v);

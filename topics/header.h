@@ -10,14 +10,16 @@
 #define CDC_HEADER_NAME "cdc"
 
 /* Appends the header of ev: v, task, src ("" = left out), phase, schema (rows), txn, seq, last,
- * pos, was. */
+ * pos, ddl, was, use. */
 void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const cdc_event *ev);
 
 typedef struct cdc_header {
-    const char *task, *src, *txn, *pos, *was; /* percent-decoded, in the arena; NULL when absent */
-    cdc_phase phase;                          /* INCR when absent */
+    /* Percent-decoded, in the arena; NULL when absent. */
+    const char *task, *src, *txn, *pos, *was, *use;
+    cdc_phase phase; /* INCR when absent */
     uint32_t schema;
     uint64_t seq;
+    uint64_t ddl; /* 0 when absent */
     bool last;
 } cdc_header;
 

@@ -435,6 +435,11 @@ static cdc_rc cdc_producer_drain(cdc_producer *pr, cdc_error *err)
     }
 }
 
+cdc_rc cdc_producer_order(cdc_producer *pr, cdc_error *err)
+{
+    return pr->transactional ? CDC_OK : cdc_producer_drain(pr, err);
+}
+
 cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error *err)
 {
     cdc_rc rc = pr->transactional ? CDC_OK : cdc_producer_drain(pr, err);

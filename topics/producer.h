@@ -35,6 +35,11 @@ const char *cdc_topic_name(const cdc_topic *topic);
 cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *topic, int32_t partition, cdc_bytes key,
                          cdc_bytes value, cdc_bytes header, cdc_error *err) CDC_MUST_CHECK;
 
+/* What is sent after this call comes to readers after what was sent before it. Exactly-once, a
+ * transaction's records come all at once and this does nothing; at-least-once it waits until all
+ * records are acknowledged. */
+cdc_rc cdc_producer_order(cdc_producer *pr, cdc_error *err) CDC_MUST_CHECK;
+
 /* Adds the checkpoint record and commits; returns when the broker has acknowledged. At-least-once:
  * waits until all records are acknowledged, then writes the checkpoint and waits for it too. Same
  * codes as send; code "kafka_fenced" when another process has taken the transactional id (or our

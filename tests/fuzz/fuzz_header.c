@@ -20,6 +20,7 @@ static void write_back(const cdc_header *h, cdc_arena *ar)
     cdc_header again;
     cdc_table tbl = {.version = h->schema};
     cdc_event ev = {
+        .op = CDC_OP_DDL, /* the only one that has all members */
         .phase = (uint8_t)h->phase,
         .table = &tbl,
         .txn = h->txn,
@@ -27,7 +28,9 @@ static void write_back(const cdc_header *h, cdc_arena *ar)
         .last = h->last,
         .pos_file = h->pos,
         .pos = 7,
+        .after_ddl = h->ddl,
         .ddl_was = h->was,
+        .ddl_default = h->use,
     };
     cdc_buffer_init(&out, 16 * 1024 * 1024);
     cdc_header_encode(&out, h->task != NULL ? h->task : "", h->src, &ev);
@@ -39,7 +42,8 @@ static void write_back(const cdc_header *h, cdc_arena *ar)
     bool good =
         again.phase == h->phase && again.schema == h->schema && again.seq == h->seq &&
         again.last == h->last && same(again.txn, given(h->txn)) && same(again.was, given(h->was)) &&
-        same(again.src, given(h->src)) && same(again.task, h->task != NULL ? h->task : "") &&
+        same(again.use, given(h->use)) && again.ddl == h->ddl && same(again.src, given(h->src)) &&
+        same(again.task, h->task != NULL ? h->task : "") &&
         (len == 0 ? again.pos == NULL
                   : strncmp(again.pos, h->pos, len) == 0 && strcmp(again.pos + len, ":7") == 0);
     if (!good) {

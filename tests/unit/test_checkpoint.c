@@ -51,6 +51,7 @@ static void check_round_trip(const cdc_checkpoint *cp)
     assert_int_equal(back.skip_rows, cp->skip_rows);
     assert_int_equal(back.seq, cp->seq);
     assert_int_equal(back.id, cp->id);
+    assert_int_equal(back.ddl, cp->ddl);
     assert_int_equal(back.wall_ms, cp->wall_ms);
     assert_int_equal(back.source_ms, cp->source_ms);
 }
@@ -66,6 +67,7 @@ static void test_comes_back(void **state)
         .skip_rows = 12345678901234567ULL,
         .seq = INT64_MAX,
         .id = 1ULL << 53,
+        .ddl = (1ULL << 53) - 1,
         .wall_ms = 1763700000123,
         .source_ms = -1,
     };
@@ -82,7 +84,7 @@ static void test_form(void **state)
     assert_string_equal(
         cdc_buffer_cstr(&buf),
         "{\"v\":1,\"task\":\"t\",\"instance\":\"f\",\"token\":\"x\",\"skip_rows\":1,"
-        "\"seq\":2,\"id\":3,\"wall_ms\":0,\"source_ms\":0}");
+        "\"seq\":2,\"id\":3,\"ddl\":0,\"wall_ms\":0,\"source_ms\":0}");
 }
 
 static void test_later_names_are_skipped(void **state)
@@ -94,6 +96,7 @@ static void test_later_names_are_skipped(void **state)
                            &cp),
                      CDC_OK);
     assert_int_equal(cp.id, 9);
+    assert_int_equal(cp.ddl, 0); /* written before there was one */
 }
 
 static void test_malformed_is_refused(void **state)
@@ -122,6 +125,8 @@ static void test_malformed_is_refused(void **state)
         "\"wall_ms\":0,\"source_ms\":0}",
         "{\"v\":1,\"instance\":\"\",\"token\":null,\"skip_rows\":0,\"seq\":0,"
         "\"id\":99999999999999999999,\"wall_ms\":0,\"source_ms\":0}",
+        "{\"v\":1,\"instance\":\"\",\"token\":null,\"skip_rows\":0,\"seq\":0,\"id\":1,"
+        "\"ddl\":\"1\",\"wall_ms\":0,\"source_ms\":0}",
         "{\"v\":1,\"instance\":\"\",\"token\":null,\"skip_rows\":0,\"seq\":0,\"id\":1,\"id\":2,"
         "\"wall_ms\":0,\"source_ms\":0}",
     };

@@ -85,7 +85,9 @@ static void test_every_byte_comes_back(void **state)
                     .seq = UINT64_MAX,
                     .pos_file = file,
                     .pos = UINT64_MAX,
-                    .ddl_was = was};
+                    .after_ddl = UINT64_MAX,
+                    .ddl_was = was,
+                    .ddl_default = was};
     cdc_header h;
     cdc_header_encode(&buf, file, was, &ev);
     assert_false(buf.failed);
@@ -93,12 +95,40 @@ static void test_every_byte_comes_back(void **state)
     assert_string_equal(h.txn, was);
     assert_string_equal(h.was, was);
     assert_string_equal(h.src, was);
+    assert_string_equal(h.use, was);
+    assert_int_equal(h.ddl, UINT64_MAX);
     assert_string_equal(h.task, file);
     assert_int_equal(h.seq, UINT64_MAX);
     assert_memory_equal(h.pos, file, 255);
     assert_string_equal(h.pos + 255, ":18446744073709551615");
     assert_false(h.last);
     assert_int_equal(h.phase, CDC_PHASE_INCR);
+}
+
+static void test_definition_changes(void **state)
+{
+    (void)state;
+    cdc_table tbl = {.version = 12};
+    cdc_event ev = row(&tbl);
+    cdc_header h;
+    ev.after_ddl = 40;
+    ev.ddl_default = "shop"; /* of no use to a row */
+    cdc_header_encode(&buf, "t", "", &ev);
+    assert_non_null(strstr(cdc_buffer_cstr(&buf), ";pos=binlog.000003:1934;ddl=40"));
+    assert_null(strstr(cdc_buffer_cstr(&buf), "use="));
+    ev.op = CDC_OP_DDL;
+    ev.table = NULL;
+    ev.ddl_was = "shop.a";
+    cdc_buffer_reset(&buf);
+    cdc_header_encode(&buf, "t", "", &ev);
+    assert_non_null(strstr(cdc_buffer_cstr(&buf), ";ddl=40;was=shop.a;use=shop"));
+    assert_int_equal(parse("v=1;ddl=40;use=a%3Bb", &h), CDC_OK);
+    assert_int_equal(h.ddl, 40);
+    assert_string_equal(h.use, "a;b");
+    assert_int_equal(parse("v=1;seq=1", &h), CDC_OK);
+    assert_int_equal(h.ddl, 0);
+    assert_null(h.use);
+    assert_int_equal(parse("v=1;ddl=-1", &h), CDC_FATAL);
 }
 
 static void test_unknown_names_are_skipped(void **state)
@@ -187,6 +217,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_example_of_the_format, setup, teardown),
         cmocka_unit_test_setup_teardown(test_absent_members_are_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_byte_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_definition_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_names_are_skipped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_version_and_parts_are_named, setup, teardown),
