@@ -210,7 +210,6 @@ cdc_rc src_mysql_event_rotate(const src_mysql_event *ev, src_mysql_rotate *out, 
 /* Status variables of fixed length that say nothing to us: bytes by code. */
 static const uint8_t query_status_bytes[] = {
     [0] = 4,  /* flags2 */
-    [1] = 8,  /* sql_mode */
     [3] = 4,  /* auto_increment */
     [7] = 2,  /* lc_time_names */
     [8] = 2,  /* collation of the database */
@@ -237,6 +236,9 @@ static bool query_status(src_mysql_query *out, cdc_cursor *vars)
 {
     uint8_t code = cdc_cursor_u8(vars);
     switch (code) {
+    case 1:
+        out->sql_mode = cdc_cursor_u64(vars);
+        return true;
     case 2: /* catalog, with a NUL */
         cdc_cursor_bytes(vars, (size_t)cdc_cursor_u8(vars) + 1);
         return true;

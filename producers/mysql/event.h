@@ -118,12 +118,17 @@ typedef struct src_mysql_rotate {
 cdc_rc src_mysql_event_rotate(const src_mysql_event *ev, src_mysql_rotate *out,
                               cdc_error *err) CDC_MUST_CHECK;
 
+/* Bits of sql_mode, the same for both servers. */
+#define SRC_MYSQL_MODE_ANSI_QUOTES 0x4U
+#define SRC_MYSQL_MODE_NO_BACKSLASH_ESCAPES 0x100000U
+
 typedef struct src_mysql_query {
     const char *database; /* default database, not terminated, "" if none */
     size_t database_len;
     const char *sql; /* not terminated, in the client's charset below */
     size_t sql_len;
     uint16_t error_code;
+    uint64_t sql_mode; /* SRC_MYSQL_MODE_..., and what is of no interest */
     bool has_charset;
     uint16_t charset_client; /* collation ids of the session, if has_charset */
     uint16_t collation_connection;

@@ -62,7 +62,8 @@ struct src_mysql_stream {
 
     int64_t token_ms; /* when the last token was made */
     cdc_buffer token, set_text;
-    cdc_arena scratch; /* statements; reset for each */
+    cdc_arena scratch;     /* statements; reset for each */
+    unsigned queries_told; /* kinds of objects, as bits, whose QUERY was said */
     cdc_metric *transactions_total, *events_total, *lag_ms, *bad_text_total;
 };
 

@@ -1,6 +1,8 @@
 #include "charset.h"
 #include "core/clock.h"
-#include "ddl.h"
+#include "core/log.h"
+#include "schema/mysql_sql/plain.h"
+#include "schema/mysql_sql/statement.h"
 #include "stream_state.h"
 
 static void begin_group(src_mysql_stream *st, const src_mysql_event *ev)
@@ -97,7 +99,7 @@ static cdc_rc refuse_rollback(const src_mysql_stream *st, const char *what, cdc_
 }
 
 /* Rows changed by a statement that is logged as its text. */
-static cdc_rc check_row_change(const src_mysql_stream *st, const src_mysql_statement *stmt,
+static cdc_rc check_row_change(const src_mysql_stream *st, const cdc_sql_statement *stmt,
                                const char *database, cdc_error *err)
 {
     bool selected;
@@ -119,7 +121,7 @@ static cdc_rc check_row_change(const src_mysql_stream *st, const src_mysql_state
     return src_mysql_stream_at(st, err);
 }
 
-static bool is_selected(const src_mysql_stream *st, const src_mysql_target *target)
+static bool is_selected(const src_mysql_stream *st, const cdc_sql_target *target)
 {
     const cdc_selection *sel = st->env->selection;
     if (target->table[0] != '\0') {
@@ -130,12 +132,38 @@ static bool is_selected(const src_mysql_stream *st, const src_mysql_target *targ
     return target->database[0] != '\0' && cdc_selection_database(sel, target->database);
 }
 
+/* Definitions that have no type of their own are published as QUERY: said once for each kind of
+ * object. */
+static void say_query(src_mysql_stream *st, const cdc_sql_statement *stmt, const char *sql)
+{
+    static const char *const objects[] = {
+        [CDC_SQL_UNPLACED] = "unknown",      [CDC_SQL_VIEW] = "view",
+        [CDC_SQL_TRIGGER] = "trigger",       [CDC_SQL_ROUTINE] = "routine",
+        [CDC_SQL_SCHEDULED_EVENT] = "event", [CDC_SQL_SEQUENCE] = "sequence",
+    };
+    enum { HEAD_MAX = 120 };
+    size_t object = stmt->object;
+    if (object >= sizeof(objects) / sizeof(objects[0]) || objects[object] == NULL ||
+        (st->queries_told & 1U << object) != 0) {
+        return;
+    }
+    char head[HEAD_MAX + 1];
+    char pos[SRC_MYSQL_FILE_MAX + 32];
+    st->queries_told |= 1U << object;
+    snprintf(head, sizeof(head), "%.*s", (int)(stmt->sql_len < HEAD_MAX ? stmt->sql_len : HEAD_MAX),
+             sql);
+    snprintf(pos, sizeof(pos), "%s:%llu", st->at.file, (unsigned long long)st->at.pos);
+    CDC_LOG(CDC_LOG_WARN, "ddl_query", CDC_STR("object", objects[object]),
+            CDC_STR("statement", head), CDC_STR("pos", pos),
+            CDC_STR("note", "published with type QUERY; said once for each kind of object"));
+}
+
 static const char *intern(src_mysql_stream *st, const char *s)
 {
     return cdc_arena_strndup(&st->batch->arena, s, strlen(s));
 }
 
-static const char *old_name(src_mysql_stream *st, const src_mysql_target *target)
+static const char *old_name(src_mysql_stream *st, const cdc_sql_target *target)
 {
     if (target->was_table[0] == '\0') {
         return "";
@@ -149,13 +177,13 @@ static const char *old_name(src_mysql_stream *st, const src_mysql_target *target
 }
 
 static cdc_rc emit_ddl(src_mysql_stream *st, const src_mysql_event *ev,
-                       const src_mysql_statement *stmt, const char *sql, const char *database,
+                       const cdc_sql_statement *stmt, const char *sql, const char *database,
                        cdc_error *err)
 {
     int64_t source_ms = st->txn.commit_ms > 0 ? st->txn.commit_ms : (int64_t)ev->timestamp * 1000;
     const char *copy = NULL;
     for (uint32_t i = 0; i < stmt->ntargets; i++) {
-        const src_mysql_target *target = &stmt->targets[i];
+        const cdc_sql_target *target = &stmt->targets[i];
         if (!is_selected(st, target)) {
             continue;
         }
@@ -178,15 +206,18 @@ static cdc_rc emit_ddl(src_mysql_stream *st, const src_mysql_event *ev,
         }
         st->txn.emitted = true;
     }
+    if (copy != NULL) {
+        say_query(st, stmt, sql);
+    }
     return CDC_OK;
 }
 
 static cdc_rc handle_ddl(src_mysql_stream *st, const src_mysql_event *ev,
-                         const src_mysql_statement *stmt, const char *sql, const char *database,
+                         const cdc_sql_statement *stmt, const char *sql, const char *database,
                          cdc_error *err)
 {
     cdc_rc rc = CDC_OK;
-    if (stmt->kind == SRC_MYSQL_STATEMENT_DDL) {
+    if (stmt->kind == CDC_SQL_DDL) {
         rc = emit_ddl(st, ev, stmt, sql, database, err);
     }
     if (stmt->opens_transaction) {
@@ -210,35 +241,34 @@ static cdc_rc handle_xa(src_mysql_stream *st, const src_mysql_event *ev, const c
 }
 
 static cdc_rc handle_row_change(src_mysql_stream *st, const src_mysql_event *ev,
-                                const src_mysql_statement *stmt, const char *database,
-                                cdc_error *err)
+                                const cdc_sql_statement *stmt, const char *database, cdc_error *err)
 {
     cdc_rc rc = check_row_change(st, stmt, database, err);
     return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
 }
 
 static cdc_rc handle_statement(src_mysql_stream *st, const src_mysql_event *ev,
-                               const src_mysql_statement *stmt, const char *sql,
-                               const char *database, cdc_error *err)
+                               const cdc_sql_statement *stmt, const char *sql, const char *database,
+                               cdc_error *err)
 {
     switch (stmt->kind) {
-    case SRC_MYSQL_STATEMENT_BEGIN:
+    case CDC_SQL_BEGIN:
         st->txn.open = true;
         return CDC_OK;
-    case SRC_MYSQL_STATEMENT_COMMIT:
+    case CDC_SQL_COMMIT:
         return finish(st, ev, err);
-    case SRC_MYSQL_STATEMENT_ROLLBACK:
+    case CDC_SQL_ROLLBACK:
         return st->txn.emitted ? refuse_rollback(st, "ROLLBACK", err) : finish(st, ev, err);
-    case SRC_MYSQL_STATEMENT_ROLLBACK_TO:
+    case CDC_SQL_ROLLBACK_TO:
         return st->txn.emitted ? refuse_rollback(st, "ROLLBACK TO SAVEPOINT", err) : CDC_OK;
-    case SRC_MYSQL_STATEMENT_SAVEPOINT:
+    case CDC_SQL_SAVEPOINT:
         return CDC_OK;
-    case SRC_MYSQL_STATEMENT_XA:
+    case CDC_SQL_XA:
         return handle_xa(st, ev, sql, err);
-    case SRC_MYSQL_STATEMENT_ROWS:
+    case CDC_SQL_ROWS:
         return handle_row_change(st, ev, stmt, database, err);
-    case SRC_MYSQL_STATEMENT_DDL:
-    case SRC_MYSQL_STATEMENT_IGNORE:
+    case CDC_SQL_DDL:
+    case CDC_SQL_IGNORE:
         break;
     }
     return handle_ddl(st, ev, stmt, sql, database, err);
@@ -262,6 +292,16 @@ static bool statement_text(src_mysql_stream *st, const src_mysql_query *query, c
     return ok;
 }
 
+static unsigned statement_mode(const src_mysql_stream *st, const src_mysql_query *query)
+{
+    unsigned mode = st->server->is_mariadb ? 0 : CDC_SQL_MYSQL;
+    mode |= (query->sql_mode & SRC_MYSQL_MODE_ANSI_QUOTES) != 0 ? CDC_SQL_ANSI_QUOTES : 0;
+    mode |= (query->sql_mode & SRC_MYSQL_MODE_NO_BACKSLASH_ESCAPES) != 0
+                ? CDC_SQL_NO_BACKSLASH_ESCAPES
+                : 0;
+    return mode;
+}
+
 static bool is_exactly(const src_mysql_query *query, const char *text)
 {
     return query->sql_len == strlen(text) && memcmp(query->sql, text, query->sql_len) == 0;
@@ -283,10 +323,12 @@ cdc_rc src_mysql_txn_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_
     cdc_arena_reset(&st->scratch, 64 * 1024);
     const char *sql;
     size_t len;
-    src_mysql_statement stmt;
+    cdc_sql_statement stmt;
+    unsigned mode = statement_mode(st, &query);
     const char *database = cdc_arena_strndup(&st->scratch, query.database, query.database_len);
     if (database == NULL || !statement_text(st, &query, &sql, &len) ||
-        !src_mysql_statement_parse(sql, len, database, &st->scratch, &stmt)) {
+        !cdc_sql_plain(&sql, &len, mode, &st->scratch) ||
+        !cdc_sql_statement_parse(sql, len, mode & CDC_SQL_MYSQL, database, &st->scratch, &stmt)) {
         (void)cdc_error_set(err, CDC_FATAL, "mysql_statement",
                             "a statement of %zu bytes in database %.*s is too large to be read",
                             query.sql_len, (int)query.database_len, query.database);
@@ -311,6 +353,6 @@ cdc_rc src_mysql_txn_load_query(src_mysql_stream *st, const src_mysql_event *ev,
         (void)cdc_error_set(err, CDC_FATAL, "mysql_event", "EXECUTE_LOAD_QUERY event is malformed");
         return src_mysql_stream_at(st, err);
     }
-    src_mysql_statement stmt = {.kind = SRC_MYSQL_STATEMENT_ROWS};
+    cdc_sql_statement stmt = {.kind = CDC_SQL_ROWS};
     return handle_row_change(st, ev, &stmt, database, err);
 }

@@ -1,0 +1,2 @@
+create table "x""y" ("a b" int comment 'it''s') -- end
+# more

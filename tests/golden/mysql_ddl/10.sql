@@ -1,0 +1,3 @@
+CREATE TABLE `g3` (
+  `x` int NOT NULL
+) START TRANSACTION
