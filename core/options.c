@@ -65,6 +65,12 @@ const cdc_option cdc_task_options[] = {
      .def = "full,incremental",
      .choices = "schema|full|incremental",
      .help = "What is done: create the objects at the target, copy all rows, follow the changes."},
+    {.path = "schema.objects",
+     .type = CDC_OPTION_ENUMS,
+     .def = "tables,views",
+     .choices = "tables|views|routines|triggers|events",
+     .help = "What the phase schema creates at the target; triggers do not fire for the applier "
+             "there, and events are disabled."},
     {.path = "full.threads",
      .type = CDC_OPTION_INT,
      .def = "2",
