@@ -41,6 +41,7 @@ static void cdc_intake_apply_header(const cdc_header *h, const cdc_message *msg,
     ev->txn = h->txn != NULL ? h->txn : "";
     ev->seq = h->seq;
     ev->last = h->last || h->txn == NULL; /* without a transaction each record stands for itself */
+    ev->unchecked = h->unchecked;
     ev->pos_text = h->pos != NULL ? h->pos : "";
     ev->ddl_was = h->was != NULL ? h->was : "";
     ev->ddl_default = h->use != NULL ? h->use : "";

@@ -39,10 +39,12 @@ typedef enum cdc_ddl {
 } cdc_ddl;
 
 typedef struct cdc_event {
-    uint8_t op;    /* cdc_op */
-    uint8_t phase; /* cdc_phase */
-    uint8_t ddl;   /* cdc_ddl, for CDC_OP_DDL */
-    bool last;     /* decoded records: last of its transaction */
+    uint8_t op;     /* cdc_op */
+    uint8_t phase;  /* cdc_phase */
+    uint8_t ddl;    /* cdc_ddl, for CDC_OP_DDL */
+    bool last;      /* decoded records: last of its transaction */
+    bool unchecked; /* the source changed the row without looking at foreign keys: by a cascade that
+                       it logs row by row, or in a session with foreign_key_checks=0 */
     uint32_t server_id;
     cdc_table *table;        /* borrowed from the batch, which holds the reference */
     const cdc_value *before; /* ncols values: UPDATE, DELETE; NULL otherwise */

@@ -93,6 +93,9 @@ void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const
     if (ev->op == CDC_OP_DDL) {
         to = cdc_header_definition(to, ev);
     }
+    if (ev->unchecked) {
+        to = PUT(to, ";fk=0");
+    }
     out->len += (size_t)(to - start);
 }
 
@@ -214,6 +217,10 @@ static bool cdc_header_pair(cdc_header *h, const cdc_pair *pair, cdc_arena *ar)
     if (cdc_pair_is(pair, "last")) {
         h->last = cdc_pair_value_is(pair, "1");
         return h->last;
+    }
+    if (cdc_pair_is(pair, "fk")) {
+        h->unchecked = cdc_pair_value_is(pair, "0");
+        return h->unchecked;
     }
     return !cdc_pair_is(pair, "phase") || cdc_header_phase(h, pair);
 }

@@ -87,11 +87,12 @@ static cdc_rc sink_mysql_careful_insert(sink_mysql_careful *cf, const char *verb
     return sink_mysql_careful_run(cf, err);
 }
 
-static cdc_rc sink_mysql_careful_update(sink_mysql_careful *cf, const cdc_event *ev, cdc_error *err)
+static cdc_rc sink_mysql_careful_update(sink_mysql_careful *cf, const char *verb,
+                                        const cdc_event *ev, cdc_error *err)
 {
     uint32_t bad = 0;
     cdc_buffer_reset(&cf->sm->packet.sql);
-    if (sink_mysql_add_update(&cf->sm->packet.sql, cf->map, ev, &bad) != SINK_MYSQL_ROW_OK) {
+    if (sink_mysql_add_update(&cf->sm->packet.sql, cf->map, verb, ev, &bad) != SINK_MYSQL_ROW_OK) {
         return sink_mysql_bad_value(ev, bad, err);
     }
     return sink_mysql_careful_run(cf, err);
@@ -117,7 +118,7 @@ static cdc_rc sink_mysql_careful_replace(sink_mysql_careful *cf, cdc_error *err)
     if (by_key) { /* REPLACE deletes the row first, and with it what refers to it: only if nothing
                      else will do */
         same.before = cf->ev->after;
-        rc = sink_mysql_careful_update(cf, &same, err);
+        rc = sink_mysql_careful_update(cf, "UPDATE", &same, err);
     }
     if (rc != CDC_OK || cf->count > 0) {
         return rc;
@@ -126,6 +127,35 @@ static cdc_rc sink_mysql_careful_replace(sink_mysql_careful *cf, cdc_error *err)
         return sink_mysql_conflict(cf, err);
     }
     return sink_mysql_careful_insert(cf, "REPLACE", err);
+}
+
+/* foreign_key_checks as a statement needs it, by way of the packet, which knows what the session
+ * has. */
+static cdc_rc sink_mysql_careful_session(sink_mysql_careful *cf, bool unchecked, cdc_error *err)
+{
+    sink_mysql_handle *sm = cf->sm;
+    int8_t want = unchecked ? 0 : 1;
+    if (!cf->map->target->has_foreign_keys || sm->packet.foreign_keys == want) {
+        return CDC_OK;
+    }
+    char sql[64];
+    int n = snprintf(sql, sizeof sql, "SET foreign_key_checks=%d", want);
+    cdc_rc rc = sink_mysql_exec(&sm->conn, "set foreign_key_checks", sql, (size_t)n, err);
+    sm->packet.foreign_keys = rc == CDC_OK ? want : -1;
+    return rc;
+}
+
+/* See sink_mysql_run_cascade. */
+static cdc_rc sink_mysql_careful_cascade(sink_mysql_careful *cf, cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    if (cf->map->target->has_foreign_keys && !cf->ev->unchecked) {
+        rc = sink_mysql_careful_session(cf, false, err);
+        if (rc == CDC_OK) {
+            rc = sink_mysql_careful_update(cf, "UPDATE IGNORE", cf->ev, err);
+        }
+    }
+    return rc == CDC_OK ? sink_mysql_careful_session(cf, true, err) : rc;
 }
 
 /* --- rules --- */
@@ -162,9 +192,10 @@ static cdc_rc sink_mysql_careful_update_event(sink_mysql_careful *cf, cdc_error 
     bool by_key = cf->map->nkeys > 0;
     if (cf->rule == SINK_MYSQL_LENIENT && by_key &&
         sink_mysql_is_complete(cf->map, cf->ev->after)) {
-        return sink_mysql_careful_move(cf, err);
+        cdc_rc moved = sink_mysql_careful_cascade(cf, err);
+        return moved == CDC_OK ? sink_mysql_careful_move(cf, err) : moved;
     }
-    cdc_rc rc = sink_mysql_careful_update(cf, cf->ev, err);
+    cdc_rc rc = sink_mysql_careful_update(cf, "UPDATE", cf->ev, err);
     if (rc != CDC_OK || cf->count > 0 || cf->rule == SINK_MYSQL_LENIENT) {
         return rc;
     }
@@ -192,28 +223,12 @@ static cdc_rc sink_mysql_careful_delete_event(sink_mysql_careful *cf, cdc_error 
     return CDC_OK;
 }
 
-/* foreign_key_checks as the row needs it, by way of the packet, which knows what the session has.
- */
-static cdc_rc sink_mysql_careful_session(sink_mysql_careful *cf, cdc_error *err)
-{
-    sink_mysql_handle *sm = cf->sm;
-    int8_t want = cf->rule == SINK_MYSQL_LENIENT ? 0 : 1;
-    if (!cf->map->target->has_foreign_keys || sm->packet.foreign_keys == want) {
-        return CDC_OK;
-    }
-    char sql[64];
-    int n = snprintf(sql, sizeof sql, "SET foreign_key_checks=%d", want);
-    cdc_rc rc = sink_mysql_exec(&sm->conn, "set foreign_key_checks", sql, (size_t)n, err);
-    sm->packet.foreign_keys = rc == CDC_OK ? want : -1;
-    return rc;
-}
-
 cdc_rc sink_mysql_careful_event(sink_mysql_handle *sm, const cdc_event *ev, cdc_error *err)
 {
     sink_mysql_careful cf = {.sm = sm, .ev = ev, .rule = sink_mysql_rule_of(sm, ev)};
     cdc_rc rc = sink_mysql_map_of(sm, ev, &cf.map, err);
     if (rc == CDC_OK) {
-        rc = sink_mysql_careful_session(&cf, err);
+        rc = sink_mysql_careful_session(&cf, sink_mysql_unchecked(ev), err);
     }
     if (rc != CDC_OK) {
         return rc;

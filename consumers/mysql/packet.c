@@ -52,13 +52,12 @@ static void sink_mysql_packet_add(sink_mysql_packet *pk, const sink_mysql_stmt *
     pk->stmts[pk->nstmts++] = *stmt;
 }
 
-/* While a table is copied its rows may come before the rows that they refer to. */
 static void sink_mysql_packet_foreign_keys(sink_mysql_packet *pk, const sink_mysql_stmt *stmt)
 {
     if (stmt->map == NULL || !stmt->map->target->has_foreign_keys) {
         return;
     }
-    int8_t want = stmt->lenient ? 0 : 1;
+    int8_t want = stmt->unchecked ? 0 : 1;
     if (pk->foreign_keys != want) {
         sink_mysql_stmt set = {.check = SINK_MYSQL_ANY};
         sink_mysql_packet_add(pk, &set);

@@ -33,7 +33,8 @@ typedef struct sink_mysql_stmt {
     /* The server says "Duplicates" from two rows on: a single row is written twice, the second
      * meets the first. */
     bool doubled;
-    bool lenient; /* of phase SNAPSHOT: foreign keys are not checked */
+    bool lenient;   /* of phase SNAPSHOT */
+    bool unchecked; /* foreign keys are not checked */
 } sink_mysql_stmt;
 
 typedef struct sink_mysql_packet {

@@ -159,7 +159,8 @@ static cdc_rc sink_mysql_runs_order(sink_mysql_handle *sm, const sink_mysql_targ
 typedef struct sink_mysql_plan {
     sink_mysql_form form;
     sink_mysql_check check;
-    bool delete_first; /* phase SNAPSHOT: the UPDATE moved the row, its old key goes */
+    bool delete_first;  /* phase SNAPSHOT: the UPDATE moved the row, its old key goes */
+    bool cascade_first; /* phase SNAPSHOT: rows may refer to what the UPDATE changes */
 } sink_mysql_plan;
 
 static sink_mysql_plan sink_mysql_plan_insert(const sink_mysql_map *map, sink_mysql_rule rule)
@@ -192,6 +193,7 @@ static sink_mysql_plan sink_mysql_plan_update(const sink_mysql_map *map, const c
         }
         sink_mysql_plan plan = sink_mysql_plan_insert(map, rule);
         plan.delete_first = !sink_mysql_same_key(map, ev);
+        plan.cascade_first = map->target->has_foreign_keys && !ev->unchecked;
         return plan;
     }
     if (rule == SINK_MYSQL_KEEP) {
@@ -237,7 +239,8 @@ static sink_mysql_row sink_mysql_single_text(cdc_buffer *sql, const sink_mysql_m
         return sink_mysql_add_insert(sql, map, form == SINK_MYSQL_INSERT ? "INSERT" : "REPLACE",
                                      ev->after, bad);
     case CDC_OP_UPDATE:
-        return sink_mysql_add_update(sql, map, ev, bad);
+        return sink_mysql_add_update(
+            sql, map, form == SINK_MYSQL_CASCADE ? "UPDATE IGNORE" : "UPDATE", ev, bad);
     default:
         return sink_mysql_add_delete(sql, map, ev, bad);
     }
@@ -253,7 +256,8 @@ static cdc_rc sink_mysql_run_single(sink_mysql_handle *sm, const sink_mysql_map 
                             .rows = 1,
                             .op = ev->op,
                             .check = (uint8_t)check,
-                            .lenient = ev->phase == CDC_PHASE_SNAPSHOT};
+                            .lenient = ev->phase == CDC_PHASE_SNAPSHOT,
+                            .unchecked = sink_mysql_unchecked(ev)};
     cdc_rc rc = sink_mysql_run_end(sm, map->target, err);
     for (bool alone = false; rc == CDC_OK; alone = true) {
         uint32_t bad = 0;
@@ -292,7 +296,19 @@ static cdc_rc sink_mysql_run_delete_old(sink_mysql_handle *sm, const sink_mysql_
 {
     cdc_event gone = *ev;
     gone.op = CDC_OP_DELETE;
+    gone.unchecked = true; /* the row moves: what refers to it stays */
     return sink_mysql_run_single(sm, map, &gone, SINK_MYSQL_SINGLE, SINK_MYSQL_ANY, err);
+}
+
+/* An UPDATE of phase SNAPSHOT becomes a replacement without checks, but a cascade that the source
+ * did not log has to happen: as far as the row is here and its own references are, it is updated
+ * under checks first. */
+static cdc_rc sink_mysql_run_cascade(sink_mysql_handle *sm, const sink_mysql_map *map,
+                                     const cdc_event *ev, cdc_error *err)
+{
+    cdc_event checked = *ev;
+    checked.phase = CDC_PHASE_INCR;
+    return sink_mysql_run_single(sm, map, &checked, SINK_MYSQL_CASCADE, SINK_MYSQL_ANY, err);
 }
 
 /* The table's run for rows of this plan. */
@@ -303,6 +319,7 @@ static cdc_rc sink_mysql_run_open(sink_mysql_handle *sm, sink_mysql_map *map, co
     bool fits = run != NULL && run->map == map && run->form == plan->form &&
                 run->stmt.check == plan->check &&
                 run->stmt.lenient == (ev->phase == CDC_PHASE_SNAPSHOT) &&
+                run->stmt.unchecked == sink_mysql_unchecked(ev) &&
                 (run->stmt.op == ev->op || plan->check == SINK_MYSQL_ANY) &&
                 run->stmt.rows < RUN_ROWS && run->rows.len < RUN_BYTES;
     *out = run;
@@ -322,7 +339,8 @@ static cdc_rc sink_mysql_run_open(sink_mysql_handle *sm, sink_mysql_map *map, co
     run->stmt = (sink_mysql_stmt){.map = map,
                                   .op = ev->op,
                                   .check = (uint8_t)plan->check,
-                                  .lenient = ev->phase == CDC_PHASE_SNAPSHOT};
+                                  .lenient = ev->phase == CDC_PHASE_SNAPSHOT,
+                                  .unchecked = sink_mysql_unchecked(ev)};
     map->target->run = run;
     sm->runs.open[sm->runs.nopen++] = run;
     *out = run;
@@ -383,7 +401,10 @@ cdc_rc sink_mysql_run_event(sink_mysql_handle *sm, const cdc_event *ev, cdc_erro
         return rc;
     }
     sink_mysql_plan plan = sink_mysql_plan_of(sm, map, ev);
-    if (plan.delete_first) {
+    if (plan.cascade_first) {
+        rc = sink_mysql_run_cascade(sm, map, ev, err);
+    }
+    if (rc == CDC_OK && plan.delete_first) {
         rc = sink_mysql_run_delete_old(sm, map, ev, err);
     }
     if (rc != CDC_OK) {

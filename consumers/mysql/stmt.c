@@ -154,11 +154,12 @@ static sink_mysql_row sink_mysql_add_where(cdc_buffer *sql, const sink_mysql_map
     return SINK_MYSQL_ROW_OK;
 }
 
-sink_mysql_row sink_mysql_add_update(cdc_buffer *sql, const sink_mysql_map *map,
+sink_mysql_row sink_mysql_add_update(cdc_buffer *sql, const sink_mysql_map *map, const char *verb,
                                      const cdc_event *ev, uint32_t *bad)
 {
     const char *before = " SET ";
-    cdc_buffer_add_str(sql, "UPDATE ");
+    cdc_buffer_add_str(sql, verb);
+    cdc_buffer_add_char(sql, ' ');
     cdc_buffer_add_str(sql, map->target->quoted);
     for (uint32_t i = 0; i < map->nfields; i++) {
         const sink_mysql_field *field = &map->fields[i];

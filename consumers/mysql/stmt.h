@@ -24,8 +24,8 @@ sink_mysql_row sink_mysql_add_key(cdc_buffer *sql, const sink_mysql_map *map, co
 sink_mysql_row sink_mysql_add_insert(cdc_buffer *sql, const sink_mysql_map *map, const char *verb,
                                      const cdc_value *row, uint32_t *bad);
 /* "UPDATE ... SET all that after has WHERE before's key". Every column is set, so that a column
- * with ON UPDATE CURRENT_TIMESTAMP gets the source's value. */
-sink_mysql_row sink_mysql_add_update(cdc_buffer *sql, const sink_mysql_map *map,
+ * with ON UPDATE CURRENT_TIMESTAMP gets the source's value. verb: UPDATE or UPDATE IGNORE. */
+sink_mysql_row sink_mysql_add_update(cdc_buffer *sql, const sink_mysql_map *map, const char *verb,
                                      const cdc_event *ev, uint32_t *bad);
 /* "DELETE ... WHERE before's key" */
 sink_mysql_row sink_mysql_add_delete(cdc_buffer *sql, const sink_mysql_map *map,

@@ -13,6 +13,9 @@
 #include "producers/mysql/value.h"
 
 #define SRC_MYSQL_ROWS_STMT_END 0x0001U /* last rows event of its statement: table ids end here */
+#define SRC_MYSQL_ROWS_NO_FOREIGN_KEYS                                                             \
+    0x0002U /* changed without checks: foreign_key_checks=0, or                                    \
+               by a cascade that is logged row by row */
 #define SRC_MYSQL_ROWS_NO_TABLE                                                                    \
     0x00ffffffU /* table id of an empty event that only carries the flag */
 

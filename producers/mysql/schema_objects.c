@@ -8,10 +8,10 @@
 #define NOT_OURS " NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
 
 typedef struct object_kind {
-    const char *option;       /* in schema.objects */
-    const char *word;         /* SHOW CREATE word */
-    const char *list;         /* gives database, name, and the name that the selection is asked for */
-    unsigned text_column;     /* of SHOW CREATE's row */
+    const char *option;   /* in schema.objects */
+    const char *word;     /* SHOW CREATE word */
+    const char *list;     /* gives database, name, and the name that the selection is asked for */
+    unsigned text_column; /* of SHOW CREATE's row */
     unsigned sql_mode_column; /* 0: none */
 } object_kind;
 
@@ -135,10 +135,11 @@ static cdc_rc show_object(src_mysql_objects *objects, src_mysql_connection *conn
     const char *mode =
         row != NULL && kind->sql_mode_column > 0 ? text_mode(row[kind->sql_mode_column]) : NULL;
     if (text == NULL) {
-        leave_out(kind, names[0], names[1],
-                  "the account does not see its text: on MySQL GRANT SHOW_ROUTINE, on MariaDB GRANT "
-                  "SELECT ON mysql.proc",
-                  left_out);
+        leave_out(
+            kind, names[0], names[1],
+            "the account does not see its text: on MySQL GRANT SHOW_ROUTINE, on MariaDB GRANT "
+            "SELECT ON mysql.proc",
+            left_out);
     } else if (mode != NULL) {
         leave_out(kind, names[0], names[1],
                   "it was made under an sql_mode that changes how its text is read "

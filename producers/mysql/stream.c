@@ -176,6 +176,7 @@ static cdc_rc decode_rows(src_mysql_stream *st, src_mysql_rows *part, cdc_error 
             return rc == CDC_EOF ? CDC_OK : rc;
         }
         out->table = tbl;
+        out->unchecked = (part->flags & SRC_MYSQL_ROWS_NO_FOREIGN_KEYS) != 0;
         out->before = before;
         out->after = after;
     }

@@ -49,6 +49,19 @@ static cdc_rc parse(const char *text, cdc_header *out)
     return cdc_header_parse((cdc_bytes){text, strlen(text)}, &arena, out, &error);
 }
 
+static void test_foreign_keys_not_checked(void **state)
+{
+    (void)state;
+    cdc_header h;
+    cdc_table tbl = {.version = 12};
+    cdc_event ev = row(&tbl);
+    ev.unchecked = true;
+    cdc_header_encode(&buf, "t", "", &ev);
+    assert_int_equal(parse(cdc_buffer_cstr(&buf), &h), CDC_OK);
+    assert_true(h.unchecked);
+    assert_int_equal(parse("v=1;fk=1", &h), CDC_FATAL);
+}
+
 static void test_example_of_the_format(void **state)
 {
     (void)state;
@@ -214,6 +227,7 @@ static void test_a_full_buffer_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_foreign_keys_not_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_example_of_the_format, setup, teardown),
         cmocka_unit_test_setup_teardown(test_absent_members_are_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_byte_comes_back, setup, teardown),

@@ -296,7 +296,7 @@ static void statements(void **state)
     cdc_event ev = {.op = CDC_OP_UPDATE, .table = tbl, .before = before, .after = after};
     uint32_t bad = 99;
 
-    assert_int_equal(sink_mysql_add_update(&out, &map, &ev, &bad), SINK_MYSQL_ROW_OK);
+    assert_int_equal(sink_mysql_add_update(&out, &map, "UPDATE", &ev, &bad), SINK_MYSQL_ROW_OK);
     assert_string_equal(cdc_buffer_cstr(&out), "UPDATE `d`.`t` SET `id`=2,`v`=NULL WHERE `id`=1");
     assert_false(sink_mysql_same_key(&map, &ev));
     char key[32];
