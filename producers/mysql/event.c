@@ -127,46 +127,24 @@ cdc_rc src_mysql_event_parse(const uint8_t *p, size_t n, src_mysql_checksum chec
     return CDC_OK;
 }
 
-cdc_rc src_mysql_event_check_supported(const src_mysql_event *ev, cdc_error *err)
+cdc_rc src_mysql_event_unhandled(const src_mysql_event *ev, cdc_error *err)
 {
-    const char *cure = NULL;
-    switch (ev->type) {
-    case SRC_MYSQL_TRANSACTION_PAYLOAD_EVENT:
-        cure = "SET GLOBAL binlog_transaction_compression=OFF";
-        break;
-    case SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT:
-        cure = "SET GLOBAL binlog_row_value_options=''";
-        break;
-    case SRC_MYSQL_MARIADB_QUERY_COMPRESSED_EVENT:
-    case SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_V1_EVENT:
-    case SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_V1_EVENT:
-    case SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_V1_EVENT:
-    case SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_EVENT:
-    case SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_EVENT:
-    case SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_EVENT:
-        cure = "SET GLOBAL log_bin_compress=OFF";
-        break;
-    case SRC_MYSQL_MARIADB_START_ENCRYPTION_EVENT:
-        cure = "restart the server without encrypt_binlog";
-        break;
-    case SRC_MYSQL_BEGIN_LOAD_QUERY_EVENT:
-    case SRC_MYSQL_EXECUTE_LOAD_QUERY_EVENT:
-        cure = "SET GLOBAL binlog_format=ROW";
-        break;
-    case SRC_MYSQL_INCIDENT_EVENT:
+    if (ev->type == SRC_MYSQL_INCIDENT_EVENT) {
         return cdc_error_set(
             err, CDC_FATAL, "mysql_incident",
             "the server reports an incident: changes before position %u may be missing "
-            "from its binlog; copy the tables again",
+            "from its binlog; start the task again with a full copy under a new name",
             ev->end_pos);
-    default:
+    }
+    if ((ev->flags & SRC_MYSQL_EVENT_IGNORABLE) != 0) {
         return CDC_OK;
     }
     return cdc_error_set(
-        err, CDC_FATAL, "mysql_event_unsupported",
-        "the binlog has a %s event (ends at %u), which this version does not decode; %s, "
-        "and start behind this event",
-        src_mysql_event_type_name(ev->type), ev->end_pos, cure);
+        err, CDC_FATAL, "mysql_event_unknown",
+        "event of type %u (%s) that ends at %u: this version does not know it, and it is not "
+        "marked as one to be ignored; switch off the feature of the server that writes it, and "
+        "start behind it",
+        ev->type, src_mysql_event_type_name(ev->type), ev->end_pos);
 }
 
 cdc_rc src_mysql_event_format(const src_mysql_event *ev, src_mysql_format *out, cdc_error *err)

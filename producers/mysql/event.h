@@ -15,6 +15,8 @@
 
 #define SRC_MYSQL_EVENT_HEADER 19U
 #define SRC_MYSQL_EVENT_CHECKSUM 4U
+#define SRC_MYSQL_EVENT_MAX                                                                        \
+    (((size_t)1 << 30) + ((size_t)1 << 20)) /* the servers' limit, and their headers */
 
 typedef enum src_mysql_event_type {
     SRC_MYSQL_QUERY_EVENT = 2,
@@ -90,10 +92,9 @@ cdc_rc src_mysql_event_parse(const uint8_t *p, size_t n, src_mysql_checksum chec
 /* "WRITE_ROWS"; "event type 77" is "UNKNOWN". Static text. */
 const char *src_mysql_event_type_name(uint8_t type);
 
-/* Sets a FATAL error, naming the server variable to change, for the events that this version does
- * not take: compressed transactions and rows, partial JSON updates, INCIDENT, LOAD in statement
- * format, encryption. OK for all others. */
-cdc_rc src_mysql_event_check_supported(const src_mysql_event *ev, cdc_error *err) CDC_MUST_CHECK;
+/* An event that the caller has no use for: OK if its writer marked it as ignorable, FATAL otherwise
+ * and for INCIDENT; err names type and position. */
+cdc_rc src_mysql_event_unhandled(const src_mysql_event *ev, cdc_error *err) CDC_MUST_CHECK;
 
 typedef struct src_mysql_format {
     uint16_t binlog_version; /* 4 */

@@ -26,14 +26,6 @@ enum {
     JSONB_OPAQUE = 0x0f,
 };
 
-typedef struct json_writer {
-    cdc_buffer *out;
-    uint64_t *bad;
-    unsigned depth;
-} json_writer;
-
-static bool write_value(json_writer *w, uint8_t type, cdc_cursor c);
-
 static void write_escaped(cdc_buffer *out, uint8_t b)
 {
     static const char shorts[32] = {
@@ -67,7 +59,7 @@ static void write_valid(cdc_buffer *out, const uint8_t *p, size_t n)
     cdc_buffer_add(out, p + from, n - from);
 }
 
-static void write_string(json_writer *w, const uint8_t *p, size_t n)
+void src_mysql_json_write_string(src_mysql_json_writer *w, const uint8_t *p, size_t n)
 {
     cdc_buffer_add_char(w->out, '"');
     while (n > 0) {
@@ -127,7 +119,7 @@ static void write_base64(cdc_buffer *out, const uint8_t *p, size_t n)
     }
 }
 
-static bool write_temporal(json_writer *w, uint8_t type, cdc_cursor c)
+static bool write_temporal(src_mysql_json_writer *w, uint8_t type, cdc_cursor c)
 {
     int64_t packed = (int64_t)cdc_cursor_u64(&c);
     cdc_value v;
@@ -148,7 +140,7 @@ static bool write_temporal(json_writer *w, uint8_t type, cdc_cursor c)
     return ok && !c.failed && cdc_cursor_left(&c) == 0;
 }
 
-static bool write_decimal(json_writer *w, cdc_cursor c)
+static bool write_decimal(src_mysql_json_writer *w, cdc_cursor c)
 {
     unsigned precision = cdc_cursor_u8(&c);
     unsigned scale = cdc_cursor_u8(&c);
@@ -164,7 +156,7 @@ static bool write_decimal(json_writer *w, cdc_cursor c)
     return n > 0;
 }
 
-static bool write_opaque(json_writer *w, cdc_cursor c)
+static bool write_opaque(src_mysql_json_writer *w, cdc_cursor c)
 {
     uint8_t type = cdc_cursor_u8(&c);
     size_t n = read_length(&c);
@@ -188,7 +180,7 @@ static bool write_opaque(json_writer *w, cdc_cursor c)
     }
 }
 
-static bool write_literal(json_writer *w, uint8_t literal)
+static bool write_literal(src_mysql_json_writer *w, uint8_t literal)
 {
     static const char *const names[] = {"null", "true", "false"};
     if (literal > 2) {
@@ -198,7 +190,7 @@ static bool write_literal(json_writer *w, uint8_t literal)
     return true;
 }
 
-static bool write_double(json_writer *w, cdc_cursor *c)
+static bool write_double(src_mysql_json_writer *w, cdc_cursor *c)
 {
     uint64_t bits = cdc_cursor_u64(c);
     double d;
@@ -210,7 +202,7 @@ static bool write_double(json_writer *w, cdc_cursor *c)
     return !c->failed;
 }
 
-static bool write_scalar(json_writer *w, uint8_t type, cdc_cursor c)
+static bool write_scalar(src_mysql_json_writer *w, uint8_t type, cdc_cursor c)
 {
     switch (type) {
     case JSONB_LITERAL:
@@ -239,7 +231,7 @@ static bool write_scalar(json_writer *w, uint8_t type, cdc_cursor c)
         size_t n = read_length(&c);
         const uint8_t *p = cdc_cursor_bytes(&c, n);
         if (p != NULL) {
-            write_string(w, p, n);
+            src_mysql_json_write_string(w, p, n);
         }
         return p != NULL && !c.failed;
     }
@@ -250,19 +242,16 @@ static bool write_scalar(json_writer *w, uint8_t type, cdc_cursor c)
     }
 }
 
-/* An object or array. All offsets count from the beginning of its element count. */
-typedef struct json_container {
-    const uint8_t *base;
-    size_t size;
-    unsigned width; /* bytes of counts and offsets: 2 small, 4 large */
-    size_t count;
-    bool object;
-} json_container;
-
-static bool container_open(json_container *box, uint8_t type, cdc_cursor c)
+bool src_mysql_json_is_box(const src_mysql_json_value *value)
 {
-    box->width = type == JSONB_LARGE_OBJECT || type == JSONB_LARGE_ARRAY ? 4 : 2;
-    box->object = type == JSONB_SMALL_OBJECT || type == JSONB_LARGE_OBJECT;
+    return value->type <= JSONB_LARGE_ARRAY;
+}
+
+bool src_mysql_json_open(const src_mysql_json_value *value, src_mysql_json_box *box)
+{
+    cdc_cursor c = value->at;
+    box->width = value->type == JSONB_LARGE_OBJECT || value->type == JSONB_LARGE_ARRAY ? 4 : 2;
+    box->object = value->type == JSONB_SMALL_OBJECT || value->type == JSONB_LARGE_OBJECT;
     box->base = c.p;
     size_t left = cdc_cursor_left(&c);
     box->count = (size_t)cdc_cursor_le(&c, box->width);
@@ -272,21 +261,20 @@ static bool container_open(json_container *box, uint8_t type, cdc_cursor c)
            2 * box->width + box->count * entry <= box->size;
 }
 
-static cdc_cursor container_at(const json_container *box, size_t offset)
+static cdc_cursor box_at(const src_mysql_json_box *box, size_t offset)
 {
     return cdc_cursor_of(box->base + offset, box->size - offset);
 }
 
-static bool write_key(json_writer *w, const json_container *box, size_t i)
+bool src_mysql_json_key(const src_mysql_json_box *box, size_t i, const uint8_t **key, size_t *n)
 {
-    cdc_cursor entry = container_at(box, 2 * box->width + i * (box->width + 2U));
+    cdc_cursor entry = box_at(box, 2 * box->width + i * (box->width + 2U));
     size_t offset = (size_t)cdc_cursor_le(&entry, box->width);
-    size_t n = cdc_cursor_u16(&entry);
-    if (offset > box->size || n > box->size - offset) {
+    *n = cdc_cursor_u16(&entry);
+    if (offset > box->size || *n > box->size - offset) {
         return false;
     }
-    write_string(w, box->base + offset, n);
-    cdc_buffer_add(w->out, ": ", 2);
+    *key = box->base + offset;
     return true;
 }
 
@@ -296,28 +284,45 @@ static bool is_inlined(uint8_t type, unsigned width)
            (width == 4 && (type == JSONB_INT32 || type == JSONB_UINT32));
 }
 
-static bool write_element(json_writer *w, const json_container *box, size_t i)
+bool src_mysql_json_element(const src_mysql_json_box *box, size_t i, src_mysql_json_value *out)
 {
     size_t header = 2 * box->width;
     size_t keys = box->object ? box->count * (box->width + 2U) : 0;
     size_t values_end = header + keys + box->count * (1U + box->width);
-    cdc_cursor entry = container_at(box, header + keys + i * (1U + box->width));
-    uint8_t type = cdc_cursor_u8(&entry);
-    if (is_inlined(type, box->width)) {
-        return write_scalar(w, type, cdc_cursor_of(entry.p, box->width));
+    cdc_cursor entry = box_at(box, header + keys + i * (1U + box->width));
+    out->type = cdc_cursor_u8(&entry);
+    if (is_inlined(out->type, box->width)) {
+        out->at = cdc_cursor_of(entry.p, box->width);
+        return true;
     }
     size_t offset = (size_t)cdc_cursor_le(&entry, box->width);
     /* Behind the entries, so that no element can hold its own container. */
     if (offset < values_end || offset >= box->size) {
         return false;
     }
-    return write_value(w, type, container_at(box, offset));
+    out->at = box_at(box, offset);
+    return true;
 }
 
-static bool write_container(json_writer *w, uint8_t type, cdc_cursor c)
+static bool write_element(src_mysql_json_writer *w, const src_mysql_json_box *box, size_t i)
 {
-    json_container box;
-    if (!container_open(&box, type, c) || w->depth >= SRC_MYSQL_JSON_DEPTH_MAX) {
+    src_mysql_json_value value;
+    if (box->object) {
+        const uint8_t *key;
+        size_t n;
+        if (!src_mysql_json_key(box, i, &key, &n)) {
+            return false;
+        }
+        src_mysql_json_write_string(w, key, n);
+        cdc_buffer_add(w->out, ": ", 2);
+    }
+    return src_mysql_json_element(box, i, &value) && src_mysql_json_write(w, &value);
+}
+
+static bool write_box(src_mysql_json_writer *w, const src_mysql_json_value *value)
+{
+    src_mysql_json_box box;
+    if (!src_mysql_json_open(value, &box) || w->depth >= SRC_MYSQL_JSON_DEPTH_MAX) {
         return false;
     }
     w->depth++;
@@ -327,28 +332,35 @@ static bool write_container(json_writer *w, uint8_t type, cdc_cursor c)
         if (i > 0) {
             cdc_buffer_add(w->out, ", ", 2);
         }
-        ok = (!box.object || write_key(w, &box, i)) && write_element(w, &box, i);
-        ok = ok && !w->out->failed;
+        ok = write_element(w, &box, i) && !w->out->failed;
     }
     cdc_buffer_add_char(w->out, box.object ? '}' : ']');
     w->depth--;
     return ok;
 }
 
-static bool write_value(json_writer *w, uint8_t type, cdc_cursor c)
+bool src_mysql_json_write(src_mysql_json_writer *w, const src_mysql_json_value *value)
 {
-    return type <= JSONB_LARGE_ARRAY ? write_container(w, type, c) : write_scalar(w, type, c);
+    return src_mysql_json_is_box(value) ? write_box(w, value)
+                                        : write_scalar(w, value->type, value->at);
+}
+
+src_mysql_json_value src_mysql_json_root(const uint8_t *p, size_t n)
+{
+    static const uint8_t null_document[] = {JSONB_LITERAL, 0};
+    if (n == 0) {
+        p = null_document;
+        n = sizeof null_document;
+    }
+    return (src_mysql_json_value){p[0], cdc_cursor_of(p + 1, n - 1)};
 }
 
 cdc_rc src_mysql_json_text(const uint8_t *p, size_t n, cdc_buffer *out, uint64_t *bad,
                            cdc_error *err)
 {
-    if (n == 0) { /* the server reads an empty document, left by ALTER and IGNORE, as null */
-        cdc_buffer_add_str(out, "null");
-        return CDC_OK;
-    }
-    json_writer w = {out, bad, 0};
-    bool ok = write_value(&w, p[0], cdc_cursor_of(p + 1, n - 1));
+    src_mysql_json_writer w = {out, bad, 0};
+    src_mysql_json_value root = src_mysql_json_root(p, n);
+    bool ok = src_mysql_json_write(&w, &root);
     if (out->failed) {
         return cdc_error_set(err, CDC_FATAL, "mysql_value_too_large",
                              "JSON document whose text passes the limit of %zu bytes", out->max);

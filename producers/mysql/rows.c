@@ -30,16 +30,16 @@ static cdc_rc rows_type(const src_mysql_event *ev, src_mysql_rows *out, bool *v2
         return CDC_OK;
     case SRC_MYSQL_UPDATE_ROWS_V1_EVENT:
     case SRC_MYSQL_UPDATE_ROWS_EVENT:
+    case SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT:
         out->op = CDC_OP_UPDATE;
+        out->partial = ev->type == SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT;
         return CDC_OK;
     case SRC_MYSQL_DELETE_ROWS_V1_EVENT:
     case SRC_MYSQL_DELETE_ROWS_EVENT:
         out->op = CDC_OP_DELETE;
         return CDC_OK;
-    default: {
-        cdc_rc rc = src_mysql_event_check_supported(ev, err);
-        return rc != CDC_OK ? rc : rows_malformed(err);
-    }
+    default:
+        return rows_malformed(err);
     }
 }
 
@@ -75,24 +75,91 @@ cdc_rc src_mysql_rows_begin(const src_mysql_event *ev, src_mysql_rows *out, cdc_
     return CDC_OK;
 }
 
+static bool bit_of(const uint8_t *bits, uint32_t i)
+{
+    return ((unsigned)bits[i / 8] >> (i % 8) & 1U) != 0;
+}
+
+/* The JSON columns of a row of PARTIAL_UPDATE_ROWS. */
+typedef struct rows_json {
+    cdc_cursor *before;  /* by column: where the before-image's value begins; p NULL: SQL NULL */
+    const uint8_t *bits; /* after-image: by JSON column, diffs instead of a value; NULL: none */
+} rows_json;
+
+/* json: NULL unless the event is partial. */
 static cdc_rc rows_image(src_mysql_rows *rows, const src_mysql_table *tbl, src_mysql_decode *dec,
-                         cdc_value *values, cdc_error *err)
+                         cdc_value *values, rows_json *json, cdc_error *err)
 {
     const uint8_t *nulls = cdc_cursor_bytes(&rows->data, (tbl->ncols + 7) / 8);
+    uint32_t njson = 0;
     if (nulls == NULL) {
         return rows_malformed(err);
     }
     for (uint32_t i = 0; i < tbl->ncols; i++) {
-        if (((unsigned)nulls[i / 8] >> (i % 8) & 1U) != 0) {
+        bool is_json = json != NULL && tbl->plan[i].op == SRC_MYSQL_DECODE_JSON;
+        bool diffs = is_json && json->bits != NULL && bit_of(json->bits, njson);
+        njson += is_json ? 1 : 0;
+        if (bit_of(nulls, i)) {
             values[i] = (cdc_value){.kind = CDC_NULL};
             continue;
         }
-        cdc_rc rc = src_mysql_value_read(&tbl->plan[i], &rows->data, dec, &values[i], err);
+        cdc_rc rc;
+        if (diffs) {
+            rc = src_mysql_value_patch(&tbl->plan[i], json->before[i], &rows->data, dec, &values[i],
+                                       err);
+        } else {
+            if (is_json && json->bits == NULL) {
+                json->before[i] = rows->data;
+            }
+            rc = src_mysql_value_read(&tbl->plan[i], &rows->data, dec, &values[i], err);
+        }
         if (rc != CDC_OK) {
             return cdc_error_context(err, "column %s", tbl->table->cols[i].name);
         }
     }
     return CDC_OK;
+}
+
+#define VALUE_OPTION_PARTIAL_JSON 1U
+
+/* Value options and, with partial JSON, the bitmap of the JSON columns that come as diffs. */
+static cdc_rc rows_options(src_mysql_rows *rows, const src_mysql_table *tbl, rows_json *json,
+                           cdc_error *err)
+{
+    uint64_t options = cdc_cursor_lenenc(&rows->data);
+    uint32_t njson = 0;
+    for (uint32_t i = 0; i < tbl->ncols; i++) {
+        njson += tbl->plan[i].op == SRC_MYSQL_DECODE_JSON ? 1 : 0;
+    }
+    if (options == VALUE_OPTION_PARTIAL_JSON) {
+        json->bits = cdc_cursor_bytes(&rows->data, (njson + 7) / 8);
+    }
+    return rows->data.failed || options > VALUE_OPTION_PARTIAL_JSON ? rows_malformed(err) : CDC_OK;
+}
+
+static cdc_rc rows_no_memory(cdc_error *err)
+{
+    return cdc_error_set(err, CDC_FATAL, "no_memory",
+                         "a row does not fit the memory that one batch may use");
+}
+
+static cdc_rc rows_partial(src_mysql_rows *rows, const src_mysql_table *tbl, src_mysql_decode *dec,
+                           cdc_value *before, cdc_value *after, cdc_error *err)
+{
+    cdc_arena_reset(&dec->work, (size_t)1 << 20);
+    rows_json json = {
+        .before = cdc_arena_zalloc(&dec->work, tbl->ncols * sizeof(*json.before)),
+    };
+    if (json.before == NULL) {
+        return rows_no_memory(err);
+    }
+    cdc_rc rc = rows_image(rows, tbl, dec, before, &json, err);
+    if (rc == CDC_OK) {
+        rc = rows_options(rows, tbl, &json, err);
+    }
+    /* without diffs the after-image is an ordinary one */
+    return rc == CDC_OK ? rows_image(rows, tbl, dec, after, json.bits != NULL ? &json : NULL, err)
+                        : rc;
 }
 
 static cdc_rc rows_check(const src_mysql_rows *rows, const src_mysql_table *tbl, cdc_error *err)
@@ -127,15 +194,18 @@ cdc_rc src_mysql_rows_next(src_mysql_rows *rows, const src_mysql_table *tbl, src
         size_t images = rows->op == CDC_OP_UPDATE ? 2 : 1;
         cdc_value *values = cdc_arena_alloc(dec->ar, images * tbl->ncols * sizeof *values);
         if (values == NULL) {
-            rc = cdc_error_set(err, CDC_FATAL, "no_memory",
-                               "a row does not fit the memory that one batch may use");
+            rc = rows_no_memory(err);
             goto out;
         }
         *before = rows->op == CDC_OP_INSERT ? NULL : values;
         *after = rows->op == CDC_OP_DELETE ? NULL : values + (images - 1) * tbl->ncols;
-        rc = rows_image(rows, tbl, dec, values, err);
+        if (rows->partial) {
+            rc = rows_partial(rows, tbl, dec, *before, *after, err);
+            goto out;
+        }
+        rc = rows_image(rows, tbl, dec, values, NULL, err);
         if (rc == CDC_OK && images == 2) {
-            rc = rows_image(rows, tbl, dec, *after, err);
+            rc = rows_image(rows, tbl, dec, *after, NULL, err);
         }
     }
 out:

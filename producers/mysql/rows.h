@@ -1,4 +1,5 @@
-/* src_mysql_rows: walks the rows of a WRITE, UPDATE or DELETE_ROWS event, versions 1 and 2.
+/* src_mysql_rows: walks the rows of a WRITE, UPDATE or DELETE_ROWS event, versions 1 and 2, and of
+ * PARTIAL_UPDATE_ROWS, whose JSON columns are made whole again.
  *
  *     src_mysql_rows rows;
  *     src_mysql_rows_begin(&ev, &rows, err);      -> rows.table_id: find the table, or leave it
@@ -24,11 +25,12 @@ typedef struct src_mysql_rows {
     uint16_t flags;
     cdc_op op;
     uint32_t ncols;
-    bool full; /* all columns are in the row images */
+    bool full;    /* all columns are in the row images */
+    bool partial; /* after-images begin with value options */
     cdc_cursor data;
 } src_mysql_rows;
 
-/* FATAL: malformed, or PARTIAL_UPDATE_ROWS (names binlog_row_value_options). */
+/* FATAL: malformed. */
 cdc_rc src_mysql_rows_begin(const src_mysql_event *ev, src_mysql_rows *out,
                             cdc_error *err) CDC_MUST_CHECK;
 

@@ -2,7 +2,6 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "dump.h"
 #include "stream_state.h"
 
 #define BATCH_SOURCE_BYTES (1U << 20)
@@ -18,7 +17,7 @@
 
 cdc_rc src_mysql_stream_at(const src_mysql_stream *st, cdc_error *err)
 {
-    return cdc_error_context(err, "server %s at %s:%llu", st->conn.name, st->at.file,
+    return cdc_error_context(err, "server %s at %s:%llu", st->feed.conn.name, st->at.file,
                              (unsigned long long)st->at.pos);
 }
 
@@ -301,19 +300,6 @@ static cdc_rc handle_heartbeat(src_mysql_stream *st, const src_mysql_event *ev, 
     return CDC_OK;
 }
 
-static cdc_rc handle_format(src_mysql_stream *st, const uint8_t *p, size_t n, cdc_error *err)
-{
-    src_mysql_event ev;
-    src_mysql_format format;
-    if (src_mysql_event_parse(p, n, SRC_MYSQL_CHECKSUM_NONE, &ev, err) != CDC_OK ||
-        src_mysql_event_format(&ev, &format, err) != CDC_OK) {
-        return src_mysql_stream_at(st, err);
-    }
-    st->checksum = format.checksum ? SRC_MYSQL_CHECKSUM_SKIP : SRC_MYSQL_CHECKSUM_NONE;
-    st->format_seen = true;
-    return CDC_OK;
-}
-
 /* The state at the beginning of a log: tells the executed set when we came by file and position. */
 static cdc_rc handle_previous_gtids(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
@@ -331,33 +317,9 @@ static cdc_rc handle_previous_gtids(src_mysql_stream *st, const src_mysql_event 
 
 /* --- dispatch --- */
 
-static cdc_rc unsupported(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+static cdc_rc unhandled(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
-    if (src_mysql_event_check_supported(ev, err) != CDC_OK) {
-        return src_mysql_stream_at(st, err);
-    }
-    if ((ev->flags & SRC_MYSQL_EVENT_IGNORABLE) != 0) {
-        return CDC_OK;
-    }
-    (void)cdc_error_set(
-        err, CDC_FATAL, "mysql_event",
-        "event of type %u (%s), which this version does not know: a newer server, or a "
-        "feature of it that must be switched off",
-        ev->type, src_mysql_event_type_name(ev->type));
-    return src_mysql_stream_at(st, err);
-}
-
-/* Row events in forms that are not taken: fatal only for selected tables. */
-static cdc_rc special_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
-{
-    cdc_cursor c = ev->body;
-    const src_mysql_known_table *known = src_mysql_map_cache_find(st->tables, cdc_cursor_le(&c, 6));
-    if (known == NULL || known->tbl == NULL) {
-        return CDC_OK;
-    }
-    cdc_rc rc = unsupported(st, ev, err);
-    const cdc_table *tbl = known->tbl->table;
-    return rc == CDC_OK ? rc : cdc_error_context(err, "table %s.%s", tbl->database, tbl->name);
+    return src_mysql_event_unhandled(ev, err) == CDC_OK ? CDC_OK : src_mysql_stream_at(st, err);
 }
 
 static cdc_rc handle_table_map(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
@@ -391,13 +353,7 @@ static const event_handler handlers[256] = {
     [SRC_MYSQL_WRITE_ROWS_V1_EVENT] = begin_rows,
     [SRC_MYSQL_UPDATE_ROWS_V1_EVENT] = begin_rows,
     [SRC_MYSQL_DELETE_ROWS_V1_EVENT] = begin_rows,
-    [SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT] = special_rows,
-    [SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_V1_EVENT] = special_rows,
-    [SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_V1_EVENT] = special_rows,
-    [SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_V1_EVENT] = special_rows,
-    [SRC_MYSQL_MARIADB_WRITE_ROWS_COMPRESSED_EVENT] = special_rows,
-    [SRC_MYSQL_MARIADB_UPDATE_ROWS_COMPRESSED_EVENT] = special_rows,
-    [SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_EVENT] = special_rows,
+    [SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT] = begin_rows,
     [SRC_MYSQL_QUERY_EVENT] = src_mysql_txn_query,
     [SRC_MYSQL_XID_EVENT] = src_mysql_txn_commit,
     [SRC_MYSQL_XA_PREPARE_EVENT] = src_mysql_txn_xa_prepare,
@@ -406,6 +362,8 @@ static const event_handler handlers[256] = {
     [SRC_MYSQL_HEARTBEAT_EVENT] = handle_heartbeat,
     [SRC_MYSQL_HEARTBEAT_V2_EVENT] = handle_heartbeat,
     [SRC_MYSQL_PREVIOUS_GTIDS_EVENT] = handle_previous_gtids,
+    [SRC_MYSQL_FORMAT_DESCRIPTION_EVENT] = skip_event,
+    [SRC_MYSQL_TRANSACTION_PAYLOAD_EVENT] = skip_event, /* the events in it follow */
     [SRC_MYSQL_STOP_EVENT] = skip_event,
     [SRC_MYSQL_INTVAR_EVENT] = skip_event,
     [SRC_MYSQL_RAND_EVENT] = skip_event,
@@ -419,37 +377,40 @@ static const event_handler handlers[256] = {
     [SRC_MYSQL_MARIADB_ANNOTATE_ROWS_EVENT] = skip_event,
     [SRC_MYSQL_MARIADB_BINLOG_CHECKPOINT_EVENT] = skip_event,
     [SRC_MYSQL_MARIADB_GTID_LIST_EVENT] = skip_event,
+    [SRC_MYSQL_MARIADB_START_ENCRYPTION_EVENT] = skip_event, /* the server decrypts for us */
 };
 
 static cdc_rc handle_event(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
     event_handler handler = handlers[ev->type];
-    return handler != NULL ? handler(st, ev, err) : unsupported(st, ev, err);
+    return handler != NULL ? handler(st, ev, err) : unhandled(st, ev, err);
+}
+
+/* Does the event say where it ends? Not those that the dump thread makes, nor those inside of
+ * others. */
+static bool has_end(const src_mysql_event *ev)
+{
+    return (ev->flags & SRC_MYSQL_EVENT_ARTIFICIAL) == 0 && ev->end_pos != 0 &&
+           ev->type != SRC_MYSQL_ROTATE_EVENT && ev->type != SRC_MYSQL_HEARTBEAT_EVENT &&
+           ev->type != SRC_MYSQL_HEARTBEAT_V2_EVENT &&
+           ev->type != SRC_MYSQL_FORMAT_DESCRIPTION_EVENT;
 }
 
 static cdc_rc take_event(src_mysql_stream *st, cdc_error *err)
 {
-    const uint8_t *p = NULL;
-    size_t n = 0;
-    cdc_rc rc = src_mysql_raw_fetch(st->raw, &p, &n);
-    if (rc != CDC_OK) {
-        return src_mysql_dump_error(&st->conn, rc, &st->at, err);
-    }
-    st->hidden = src_mysql_input_hidden(st->conn.mysql, n);
-    st->heard_ms = cdc_clock_mono_ms();
-    st->capture_ms = cdc_clock_wall_ms();
-    st->batch->source_bytes += n;
-    if (n > 4 && p[4] == SRC_MYSQL_FORMAT_DESCRIPTION_EVENT) {
-        return handle_format(st, p, n, err);
-    }
     src_mysql_event ev;
-    if (src_mysql_event_parse(p, n, st->checksum, &ev, err) != CDC_OK) {
-        return src_mysql_stream_at(st, err);
+    uint64_t before = st->feed.bytes;
+    cdc_rc rc = src_mysql_feed_next(&st->feed, &st->at, &ev, err);
+    if (rc == CDC_AGAIN) {
+        return CDC_OK;
     }
-    bool moves = (ev.flags & SRC_MYSQL_EVENT_ARTIFICIAL) == 0 && ev.end_pos != 0 &&
-                 ev.type != SRC_MYSQL_ROTATE_EVENT && ev.type != SRC_MYSQL_HEARTBEAT_EVENT &&
-                 ev.type != SRC_MYSQL_HEARTBEAT_V2_EVENT;
-    if (moves) {
+    if (rc != CDC_OK) {
+        bool damaged = rc == CDC_FATAL && err->exit != CDC_EXIT_REFUSED; /* else it says where */
+        return damaged ? src_mysql_stream_at(st, err) : rc;
+    }
+    st->capture_ms = cdc_clock_wall_ms();
+    st->batch->source_bytes += st->feed.bytes - before;
+    if (has_end(&ev)) {
         set_end(st, ev.end_pos);
     }
     return handle_event(st, &ev, err);
@@ -533,13 +494,13 @@ static cdc_rc await_input(src_mysql_stream *st, int64_t deadline, cdc_error *err
         return CDC_AGAIN; /* much is read, but nothing of it is for us */
     }
     int wait_ms = in_hand || now >= deadline ? 0 : (int)(deadline - now);
-    if (src_mysql_input_wait(st->conn.mysql, st->hidden, wait_ms > 0, wait_ms)) {
+    if (src_mysql_feed_wait(&st->feed, wait_ms > 0, wait_ms)) {
         return CDC_OK;
     }
-    if (!in_hand && cdc_clock_mono_ms() - st->heard_ms > SILENCE_MS) {
+    if (!in_hand && cdc_clock_mono_ms() - st->feed.heard_ms > SILENCE_MS) {
         return cdc_error_set(err, CDC_RETRY, "mysql_silence",
                              "server %s is silent for %d s, not even a heartbeat came",
-                             st->conn.name, SILENCE_MS / 1000);
+                             st->feed.conn.name, SILENCE_MS / 1000);
     }
     return CDC_AGAIN;
 }
@@ -548,7 +509,8 @@ cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout
 {
     int64_t now = cdc_clock_mono_ms();
     /* time in which nobody asked is no silence */
-    st->heard_ms = now > st->heard_ms + SILENCE_MS ? now - SILENCE_MS / 2 : st->heard_ms;
+    st->feed.heard_ms =
+        now > st->feed.heard_ms + SILENCE_MS ? now - SILENCE_MS / 2 : st->feed.heard_ms;
     begin_batch(st, batch);
     cdc_rc rc = CDC_OK;
     while (rc == CDC_OK && !st->stop && !batch_is_full(st)) {
@@ -604,22 +566,18 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     st->env = start->env;
     st->server = start->server;
     st->dec = start->dec;
-    st->conn = *conn_take;
-    conn_take->mysql = NULL;
     st->tables = tables;
-    st->checksum = SRC_MYSQL_CHECKSUM_SKIP; /* as asked for, until the log says what it has */
     st->at = st->done = start->at;
     st->executed = start->executed;
     st->until = start->until;
     st->end = start->end;
     st->caught_up = start->at_end;
-    st->heard_ms = cdc_clock_mono_ms();
-    st->token_ms = st->heard_ms;
+    st->token_ms = cdc_clock_mono_ms();
     cdc_buffer_init(&st->token, TOKEN_MAX);
     cdc_buffer_init(&st->set_text, TOKEN_MAX);
     cdc_arena_init(&st->scratch, 16384, STATEMENT_MAX);
     register_metrics(st);
-    cdc_rc rc = src_mysql_dump_open(&st->raw, &st->conn, start->server_id,
+    cdc_rc rc = src_mysql_feed_open(&st->feed, conn_take, start->server_id,
                                     start->by_gtid ? st->executed : NULL, &st->at, err);
     if (rc != CDC_OK) {
         src_mysql_stream_close(st);
@@ -656,8 +614,7 @@ void src_mysql_stream_close(src_mysql_stream *st)
     if (st == NULL) {
         return;
     }
-    src_mysql_raw_close(st->raw);
-    src_mysql_disconnect(&st->conn);
+    src_mysql_feed_close(&st->feed);
     src_mysql_map_cache_free(st->tables);
     src_mysql_gtid_set_free(st->executed);
     cdc_buffer_fini(&st->token);

@@ -2,8 +2,8 @@
 #ifndef SRC_MYSQL_STREAM_STATE_H
 #define SRC_MYSQL_STREAM_STATE_H
 
+#include "feed.h"
 #include "map_cache.h"
-#include "raw_stream.h"
 #include "rows.h"
 #include "stream.h"
 
@@ -24,14 +24,8 @@ struct src_mysql_stream {
     const cdc_env *env;
     const src_mysql_server *server;
     src_mysql_decode *dec;
-    src_mysql_connection conn;
-    src_mysql_raw_stream *raw;
+    src_mysql_feed feed;
     src_mysql_map_cache *tables;
-    src_mysql_checksum checksum;
-    bool format_seen;
-    bool hidden; /* see src_mysql_input_hidden */
-    int64_t
-        heard_ms; /* monotonic time of the last byte, or of the last poll that could have read */
 
     src_mysql_log_pos at;         /* end of the last event */
     src_mysql_log_pos done;       /* end of the last transaction */

@@ -3,18 +3,20 @@
 #include <string.h>
 
 #include "producers/mysql/decimal.h"
-#include "producers/mysql/json_binary.h"
+#include "producers/mysql/json_patch.h"
 #include "producers/mysql/temporal.h"
 
 void src_mysql_decode_init(src_mysql_decode *dec, size_t value_max_bytes)
 {
     memset(dec, 0, sizeof *dec);
     cdc_buffer_init(&dec->scratch, value_max_bytes);
+    cdc_arena_init(&dec->work, 16384, value_max_bytes);
 }
 
 void src_mysql_decode_fini(src_mysql_decode *dec)
 {
     cdc_buffer_fini(&dec->scratch);
+    cdc_arena_fini(&dec->work);
 }
 
 static cdc_rc too_large(cdc_error *err)
@@ -140,6 +142,17 @@ static cdc_rc read_binary(const src_mysql_plan *plan, cdc_cursor *row, src_mysql
     return CDC_OK;
 }
 
+/* The text in dec->scratch as the value. */
+static cdc_rc set_json(src_mysql_decode *dec, cdc_value *out, cdc_error *err)
+{
+    const char *text = cdc_arena_memdup(dec->ar, dec->scratch.data, dec->scratch.len);
+    if (text == NULL || dec->scratch.len > UINT32_MAX) {
+        return too_large(err);
+    }
+    set_bytes(out, CDC_JSON, text, dec->scratch.len);
+    return CDC_OK;
+}
+
 static cdc_rc read_json(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
                         cdc_value *out, cdc_error *err)
 {
@@ -150,15 +163,7 @@ static cdc_rc read_json(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_d
     }
     cdc_buffer_reset(&dec->scratch);
     cdc_rc rc = src_mysql_json_text(p, n, &dec->scratch, &dec->bad_text, err);
-    if (rc != CDC_OK) {
-        return rc;
-    }
-    const char *text = cdc_arena_memdup(dec->ar, dec->scratch.data, dec->scratch.len);
-    if (text == NULL || dec->scratch.len > UINT32_MAX) {
-        return too_large(err);
-    }
-    set_bytes(out, CDC_JSON, text, dec->scratch.len);
-    return CDC_OK;
+    return rc == CDC_OK ? set_json(dec, out, err) : rc;
 }
 
 static void read_year(cdc_cursor *row, cdc_value *out)
@@ -278,4 +283,20 @@ cdc_rc src_mysql_value_read(const src_mysql_plan *plan, cdc_cursor *row, src_mys
     }
     /* Asked here for all: a length that is not there reads as 0, and no bytes can always be had. */
     return rc == CDC_OK && row->failed ? malformed(err) : rc;
+}
+
+cdc_rc src_mysql_value_patch(const src_mysql_plan *plan, cdc_cursor document, cdc_cursor *row,
+                             src_mysql_decode *dec, cdc_value *out, cdc_error *err)
+{
+    size_t n = (size_t)load_le(&document, plan->pack);
+    const uint8_t *p = cdc_cursor_bytes(&document, n);
+    size_t ndiffs = cdc_cursor_u32(row);
+    const uint8_t *diffs = cdc_cursor_bytes(row, ndiffs);
+    if (p == NULL || diffs == NULL) {
+        return malformed(err);
+    }
+    cdc_buffer_reset(&dec->scratch);
+    cdc_rc rc = src_mysql_json_patch(cdc_cursor_of(p, n), cdc_cursor_of(diffs, ndiffs), &dec->work,
+                                     &dec->scratch, &dec->bad_text, err);
+    return rc == CDC_OK ? set_json(dec, out, err) : rc;
 }

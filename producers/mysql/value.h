@@ -16,6 +16,7 @@
 typedef struct src_mysql_decode {
     cdc_arena *ar;      /* values go here; the caller sets it for each batch */
     cdc_buffer scratch; /* JSON text while it grows */
+    cdc_arena work;     /* of one row with partial updates */
     uint64_t bad_text;  /* bytes that were no text of their charset, since init */
 } src_mysql_decode;
 
@@ -27,5 +28,12 @@ void src_mysql_decode_fini(src_mysql_decode *dec);
  * column. */
 cdc_rc src_mysql_value_read(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
                             cdc_value *out, cdc_error *err) CDC_MUST_CHECK;
+
+/* The value of a JSON column after a partial update: document is the column's value in the
+ * before-image, as it stands there; row is at the diffs. What it needs on the way lies in
+ * dec->work.
+ */
+cdc_rc src_mysql_value_patch(const src_mysql_plan *plan, cdc_cursor document, cdc_cursor *row,
+                             src_mysql_decode *dec, cdc_value *out, cdc_error *err) CDC_MUST_CHECK;
 
 #endif

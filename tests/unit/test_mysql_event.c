@@ -285,32 +285,31 @@ static void test_format_of_an_unknown_binlog_version(void **state)
     assert_string_equal(err.code, "mysql_binlog_version");
 }
 
-static void test_unsupported_events_name_the_cure(void **state)
+static void test_events_that_nobody_takes(void **state)
 {
     (void)state;
     static const struct {
         uint8_t type;
+        uint16_t flags;
+        const char *code;
         const char *word;
     } cases[] = {
-        {SRC_MYSQL_TRANSACTION_PAYLOAD_EVENT, "binlog_transaction_compression"},
-        {SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT, "binlog_row_value_options"},
-        {SRC_MYSQL_MARIADB_QUERY_COMPRESSED_EVENT, "log_bin_compress"},
-        {SRC_MYSQL_MARIADB_DELETE_ROWS_COMPRESSED_EVENT, "log_bin_compress"},
-        {SRC_MYSQL_MARIADB_START_ENCRYPTION_EVENT, "encrypt_binlog"},
-        {SRC_MYSQL_BEGIN_LOAD_QUERY_EVENT, "binlog_format=ROW"},
-        {SRC_MYSQL_INCIDENT_EVENT, "incident"},
+        {SRC_MYSQL_INCIDENT_EVENT, 0, "mysql_incident", "before position 4711"},
+        {SRC_MYSQL_INCIDENT_EVENT, SRC_MYSQL_EVENT_IGNORABLE, "mysql_incident", "4711"},
+        {77, 0, "mysql_event_unknown", "type 77 (UNKNOWN) that ends at 4711"},
+        {77, (uint16_t)~SRC_MYSQL_EVENT_IGNORABLE, "mysql_event_unknown", "type 77"},
     };
+    cdc_error err;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        src_mysql_event ev = {.type = cases[i].type};
-        cdc_error err;
+        src_mysql_event ev = {.type = cases[i].type, .flags = cases[i].flags, .end_pos = 4711};
         cdc_error_clear(&err);
-        assert_int_equal(src_mysql_event_check_supported(&ev, &err), CDC_FATAL);
+        assert_int_equal(src_mysql_event_unhandled(&ev, &err), CDC_FATAL);
+        assert_string_equal(err.code, cases[i].code);
         assert_non_null(strstr(err.text, cases[i].word));
     }
-    src_mysql_event ev = {.type = SRC_MYSQL_WRITE_ROWS_EVENT};
-    cdc_error err;
+    src_mysql_event ev = {.type = 77, .flags = SRC_MYSQL_EVENT_IGNORABLE};
     cdc_error_clear(&err);
-    assert_int_equal(src_mysql_event_check_supported(&ev, &err), CDC_OK);
+    assert_int_equal(src_mysql_event_unhandled(&ev, &err), CDC_OK);
     assert_string_equal(src_mysql_event_type_name(42), "GTID_TAGGED");
     assert_string_equal(src_mysql_event_type_name(171), "DELETE_ROWS_COMPRESSED");
     assert_string_equal(src_mysql_event_type_name(99), "UNKNOWN");
@@ -328,7 +327,7 @@ int main(void)
         cmocka_unit_test(test_mariadb_gtid),
         cmocka_unit_test(test_heartbeats_and_rotate),
         cmocka_unit_test(test_format_of_an_unknown_binlog_version),
-        cmocka_unit_test(test_unsupported_events_name_the_cure),
+        cmocka_unit_test(test_events_that_nobody_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

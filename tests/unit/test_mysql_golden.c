@@ -10,7 +10,9 @@
 
 #include <inttypes.h>
 
+#include "producers/mysql/payload.h"
 #include "producers/mysql/rows.h"
+#include "producers/mysql/uncompress.h"
 
 #define FILE_MAX (1U << 20)
 
@@ -198,15 +200,49 @@ static void walk_format(walk *w, const src_mysql_event *ev)
                     format.checksum ? " checksum" : "", format.mariadb ? " MariaDB" : "");
 }
 
+static void walk_event(walk *w, const src_mysql_event *ev);
+
+static void walk_payload(walk *w, const src_mysql_event *ev)
+{
+    src_mysql_payload payload;
+    src_mysql_event inner;
+    src_mysql_payload_init(&payload);
+    cdc_buffer_add_str(w->out, "payload {\n");
+    assert_int_equal(src_mysql_payload_begin(&payload, ev, &w->err), CDC_OK);
+    cdc_rc rc = src_mysql_payload_next(&payload, &inner, &w->err);
+    for (; rc == CDC_OK; rc = src_mysql_payload_next(&payload, &inner, &w->err)) {
+        assert_int_equal(inner.end_pos, 0);
+        walk_event(w, &inner);
+    }
+    assert_int_equal(rc, CDC_EOF);
+    cdc_buffer_add_str(w->out, "}\n");
+    src_mysql_payload_fini(&payload);
+}
+
+static void walk_compressed(walk *w, const src_mysql_event *ev)
+{
+    cdc_buffer buf;
+    src_mysql_event plain;
+    cdc_buffer_init(&buf, 16U << 20);
+    cdc_buffer_addf(w->out, "%s: ", src_mysql_event_type_name(ev->type));
+    assert_int_equal(src_mysql_event_uncompress(ev, &buf, &plain, &w->err), CDC_OK);
+    cdc_buffer_addf(w->out, "%s\n", src_mysql_event_type_name(plain.type));
+    walk_event(w, &plain);
+    cdc_buffer_fini(&buf);
+}
+
 static void walk_event(walk *w, const src_mysql_event *ev)
 {
     src_mysql_rotate rotate;
     uint64_t xid;
-    if (src_mysql_event_check_supported(ev, &w->err) != CDC_OK) {
-        show_refusal(w);
+    if (src_mysql_event_is_compressed(ev->type)) {
+        walk_compressed(w, ev);
         return;
     }
     switch (ev->type) {
+    case SRC_MYSQL_TRANSACTION_PAYLOAD_EVENT:
+        walk_payload(w, ev);
+        break;
     case SRC_MYSQL_FORMAT_DESCRIPTION_EVENT:
         walk_format(w, ev);
         break;
@@ -215,6 +251,7 @@ static void walk_event(walk *w, const src_mysql_event *ev)
         break;
     case SRC_MYSQL_WRITE_ROWS_EVENT:
     case SRC_MYSQL_UPDATE_ROWS_EVENT:
+    case SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT:
     case SRC_MYSQL_DELETE_ROWS_EVENT:
     case SRC_MYSQL_WRITE_ROWS_V1_EVENT:
     case SRC_MYSQL_UPDATE_ROWS_V1_EVENT:
@@ -342,13 +379,24 @@ static void test_refused_mariadb(void **state)
     golden("refused-mariadb");
 }
 
+static void test_events_mysql(void **state)
+{
+    (void)state;
+    golden("events-mysql");
+}
+
+static void test_events_mariadb(void **state)
+{
+    (void)state;
+    golden("events-mariadb");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types_mysql),
-        cmocka_unit_test(test_types_mariadb),
-        cmocka_unit_test(test_refused_mysql),
-        cmocka_unit_test(test_refused_mariadb),
+        cmocka_unit_test(test_types_mysql),   cmocka_unit_test(test_types_mariadb),
+        cmocka_unit_test(test_refused_mysql), cmocka_unit_test(test_refused_mariadb),
+        cmocka_unit_test(test_events_mysql),  cmocka_unit_test(test_events_mariadb),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

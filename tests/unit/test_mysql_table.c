@@ -418,7 +418,7 @@ static void test_rows_that_do_not_fit(void **state)
          "mysql_event_malformed"},
         {SRC_MYSQL_WRITE_ROWS_EVENT, "\x7b\0\0\0\0\0\1\0\2\0\x08", 11, "mysql_event_malformed"},
         {SRC_MYSQL_XID_EVENT, "", 0, "mysql_event_malformed"},
-        {SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT, "", 0, "mysql_event_unsupported"},
+        {SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT, "", 0, "mysql_event_malformed"},
     };
     rows_fixture fx;
     rows_setup(&fx);
