@@ -30,7 +30,7 @@ static cdc_rc cdc_topics_partitions(cdc_topics *tp, const char *name, int32_t n,
     return CDC_OK;
 }
 
-static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, bool compacted,
+static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, cdc_topic_kind kind,
                              cdc_error *err)
 {
     cdc_topic_info info;
@@ -39,7 +39,7 @@ static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, b
         return rc;
     }
     if (info.partitions == 0 && tp->create) {
-        rc = cdc_admin_create(&tp->ce.env, name, wanted, compacted, err);
+        rc = cdc_admin_create(&tp->ce.env, name, wanted, kind, err);
         info.partitions = wanted;
     } else if (info.partitions == 0) {
         tp->missing = true;
@@ -52,23 +52,30 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
 {
     const char *const *data;
     const char *ddl;
+    const char *side = "";
     size_t n;
     const cdc_task *task = &tp->ce.task;
     bool source = task->source_type != NULL;
     cdc_rc rc = cdc_router_topics(task, ar, &data, &n, &ddl, err);
+    if (rc == CDC_OK) {
+        rc = cdc_router_side_topic(task, ar, &side, err);
+    }
     if (rc == CDC_OK) {
         rc = cdc_consumer_new(&tp->consumer, &tp->ce.env, err);
     }
     cdc_buffer_add_str(&tp->out, "topic\tpartition\tbegin\tend\n");
     for (size_t i = 0; rc == CDC_OK && i < n; i++) {
         rc = cdc_topics_one(tp, data[i], (int32_t)cdc_config_int(task->cfg, "topics.partitions"),
-                            false, err);
+                            CDC_TOPIC_RECORDS, err);
     }
     if (rc == CDC_OK && ddl != NULL && ddl[0] != '\0') {
-        rc = cdc_topics_one(tp, ddl, 1, false, err);
+        rc = cdc_topics_one(tp, ddl, 1, CDC_TOPIC_RECORDS, err);
+    }
+    if (rc == CDC_OK && side[0] != '\0') {
+        rc = cdc_topics_one(tp, side, 1, CDC_TOPIC_SIDE, err);
     }
     if (rc == CDC_OK && source) {
-        rc = cdc_topics_one(tp, CDC_CHECKPOINT_TOPIC, 1, true, err);
+        rc = cdc_topics_one(tp, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, err);
     }
     return rc;
 }

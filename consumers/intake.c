@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "topics/header.h"
+#include "topics/router.h"
 
 enum {
     QUEUE_BYTES = 4 * 1024 * 1024,
@@ -32,6 +33,8 @@ struct cdc_intake {
     _Atomic bool stop;
     cdc_rc rc; /* written by the thread before it closes the queue */
     cdc_error err;
+    cdc_arena names;
+    const char *side; /* topic of the oversize messages; "": none */
     cdc_metric *records, *bytes, *skipped;
 };
 
@@ -78,11 +81,35 @@ cdc_rc cdc_intake_decode(const cdc_codec *codec, void *handle, const cdc_message
     return CDC_OK;
 }
 
+/* A message that was too large for the data topic. */
+static cdc_rc cdc_intake_side(cdc_intake *in, const cdc_message *msg, cdc_batch *batch)
+{
+    cdc_header h = {.phase = CDC_PHASE_INCR};
+    cdc_rc rc =
+        msg->header.p != NULL ? cdc_header_parse(msg->header, &batch->arena, &h, &in->err) : CDC_OK;
+    cdc_event *ev = rc == CDC_OK ? cdc_batch_add(batch) : NULL;
+    if (rc == CDC_OK && ev == NULL) {
+        rc = cdc_error_set(&in->err, CDC_FATAL, "no_memory", "out of memory for a record");
+    }
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    cdc_intake_apply_header(&h, msg, ev);
+    ev->op = CDC_OP_COMMIT;
+    CDC_LOG(CDC_LOG_WARN, "oversize_left_out", CDC_STR("topic", msg->topic),
+            CDC_NUM("offset", msg->offset), CDC_NUM("bytes", msg->key.len + msg->value.len),
+            CDC_STR("transaction", ev->txn), CDC_STR("position", ev->pos_text));
+    return CDC_OK;
+}
+
 static cdc_rc cdc_intake_record(cdc_intake *in, cdc_message *msg, cdc_batch *batch)
 {
     cdc_metric_add(in->records, 1);
     cdc_metric_add(in->bytes, (int64_t)(msg->key.len + msg->value.len));
     batch->source_bytes += msg->value.len;
+    if (strcmp(msg->topic, in->side) == 0) {
+        return cdc_intake_side(in, msg, batch);
+    }
     cdc_rc rc = cdc_intake_decode(in->codec, in->codec_handle, msg, batch, &in->err);
     if (rc == CDC_SKIP) {
         cdc_metric_add(in->skipped, 1);
@@ -201,7 +228,11 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
     in->n = n;
     cdc_error_clear(&in->err);
     cdc_intake_metrics(in);
-    cdc_rc rc = codec->open(&in->codec_handle, env, err);
+    cdc_arena_init(&in->names, 1024, 64 * 1024);
+    cdc_rc rc = cdc_router_side_topic(env->task, &in->names, &in->side, err);
+    if (rc == CDC_OK) {
+        rc = codec->open(&in->codec_handle, env, err);
+    }
     if (rc == CDC_OK) {
         rc = cdc_consumer_assign(consumer, offsets, n, err);
     }
@@ -241,6 +272,7 @@ void cdc_intake_stop(cdc_intake *in)
         in->codec->close(in->codec_handle);
     }
     cdc_queue_free(in->queue);
+    cdc_arena_fini(&in->names);
     free(in->ends);
     free(in);
 }

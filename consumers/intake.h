@@ -12,6 +12,8 @@ typedef struct cdc_intake cdc_intake;
 /* The consumer is used by the intake's thread alone from start to stop; offsets: where to begin,
  * also which partitions (strings are borrowed for the intake's life). ends: offset per partition
  * behind which the intake is caught up. */
+/* Also the offsets of the topic of oversize messages may be among them: its records are not decoded
+ * but told in the log, and become events of kind CDC_OP_COMMIT, which only move the offset. */
 cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *codec,
                         cdc_consumer *consumer, const cdc_offset *offsets, const int64_t *ends,
                         uint32_t n, cdc_error *err) CDC_MUST_CHECK;

@@ -30,7 +30,7 @@ typedef struct cdc_replay {
     cdc_retry retry;
     bool careful; /* one source transaction in a target transaction, row by row */
     int64_t careful_left;
-    cdc_metric *lag, *commits, *txns, *rows;
+    cdc_metric *lag, *commits, *txns, *rows, *left_out;
 } cdc_replay;
 
 /* One life of consumer and sink. */
@@ -46,8 +46,8 @@ typedef struct cdc_session {
     cdc_offset *changed; /* scratch: those that a commit writes */
     int64_t *committed;  /* by partition: what the target holds */
     int64_t *ends;       /* by partition: where Kafka ended when the session began */
-    uint32_t n;
-    bool open;       /* a target transaction is open */
+    uint32_t n, ndata;   /* partitions; those of data topics come first */
+    bool open;           /* a target transaction is open */
     bool unfinished; /* ...and the last record in it was not the last of its source transaction */
     bool caught_up;
     uint32_t open_rows, open_txns;
@@ -150,9 +150,23 @@ static cdc_rc cdc_session_definition(cdc_session *ss, const cdc_event *ev, cdc_e
     return CDC_OK;
 }
 
+/* A record of topics.oversize: it is not applied; that it was seen is kept with the next commit. */
+static cdc_rc cdc_session_left_out(cdc_session *ss, const cdc_event *ev, cdc_error *err)
+{
+    cdc_rc rc = ss->open ? CDC_OK : cdc_session_begin(ss, err);
+    if (rc == CDC_OK) {
+        cdc_session_note_offset(ss, ev);
+        cdc_metric_add(ss->rp->left_out, 1);
+    }
+    return rc;
+}
+
 static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err)
 {
     cdc_rc rc = CDC_OK;
+    if (ev->op == CDC_OP_COMMIT) {
+        return cdc_session_left_out(ss, ev, err);
+    }
     if (ev->op == CDC_OP_DDL) {
         return cdc_session_definition(ss, ev, err);
     }
@@ -170,7 +184,7 @@ static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error 
     ss->open_txns += ev->last ? 1 : 0;
     ss->newest_source_ms = ev->source_ms;
     /* Over several partitions no record is known to be the last of all: each ends its part. */
-    ss->unfinished = !ev->last && ss->n == 1;
+    ss->unfinished = !ev->last && ss->ndata == 1;
     return cdc_session_is_full(ss) && cdc_session_boundary(ss) ? cdc_session_commit(ss, err)
                                                                : CDC_OK;
 }
@@ -250,14 +264,15 @@ static cdc_rc cdc_session_first_offset(cdc_session *ss, cdc_offset *at, cdc_erro
     return rc;
 }
 
-static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, cdc_error *err)
+static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, cdc_topic_kind kind,
+                                cdc_error *err)
 {
     const cdc_env *env = ss->rp->env;
     int32_t partitions = 0;
     cdc_rc rc = CDC_OK;
     if (!cdc_config_has(env->task->cfg, "from.topics")) {
-        rc = cdc_admin_ensure(
-            env, topic, (int32_t)cdc_config_int(env->task->cfg, "topics.partitions"), false, err);
+        int32_t wanted = (int32_t)cdc_config_int(env->task->cfg, "topics.partitions");
+        rc = cdc_admin_ensure(env, topic, kind == CDC_TOPIC_SIDE ? 1 : wanted, kind, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_consumer_partitions(ss->consumer, topic, &partitions, err);
@@ -286,6 +301,21 @@ static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, cdc_error *e
     return rc;
 }
 
+/* The topic of the oversize messages is read only to say what is not applied. */
+static cdc_rc cdc_session_open_side(cdc_session *ss, cdc_error *err)
+{
+    const char *side = NULL;
+    cdc_rc rc = cdc_router_side_topic(ss->rp->env->task, &ss->arena, &side, err);
+    if (rc != CDC_OK || side[0] == '\0') {
+        return rc;
+    }
+    CDC_LOG(CDC_LOG_WARN, "oversize_not_applied", CDC_STR("topic", side),
+            CDC_STR("text", "message.oversize is side-topic: rows over message.max_bytes are not "
+                            "applied to the target, each is told here and counted in "
+                            "sluice_oversize_left_out_total; with split they would be applied"));
+    return cdc_session_topic(ss, side, CDC_TOPIC_SIDE, err);
+}
+
 static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
 {
     const char *const *data = NULL;
@@ -302,7 +332,11 @@ static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
     }
     cdc_rc rc = cdc_router_topics(ss->rp->env->task, &ss->arena, &data, &ndata, &ddl, err);
     for (size_t i = 0; i < ndata && rc == CDC_OK; i++) {
-        rc = cdc_session_topic(ss, data[i], err);
+        rc = cdc_session_topic(ss, data[i], CDC_TOPIC_RECORDS, err);
+    }
+    ss->ndata = ss->n;
+    if (rc == CDC_OK) {
+        rc = cdc_session_open_side(ss, err);
     }
     if (rc == CDC_OK && ddl != NULL && ddl[0] != '\0') {
         rc = cdc_ddl_feed_new(&ss->ddl, ss->rp->env, ss->rp->sink, ss->sink, ss->rp->codec, ddl,
@@ -444,6 +478,8 @@ static void cdc_replay_init(cdc_replay *rp)
                                   "Source transactions applied");
     rp->rows =
         cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "", "Rows applied and committed");
+    rp->left_out = cdc_metrics_number(mx, CDC_COUNTER, "sluice_oversize_left_out_total", "",
+                                      "Messages of topics.oversize, which are not applied");
     cdc_metrics_word(mx, "state", "starting");
     cdc_metrics_word(mx, "phase", "catching-up");
 }

@@ -133,6 +133,11 @@ const cdc_option cdc_task_options[] = {
      .flags = RESERVED,
      .def = "",
      .help = "Topic of the transaction records; empty: none."},
+    {.path = "topics.oversize",
+     .type = CDC_OPTION_STRING,
+     .def = "{task}.oversize",
+     .help = "Topic of the messages that message.oversize: side-topic takes out of the data "
+             "topics."},
     {.path = "topics.partitions",
      .type = CDC_OPTION_INT,
      .def = "1",
@@ -243,8 +248,9 @@ const cdc_option cdc_task_options[] = {
     {.path = "message.oversize",
      .type = CDC_OPTION_ENUM,
      .def = "fail",
-     .choices = "fail|split!|side-topic!",
-     .help = "What is done with a larger one."},
+     .choices = "fail|split|side-topic",
+     .help = "What is done with a larger one: stop; send it in parts, which the applier puts "
+             "together again; send it to topics.oversize, which is not applied."},
 
     {.path = "delivery",
      .type = CDC_OPTION_ENUM,

@@ -72,7 +72,8 @@ typedef struct cdc_codec {
     cdc_rc (*open)(void **codec, const cdc_env *env, cdc_error *err);
 
     /* Appends the message's key and value for one row or DDL event. err names table and column. Key
-     * and value of more than message.max_bytes together are FATAL, "message_too_large". */
+     * and value of more than message.max_bytes together are FATAL, "message_too_large"; with
+     * message.oversize other than fail the limit is CDC_MESSAGE_BYTES_MAX. */
     cdc_rc (*encode)(void *codec, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
                      cdc_error *err);
 

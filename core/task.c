@@ -277,6 +277,10 @@ static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
     if (rc == CDC_OK) {
         rc = cdc_task_check_kafka(task, err);
     }
+    const char *oversize = cdc_config_str(task->cfg, "message.oversize");
+    task->oversize = strcmp(oversize, "split") == 0        ? CDC_OVERSIZE_SPLIT
+                     : strcmp(oversize, "side-topic") == 0 ? CDC_OVERSIZE_SIDE
+                                                           : CDC_OVERSIZE_FAIL;
     task->exactly_once = strcmp(cdc_config_str(task->cfg, "delivery"), "exactly-once") == 0;
     task->state_dir = cdc_config_str(task->cfg, "state_dir");
     return rc;

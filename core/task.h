@@ -8,6 +8,18 @@
 extern const cdc_option
     cdc_task_options[]; /* name, objects, phases, full, topics, delivery, retry... */
 
+/* What is done with a message larger than message.max_bytes. */
+typedef enum cdc_oversize {
+    CDC_OVERSIZE_FAIL,  /* the task stops */
+    CDC_OVERSIZE_SPLIT, /* several records, put together again by the applier */
+    CDC_OVERSIZE_SIDE,  /* a topic of its own, which is not applied */
+} cdc_oversize;
+
+/* The largest message that can be sent in parts; what a server's largest row becomes. */
+#define CDC_MESSAGE_BYTES_MAX ((size_t)1 << 30)
+/* The largest record in the topic of the oversize ones. Larger messages are split there too. */
+#define CDC_SIDE_BYTES_MAX ((size_t)64 << 20)
+
 typedef struct cdc_task {
     cdc_config *cfg; /* owned */
     const char *name;
@@ -15,6 +27,7 @@ typedef struct cdc_task {
     const char *target_type; /* NULL: tracking only */
     bool phase_schema, phase_full, phase_incremental;
     bool exactly_once;
+    cdc_oversize oversize;
     int64_t retry_connect_ms, retry_other_ms;
     const char *state_dir;
 } cdc_task;

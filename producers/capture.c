@@ -272,7 +272,7 @@ static cdc_rc cdc_session_last_commit(cdc_session *ss, cdc_error *err)
 static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
 {
     const cdc_env *env = ss->cap->env;
-    cdc_rc rc = cdc_admin_ensure(env, CDC_CHECKPOINT_TOPIC, 1, true, err);
+    cdc_rc rc = cdc_admin_ensure(env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, err);
     if (rc != CDC_OK) {
         return rc;
     }
@@ -288,15 +288,22 @@ static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
     if (cdc_router_topics(env->task, &ar, &data, &ndata, &ddl, &ignored) == CDC_OK) {
         int32_t partitions = (int32_t)cdc_config_int(env->task->cfg, "topics.partitions");
         for (size_t i = 0; i < ndata && rc == CDC_OK; i++) {
-            rc = cdc_admin_ensure(env, data[i], partitions, false, err);
+            rc = cdc_admin_ensure(env, data[i], partitions, CDC_TOPIC_RECORDS, err);
         }
+    }
+    const char *side = NULL;
+    if (rc == CDC_OK) {
+        rc = cdc_router_side_topic(env->task, &ar, &side, err);
+    }
+    if (rc == CDC_OK && side[0] != '\0') {
+        rc = cdc_admin_ensure(env, side, 1, CDC_TOPIC_SIDE, err);
     }
     ddl = cdc_config_str(env->task->cfg, "topics.ddl");
     if (rc == CDC_OK && ignored.rc == CDC_OK && ddl != NULL && ddl[0] != '\0') {
         const char *const *unused = NULL;
         rc = cdc_router_topics(env->task, &ar, &unused, &ndata, &ddl, err);
         if (rc == CDC_OK && ddl != NULL) {
-            rc = cdc_admin_ensure(env, ddl, 1, false, err);
+            rc = cdc_admin_ensure(env, ddl, 1, CDC_TOPIC_RECORDS, err);
         }
     }
     cdc_arena_fini(&ar);

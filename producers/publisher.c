@@ -3,18 +3,30 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "topics/header.h"
+#include "topics/split.h"
 
-enum { TOKEN_BYTES_MAX = 16 * 1024 * 1024, HEADER_BYTES_MAX = 64 * 1024 };
+enum {
+    TOKEN_BYTES_MAX = 16 * 1024 * 1024,
+    HEADER_BYTES_MAX = 64 * 1024,
+    VALUE_KEEP_BYTES = 2 * 1024 * 1024,
+    SIDE_BEHIND_MAX = 256 * 1024 * 1024, /* see cdc_publisher_side */
+};
 
-/* A record that waits to learn whether it is the last of its transaction: both headers are ready.
- */
+typedef struct cdc_record {
+    bool ddl; /* held: no commit until the next event tells whether the statement goes on */
+    cdc_route route;
+    cdc_buffer key, value;
+    cdc_buffer header, header_last; /* inside of its transaction, and as the last of it */
+} cdc_record;
+
+/* A record that waits to learn whether it is the last of its transaction. */
 typedef struct cdc_held {
     bool full;
-    bool
-        ddl; /* a DDL message: no commit until the next event tells whether the statement goes on */
-    cdc_route route;
-    cdc_buffer key, value, header, header_last;
+    bool half; /* the other record of its row is in Kafka already */
+    cdc_record record;
+    size_t side_bytes; /* sent to the side topic since */
 } cdc_held;
 
 struct cdc_publisher {
@@ -24,7 +36,8 @@ struct cdc_publisher {
     cdc_producer *producer;
     cdc_router *router;
     const char *instance; /* borrowed: outlives the publisher */
-    cdc_buffer key, value, header;
+    cdc_record made;      /* of the newest row */
+    size_t max_bytes;     /* message.max_bytes */
     cdc_held held;
     /* What has been sent. */
     cdc_buffer token;
@@ -40,7 +53,7 @@ struct cdc_publisher {
     int64_t source_ms;
     char position[320];
     cdc_metric *rows[CDC_OP_DDL + 1];
-    cdc_metric *records, *bytes, *commits;
+    cdc_metric *records, *bytes, *commits, *split, *side;
 };
 
 static void cdc_publisher_metrics(cdc_publisher *pub)
@@ -59,22 +72,40 @@ static void cdc_publisher_metrics(cdc_publisher *pub)
         cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_total", "", "Records handed to Kafka");
     pub->bytes = cdc_metrics_number(mx, CDC_COUNTER, "sluice_record_bytes_total", "",
                                     "Bytes of keys and values handed to Kafka, before compression");
+    help = "Messages larger than message.max_bytes, by what was done with them";
+    pub->split =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_oversize_total", "how=\"split\"", help);
+    pub->side =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_oversize_total", "how=\"side-topic\"", help);
     pub->commits = cdc_metrics_number(mx, CDC_COUNTER, "sluice_commits_total", "",
                                       "Checkpoints made durable (Kafka transactions)");
 }
 
+static void cdc_record_init(cdc_record *rec, size_t room)
+{
+    cdc_buffer_init(&rec->key, room);
+    cdc_buffer_init(&rec->value, room);
+    cdc_buffer_init(&rec->header, HEADER_BYTES_MAX);
+    cdc_buffer_init(&rec->header_last, HEADER_BYTES_MAX);
+}
+
+static void cdc_record_fini(cdc_record *rec)
+{
+    cdc_buffer_fini(&rec->key);
+    cdc_buffer_fini(&rec->value);
+    cdc_buffer_fini(&rec->header);
+    cdc_buffer_fini(&rec->header_last);
+}
+
 static void cdc_publisher_buffers(cdc_publisher *pub)
 {
-    size_t max = (size_t)cdc_config_int(pub->env->task->cfg, "message.max_bytes");
+    pub->max_bytes = (size_t)cdc_config_int(pub->env->task->cfg, "message.max_bytes");
     /* Room above the limit, so that a message over it is reported with its size. */
-    size_t room = 4 * max + 1024 * 1024;
-    cdc_buffer_init(&pub->key, room);
-    cdc_buffer_init(&pub->value, room);
-    cdc_buffer_init(&pub->header, HEADER_BYTES_MAX);
-    cdc_buffer_init(&pub->held.key, room);
-    cdc_buffer_init(&pub->held.value, room);
-    cdc_buffer_init(&pub->held.header, HEADER_BYTES_MAX);
-    cdc_buffer_init(&pub->held.header_last, HEADER_BYTES_MAX);
+    size_t room = pub->env->task->oversize == CDC_OVERSIZE_FAIL
+                      ? 4 * pub->max_bytes + 1024 * 1024
+                      : CDC_MESSAGE_BYTES_MAX + 1024 * 1024;
+    cdc_record_init(&pub->made, room);
+    cdc_record_init(&pub->held.record, room);
     cdc_buffer_init(&pub->token, TOKEN_BYTES_MAX);
 }
 
@@ -118,13 +149,8 @@ void cdc_publisher_free(cdc_publisher *pub)
     if (pub->codec_handle != NULL) {
         pub->codec->close(pub->codec_handle);
     }
-    cdc_buffer_fini(&pub->key);
-    cdc_buffer_fini(&pub->value);
-    cdc_buffer_fini(&pub->header);
-    cdc_buffer_fini(&pub->held.key);
-    cdc_buffer_fini(&pub->held.value);
-    cdc_buffer_fini(&pub->held.header);
-    cdc_buffer_fini(&pub->held.header_last);
+    cdc_record_fini(&pub->made);
+    cdc_record_fini(&pub->held.record);
     cdc_buffer_fini(&pub->token);
     free(pub);
 }
@@ -160,13 +186,37 @@ static cdc_rc cdc_publisher_turn(cdc_publisher *pub, bool ddl, cdc_error *err)
     return rc;
 }
 
-static cdc_rc cdc_publisher_send(cdc_publisher *pub, const cdc_route *route, const cdc_buffer *key,
-                                 const cdc_buffer *value, const cdc_buffer *header, cdc_error *err)
+static bool cdc_publisher_is_large(const cdc_publisher *pub, const cdc_record *rec)
 {
-    cdc_rc rc = cdc_producer_send(pub->producer, route->topic, route->partition, cdc_bytes_of(key),
-                                  cdc_bytes_of(value), cdc_bytes_of(header), err);
-    cdc_metric_add(pub->records, 1);
-    cdc_metric_add(pub->bytes, (int64_t)(key->len + value->len));
+    return rec->key.len + rec->value.len > pub->max_bytes;
+}
+
+/* Sends the record, in parts when it has more than max_bytes. */
+static cdc_rc cdc_publisher_send(cdc_publisher *pub, cdc_record *rec, bool last, size_t max_bytes,
+                                 cdc_error *err)
+{
+    uint32_t parts = 0;
+    cdc_split split = {.topic = rec->route.topic,
+                       .partition = rec->route.partition,
+                       .key = cdc_bytes_of(&rec->key),
+                       .value = cdc_bytes_of(&rec->value),
+                       .header = cdc_bytes_of(&rec->header),
+                       .header_last = cdc_bytes_of(last ? &rec->header_last : &rec->header),
+                       .max_bytes = max_bytes};
+    cdc_rc rc = cdc_publisher_turn(pub, rec->ddl, err);
+    if (rc == CDC_OK) {
+        rc = cdc_split_send(pub->producer, &split, &parts, err);
+    }
+    cdc_metric_add(pub->records, parts);
+    cdc_metric_add(pub->bytes, (int64_t)(rec->key.len + rec->value.len));
+    if (cdc_publisher_is_large(pub, rec)) {
+        CDC_LOG(CDC_LOG_INFO, "oversize", CDC_STR("topic", cdc_topic_name(split.topic)),
+                CDC_NUM("bytes", rec->key.len + rec->value.len), CDC_NUM("parts", parts),
+                CDC_NUM("id", pub->id));
+    }
+    if (rec->value.cap > VALUE_KEEP_BYTES) {
+        cdc_buffer_fini(&rec->value); /* a large message costs memory only while it is sent */
+    }
     return rc;
 }
 
@@ -176,44 +226,75 @@ static cdc_rc cdc_publisher_release(cdc_publisher *pub, bool last, cdc_error *er
     if (!held->full) {
         return CDC_OK;
     }
-    held->full = false;
+    held->full = held->half = false;
+    held->side_bytes = 0;
     pub->held_rows = 0;
-    cdc_rc rc = cdc_publisher_turn(pub, held->ddl, err);
-    return rc == CDC_OK ? cdc_publisher_send(pub, &held->route, &held->key, &held->value,
-                                             last ? &held->header_last : &held->header, err)
-                        : rc;
+    if (cdc_publisher_is_large(pub, &held->record)) {
+        cdc_metric_add(pub->split, 1);
+    }
+    return cdc_publisher_send(pub, &held->record, last, pub->max_bytes, err);
 }
 
-static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_route *route,
-                                   cdc_error *err)
+static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_error *err)
 {
-    cdc_buffer_reset(&pub->key);
-    cdc_buffer_reset(&pub->value);
-    cdc_rc rc = pub->codec->encode(pub->codec_handle, ev, &pub->key, &pub->value, err);
+    cdc_record *rec = &pub->made;
+    cdc_buffer_reset(&rec->key);
+    cdc_buffer_reset(&rec->value);
+    cdc_rc rc = pub->codec->encode(pub->codec_handle, ev, &rec->key, &rec->value, err);
     if (rc != CDC_OK) {
         return cdc_publisher_where(ev, err);
     }
     rc = ev->table != NULL
-             ? cdc_router_row(pub->router, ev->table, cdc_bytes_of(&pub->key), route, err)
-             : cdc_router_ddl(pub->router, ev, route, err);
+             ? cdc_router_row(pub->router, ev->table, cdc_bytes_of(&rec->key), &rec->route, err)
+             : cdc_router_ddl(pub->router, ev, &rec->route, err);
     return rc == CDC_OK ? rc : cdc_publisher_where(ev, err);
 }
 
-static void cdc_publisher_header(cdc_publisher *pub, cdc_event *ev, bool last, cdc_buffer *out)
+static void cdc_publisher_header(cdc_publisher *pub, cdc_event *ev, bool last)
 {
+    cdc_buffer *out = last ? &pub->made.header_last : &pub->made.header;
     ev->last = last;
     cdc_buffer_reset(out);
     cdc_header_encode(out, pub->env->task->name, "", ev);
 }
 
-static void cdc_buffer_swap(cdc_buffer *a, cdc_buffer *b)
+typedef enum cdc_place { PLACE_INNER, PLACE_LAST, PLACE_UNKNOWN } cdc_place;
+
+/* The encoded row goes to topics.oversize. The held record stays held: it may turn out to be the
+ * last of the transaction in the data topic. Until that is known no Kafka transaction may end,
+ * since the count of rows done could not tell them apart; so, when a transaction goes on and on
+ * with large rows only, the held record is sent, and a reader learns the transaction's end from the
+ * next one. */
+static cdc_rc cdc_publisher_side(cdc_publisher *pub, cdc_event *ev, cdc_error *err)
 {
-    cdc_buffer tmp = *a;
-    *a = *b;
-    *b = tmp;
+    cdc_record *rec = &pub->made;
+    size_t max_bytes = 0;
+    size_t bytes = rec->value.len;
+    cdc_rc rc = cdc_router_side(pub->router, ev, &rec->route, &max_bytes, err);
+    if (rc == CDC_OK) {
+        cdc_publisher_header(pub, ev, false);
+        cdc_metric_add(pub->side, 1);
+        rc = cdc_publisher_send(pub, rec, false, max_bytes, err);
+    }
+    if (rc == CDC_OK && pub->held.full) {
+        pub->held.side_bytes += bytes;
+        if (pub->held.side_bytes > SIDE_BEHIND_MAX) {
+            rc = cdc_publisher_release(pub, false, err);
+        }
+    }
+    return rc == CDC_OK ? rc : cdc_publisher_where(ev, err);
 }
 
-typedef enum cdc_place { PLACE_INNER, PLACE_LAST, PLACE_UNKNOWN } cdc_place;
+/* The record made waits until it is known whether it is the last. */
+static void cdc_publisher_hold(cdc_publisher *pub, cdc_event *ev)
+{
+    cdc_publisher_header(pub, ev, false);
+    cdc_publisher_header(pub, ev, true);
+    cdc_record made = pub->made;
+    pub->made = pub->held.record;
+    pub->held.record = made;
+    pub->held.full = true;
+}
 
 /* One record. place: is it the last of its transaction? If that is not known yet it is held back.
  */
@@ -221,32 +302,40 @@ static cdc_rc cdc_publisher_record(cdc_publisher *pub, const cdc_event *from, cd
                                    cdc_error *err)
 {
     cdc_event ev = *from;
-    cdc_route route;
     ev.id = ++pub->id;
     ev.seq = ++pub->txn_seq;
     ev.after_ddl = pub->ddl;
-    cdc_rc rc = cdc_publisher_encode(pub, &ev, &route, err);
+    pub->made.ddl = ev.op == CDC_OP_DDL;
+    cdc_rc rc = cdc_publisher_encode(pub, &ev, err);
     if (rc != CDC_OK) {
         return rc;
     }
-    bool ddl = ev.op == CDC_OP_DDL;
-    pub->ddl = ddl ? ev.id : pub->ddl;
-    if (place != PLACE_UNKNOWN) {
-        cdc_publisher_header(pub, &ev, place == PLACE_LAST, &pub->header);
-        rc = cdc_publisher_turn(pub, ddl, err);
-        if (rc == CDC_OK) {
-            rc = cdc_publisher_send(pub, &route, &pub->key, &pub->value, &pub->header, err);
-        }
-        return rc == CDC_OK ? rc : cdc_publisher_where(&ev, err);
+    pub->ddl = pub->made.ddl ? ev.id : pub->ddl;
+    bool side = pub->env->task->oversize == CDC_OVERSIZE_SIDE;
+    bool large = cdc_publisher_is_large(pub, &pub->made);
+    if (side && large && ev.table != NULL) {
+        return cdc_publisher_side(pub, &ev, err);
     }
-    cdc_publisher_header(pub, &ev, false, &pub->held.header);
-    cdc_publisher_header(pub, &ev, true, &pub->held.header_last);
-    cdc_buffer_swap(&pub->key, &pub->held.key);
-    cdc_buffer_swap(&pub->value, &pub->held.value);
-    pub->held.route = route;
-    pub->held.full = true;
-    pub->held.ddl = ddl;
-    return CDC_OK;
+    rc = cdc_publisher_release(pub, false, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    /* what follows in the transaction may go to the side topic */
+    if (place == PLACE_UNKNOWN || (side && place == PLACE_INNER)) {
+        cdc_publisher_hold(pub, &ev);
+        return CDC_OK;
+    }
+    if (place == PLACE_INNER || large) {
+        cdc_publisher_header(pub, &ev, false);
+    }
+    if (place == PLACE_LAST) {
+        cdc_publisher_header(pub, &ev, true);
+    }
+    if (large) {
+        cdc_metric_add(pub->split, 1);
+    }
+    rc = cdc_publisher_send(pub, &pub->made, place == PLACE_LAST, pub->max_bytes, err);
+    return rc == CDC_OK ? rc : cdc_publisher_where(&ev, err);
 }
 
 static bool cdc_event_moves_key(const cdc_event *ev)
@@ -279,7 +368,9 @@ static cdc_rc cdc_publisher_row(cdc_publisher *pub, const cdc_event *ev, cdc_pla
     half = *ev;
     half.op = CDC_OP_INSERT;
     half.before = NULL;
-    return cdc_publisher_record(pub, &half, place, err);
+    rc = cdc_publisher_record(pub, &half, place, err);
+    pub->held.half = pub->held.full;
+    return rc;
 }
 
 static cdc_rc cdc_publisher_end_of_transaction(cdc_publisher *pub, const cdc_event *ev,
@@ -311,10 +402,7 @@ static cdc_rc cdc_publisher_event(cdc_publisher *pub, const cdc_event *ev, cdc_p
         pub->skip_rows--;
         return CDC_OK;
     }
-    cdc_rc rc = cdc_publisher_release(pub, false, err);
-    if (rc == CDC_OK) {
-        rc = cdc_publisher_row(pub, ev, place, err);
-    }
+    cdc_rc rc = cdc_publisher_row(pub, ev, place, err);
     pub->held_rows = pub->held.full ? 1 : 0;
     pub->source_ms = ev->source_ms;
     return rc;
@@ -363,7 +451,9 @@ bool cdc_publisher_may_commit(const cdc_publisher *pub)
 {
     /* Until the rows that Kafka already has are passed, the old checkpoint is the one that holds.
      * All messages of one statement come together, so a held one keeps the transaction open. */
-    return !pub->atomic && pub->skip_rows == 0 && !(pub->held.full && pub->held.ddl);
+    const cdc_held *held = &pub->held;
+    return !pub->atomic && pub->skip_rows == 0 && !held->half && held->side_bytes == 0 &&
+           !(held->full && held->record.ddl);
 }
 
 bool cdc_publisher_dirty(const cdc_publisher *pub)

@@ -26,7 +26,8 @@ void cdc_publisher_free(cdc_publisher *pub);
 cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch,
                            cdc_error *err) CDC_MUST_CHECK;
 
-/* May a Kafka transaction end here? Not inside a source transaction that must not be split. */
+/* May a Kafka transaction end here? Not inside a source transaction that must not be split, nor
+ * where what is in Kafka cannot be told by a number of rows. */
 bool cdc_publisher_may_commit(const cdc_publisher *pub);
 /* Is there anything that a commit would make durable: records, or a token that has moved? */
 bool cdc_publisher_dirty(const cdc_publisher *pub);

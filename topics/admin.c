@@ -137,12 +137,22 @@ static void cdc_admin_check_existing(cdc_client *cl, const char *name)
     }
 }
 
+int64_t cdc_admin_record_limit(cdc_client *cl, const char *name)
+{
+    cdc_topic_settings settings;
+    cdc_admin_settings(cl, name, &settings);
+    return settings.max_message_bytes;
+}
+
 /* --- creating --- */
 
-static void cdc_admin_topic_settings(rd_kafka_NewTopic_t *topic, const cdc_env *env, bool compacted)
+static void cdc_admin_topic_settings(rd_kafka_NewTopic_t *topic, const cdc_env *env,
+                                     cdc_topic_kind kind)
 {
-    int64_t max = cdc_config_int(env->task->cfg, "message.max_bytes") + 65536;
-    if (compacted) {
+    int64_t max =
+        65536 + (kind == CDC_TOPIC_SIDE ? (int64_t)CDC_SIDE_BYTES_MAX
+                                        : cdc_config_int(env->task->cfg, "message.max_bytes"));
+    if (kind == CDC_TOPIC_COMPACTED) {
         /* A start reads the end of it: old segments are to be compacted soon and cheaply. */
         rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
         rd_kafka_NewTopic_set_config(topic, "segment.bytes", COMPACTED_SEGMENT_BYTES);
@@ -171,7 +181,7 @@ static cdc_rc cdc_admin_created(cdc_client *cl, const rd_kafka_event_t *event, c
 }
 
 static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32_t partitions,
-                                         bool compacted, cdc_error *err)
+                                         cdc_topic_kind kind, cdc_error *err)
 {
     char doing[320];
     char reason[REASON_BYTES];
@@ -183,7 +193,7 @@ static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32
     if (topic == NULL) {
         return cdc_error_set(err, CDC_FATAL, "kafka_refused", "%s: %s", doing, reason);
     }
-    cdc_admin_topic_settings(topic, cl->env, compacted);
+    cdc_admin_topic_settings(topic, cl->env, kind);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(cl->rk);
     rd_kafka_AdminOptions_t *options = cdc_admin_options(cl, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_CreateTopics(cl->rk, &topic, 1, options, queue);
@@ -222,15 +232,15 @@ static cdc_rc cdc_admin_await(cdc_client *cl, const char *name, cdc_error *err)
     }
 }
 
-static cdc_rc cdc_admin_make(cdc_client *cl, const char *name, int32_t partitions, bool compacted,
-                             cdc_error *err)
+static cdc_rc cdc_admin_make(cdc_client *cl, const char *name, int32_t partitions,
+                             cdc_topic_kind kind, cdc_error *err)
 {
-    cdc_rc rc = cdc_admin_request_creation(cl, name, partitions, compacted, err);
+    cdc_rc rc = cdc_admin_request_creation(cl, name, partitions, kind, err);
     return rc == CDC_OK ? cdc_admin_await(cl, name, err) : rc;
 }
 
-cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions, bool compacted,
-                             cdc_error *err)
+cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions,
+                             cdc_topic_kind kind, cdc_error *err)
 {
     const cdc_task *task = cl->env->task;
     int32_t found = 0;
@@ -239,7 +249,7 @@ cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partition
         return rc;
     }
     if (found > 0) {
-        if (!compacted) {
+        if (kind == CDC_TOPIC_RECORDS) {
             cdc_admin_check_existing(cl, name);
         }
         return CDC_OK;
@@ -251,30 +261,30 @@ cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partition
             "topics TASK create` with the file of task %s",
             name, task->name);
     }
-    return cdc_admin_make(cl, name, partitions, compacted, err);
+    return cdc_admin_make(cl, name, partitions, kind, err);
 }
 
 /* --- on a handle of its own --- */
 
-cdc_rc cdc_admin_ensure(const cdc_env *env, const char *name, int32_t partitions, bool compacted,
-                        cdc_error *err)
+cdc_rc cdc_admin_ensure(const cdc_env *env, const char *name, int32_t partitions,
+                        cdc_topic_kind kind, cdc_error *err)
 {
     cdc_client cl;
     cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
     if (rc == CDC_OK) {
-        rc = cdc_admin_ensure_with(&cl, name, partitions, compacted, err);
+        rc = cdc_admin_ensure_with(&cl, name, partitions, kind, err);
     }
     cdc_client_fini(&cl);
     return rc;
 }
 
-cdc_rc cdc_admin_create(const cdc_env *env, const char *name, int32_t partitions, bool compacted,
-                        cdc_error *err)
+cdc_rc cdc_admin_create(const cdc_env *env, const char *name, int32_t partitions,
+                        cdc_topic_kind kind, cdc_error *err)
 {
     cdc_client cl;
     cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
     if (rc == CDC_OK) {
-        rc = cdc_admin_make(&cl, name, partitions, compacted, err);
+        rc = cdc_admin_make(&cl, name, partitions, kind, err);
     }
     cdc_client_fini(&cl);
     return rc;

@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/stop.h"
 #include "header.h"
+#include "split.h"
 
 enum {
     ARRAY = 512,    /* records taken at once */
@@ -26,7 +27,9 @@ enum {
 
 typedef struct cdc_part {
     bool assigned;
+    bool anywhere;    /* nothing was read yet, and it began where from.start says */
     int64_t position; /* offset to hand out next; below 0: not known yet */
+    cdc_join *join;   /* parts of a message; NULL: there were none yet */
 } cdc_part;
 
 typedef struct cdc_feed {
@@ -99,6 +102,9 @@ static void cdc_feed_free(cdc_feed *feed)
     if (feed != NULL) {
         if (feed->rkt != NULL) {
             rd_kafka_topic_destroy(feed->rkt);
+        }
+        for (int32_t p = 0; p < feed->nparts; p++) {
+            cdc_join_free(feed->parts[p].join);
         }
         free(feed->parts);
         free(feed->name);
@@ -180,7 +186,9 @@ static bool cdc_consumer_note(cdc_consumer *cs, const cdc_offset *at)
         feed->parts = parts;
         feed->nparts = at->partition + 1;
     }
-    feed->parts[at->partition] = (cdc_part){.assigned = true, .position = at->next};
+    cdc_part *part = &feed->parts[at->partition];
+    cdc_join_free(part->join);
+    *part = (cdc_part){.assigned = true, .anywhere = at->next < 0, .position = at->next};
     return true;
 }
 
@@ -395,6 +403,20 @@ static void cdc_consumer_fill(cdc_consumer *cs, rd_kafka_message_t *rkm, cdc_par
     cs->mean_bytes += (rkm->len + rkm->key_len + header_len + 128) - cs->mean_bytes / 16;
 }
 
+/* OK: the message is whole. Otherwise it was released; AGAIN: a part was kept. */
+static cdc_rc cdc_consumer_join(const cdc_consumer *cs, cdc_part *part, cdc_message *msg,
+                                cdc_error *err)
+{
+    cdc_join_rules rules = {.repeats = !cs->client.env->task->exactly_once,
+                            .anywhere = part->anywhere};
+    cdc_rc rc = cdc_join_take(&part->join, msg, rules, err);
+    part->anywhere = part->anywhere && rc == CDC_AGAIN && part->join == NULL;
+    if (rc != CDC_OK) {
+        cdc_consumer_release(msg);
+    }
+    return rc;
+}
+
 cdc_rc cdc_consumer_poll(cdc_consumer *cs, cdc_message *msg, int timeout_ms, cdc_error *err)
 {
     for (;;) {
@@ -409,7 +431,11 @@ cdc_rc cdc_consumer_poll(cdc_consumer *cs, cdc_message *msg, int timeout_ms, cdc
         cdc_part *part = rkm->err == RD_KAFKA_RESP_ERR_NO_ERROR ? cdc_consumer_part(cs, rkm) : NULL;
         if (part != NULL) {
             cdc_consumer_fill(cs, rkm, part, msg);
-            return CDC_OK;
+            cdc_rc rc = cdc_consumer_join(cs, part, msg, err);
+            if (rc != CDC_AGAIN) {
+                return rc;
+            }
+            continue;
         }
         cdc_rc rc =
             rkm->err != RD_KAFKA_RESP_ERR_NO_ERROR ? cdc_consumer_event(cs, rkm, err) : CDC_OK;
@@ -428,6 +454,8 @@ void cdc_consumer_release(cdc_message *msg)
         rd_kafka_message_destroy(msg->handle);
         msg->handle = NULL;
     }
+    free(msg->joined);
+    msg->joined = NULL;
 }
 
 /* --- questions --- */

@@ -18,6 +18,7 @@ typedef struct cdc_message {
     cdc_bytes key, value;
     cdc_bytes header; /* the `cdc` header; p NULL if there is none */
     void *handle;
+    void *joined; /* value of a message that came in parts; NULL otherwise */
 } cdc_message;
 
 cdc_rc cdc_consumer_new(cdc_consumer **out, const cdc_env *env, cdc_error *err) CDC_MUST_CHECK;
@@ -33,7 +34,8 @@ cdc_rc cdc_consumer_partitions(cdc_consumer *cs, const char *topic, int32_t *out
 cdc_rc cdc_consumer_assign(cdc_consumer *cs, const cdc_offset *offsets, uint32_t n,
                            cdc_error *err) CDC_MUST_CHECK;
 
-/* Next record. OK, and release it when done; AGAIN: none within timeout_ms; RETRY: brokers down for
+/* Next message; one that came in several records (split.h) is whole, and has the offset of its last
+ * record. OK, and release it when done; AGAIN: none within timeout_ms; RETRY: brokers down for
  * long; FATAL. */
 cdc_rc cdc_consumer_poll(cdc_consumer *cs, cdc_message *msg, int timeout_ms,
                          cdc_error *err) CDC_MUST_CHECK;

@@ -188,6 +188,10 @@ static int64_t cdc_properties_max_bytes(const cdc_env *env)
 {
     /* key, headers and framing come on top of what the task counts */
     int64_t max = cdc_config_int(env->task->cfg, "message.max_bytes") + 65536;
+    int64_t side = (int64_t)CDC_SIDE_BYTES_MAX + 65536;
+    if (env->task->oversize == CDC_OVERSIZE_SIDE && side > max) {
+        max = side;
+    }
     return max < 1000000000 ? max : 1000000000;
 }
 

@@ -4,7 +4,11 @@
 
 #include "admin_client.h"
 
-enum { TOPIC_BYTES_MAX = 249, ROUTES_MIN = 64 };
+enum {
+    TOPIC_BYTES_MAX = 249,
+    ROUTES_MIN = 64,
+    FRAMING_BYTES = 8192, /* header, and what Kafka adds to a record, well rounded up */
+};
 
 typedef enum cdc_policy { POLICY_SINGLE, POLICY_TABLE, POLICY_PK } cdc_policy;
 
@@ -19,8 +23,8 @@ struct cdc_router {
     const cdc_env *env;
     cdc_producer *producer;
     cdc_policy policy;
-    const char *data, *ddl; /* templates */
-    cdc_cached *cache;      /* open addressing by uid; a power of two */
+    const char *data, *ddl, *side; /* templates */
+    cdc_cached *cache;             /* open addressing by uid; a power of two */
     size_t cap, used;
     cdc_client admin; /* made with the first topic that is missing */
     bool has_admin;
@@ -128,6 +132,7 @@ cdc_rc cdc_router_new(cdc_router **out, const cdc_env *env, cdc_producer *pr, cd
     rt->producer = pr;
     rt->data = cdc_config_str(cfg, "topics.data");
     rt->ddl = cdc_config_str(cfg, "topics.ddl");
+    rt->side = cdc_config_str(cfg, "topics.oversize");
     rt->policy = strcmp(policy, "pk") == 0      ? POLICY_PK
                  : strcmp(policy, "table") == 0 ? POLICY_TABLE
                                                 : POLICY_SINGLE;
@@ -182,7 +187,7 @@ static cdc_rc cdc_router_remember(cdc_router *rt, const cdc_cached *entry, cdc_e
 /* --- routing --- */
 
 static cdc_rc cdc_router_topic(cdc_router *rt, const char *name, int32_t partitions,
-                               cdc_topic **out, cdc_error *err)
+                               cdc_topic_kind kind, cdc_topic **out, cdc_error *err)
 {
     cdc_rc rc = CDC_OK;
     if (!rt->has_admin) {
@@ -190,7 +195,7 @@ static cdc_rc cdc_router_topic(cdc_router *rt, const char *name, int32_t partiti
         rt->has_admin = rc == CDC_OK;
     }
     if (rc == CDC_OK) {
-        rc = cdc_admin_ensure_with(&rt->admin, name, partitions, false, err);
+        rc = cdc_admin_ensure_with(&rt->admin, name, partitions, kind, err);
     }
     return rc == CDC_OK ? cdc_producer_topic(rt->producer, name, out, err) : rc;
 }
@@ -226,7 +231,8 @@ static cdc_rc cdc_router_resolve(cdc_router *rt, const cdc_table *tbl, cdc_cache
     cdc_rc rc =
         cdc_router_expand(rt->data, rt->env->task->name, tbl->database, tbl->name, &name, err);
     if (rc == CDC_OK) {
-        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), partitions, &entry->topic, err);
+        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), partitions, CDC_TOPIC_RECORDS,
+                              &entry->topic, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_router_check_partitions(rt, entry->topic, err);
@@ -272,7 +278,30 @@ cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out, cdc_e
     cdc_rc rc = cdc_router_expand(own ? rt->ddl : rt->data, task->name, ev->ddl_database,
                                   ev->ddl_table, &name, err);
     if (rc == CDC_OK) {
-        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), partitions, &out->topic, err);
+        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), partitions, CDC_TOPIC_RECORDS,
+                              &out->topic, err);
+    }
+    cdc_buffer_fini(&name);
+    return rc;
+}
+
+cdc_rc cdc_router_side(cdc_router *rt, const cdc_event *ev, cdc_route *out, size_t *max_bytes,
+                       cdc_error *err)
+{
+    cdc_buffer name;
+    cdc_buffer_init(&name, 4096);
+    *out = (cdc_route){.partition = 0};
+    cdc_rc rc = cdc_router_expand(rt->side, rt->env->task->name, ev->table->database,
+                                  ev->table->name, &name, err);
+    if (rc == CDC_OK) {
+        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), 1, CDC_TOPIC_SIDE, &out->topic, err);
+    }
+    *max_bytes = CDC_SIDE_BYTES_MAX;
+    if (rc == CDC_OK) {
+        int64_t limit = cdc_admin_record_limit(&rt->admin, cdc_buffer_cstr(&name)) - FRAMING_BYTES;
+        if (limit > 0 && limit < (int64_t)*max_bytes) {
+            *max_bytes = (size_t)limit;
+        }
     }
     cdc_buffer_fini(&name);
     return rc;
@@ -312,27 +341,36 @@ static cdc_rc cdc_router_no_list(const cdc_task *task, const char *pattern, cdc_
     return CDC_FATAL;
 }
 
-/* DDL of from.topics: where topics.ddl says; not given, beside the one topic, under the default's
- * name. */
-static const char *cdc_router_ddl_topic(const cdc_task *task, cdc_arena *ar, cdc_error *err)
+/* A topic beside those of from.topics ("topics.ddl", ".ddl"): where the option says; not given,
+ * beside the one topic, under the default's name. */
+static const char *cdc_router_beside(const cdc_task *task, const char *option, const char *suffix,
+                                     cdc_arena *ar, cdc_error *err)
 {
     const cdc_config *cfg = task->cfg;
-    const char *ddl = cdc_config_str(cfg, "topics.ddl");
-    if (ddl == NULL || ddl[0] == '\0') {
+    const char *pattern = cdc_config_str(cfg, option);
+    if (pattern == NULL || pattern[0] == '\0') {
         return "";
     }
-    if (!cdc_config_has(cfg, "from.topics") || cdc_config_has(cfg, "topics.ddl")) {
-        return cdc_router_fixed(task, ddl, ar, err);
+    if (!cdc_config_has(cfg, "from.topics") || cdc_config_has(cfg, option)) {
+        return cdc_router_fixed(task, pattern, ar, err);
     }
     if (cdc_config_count(cfg, "from.topics") != 1) {
         return "";
     }
     cdc_buffer name;
     cdc_buffer_init(&name, 4096);
-    cdc_buffer_addf(&name, "%s.ddl", cdc_config_item(cfg, "from.topics", 0));
+    cdc_buffer_addf(&name, "%s%s", cdc_config_item(cfg, "from.topics", 0), suffix);
     const char *text = cdc_arena_strndup(ar, name.data, name.len);
     cdc_buffer_fini(&name);
     return text;
+}
+
+cdc_rc cdc_router_side_topic(const cdc_task *task, cdc_arena *ar, const char **out, cdc_error *err)
+{
+    *out = task->oversize == CDC_OVERSIZE_SIDE
+               ? cdc_router_beside(task, "topics.oversize", ".oversize", ar, err)
+               : "";
+    return *out != NULL ? CDC_OK : err->rc;
 }
 
 cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, const char *const **data,
@@ -358,6 +396,6 @@ cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, const char *const 
     }
     *data = names;
     *ndata = n;
-    *ddl = cdc_router_ddl_topic(task, ar, err);
+    *ddl = cdc_router_beside(task, "topics.ddl", ".ddl", ar, err);
     return *ddl != NULL ? CDC_OK : err->rc;
 }

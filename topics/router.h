@@ -23,6 +23,10 @@ cdc_rc cdc_router_row(cdc_router *rt, const cdc_table *tbl, cdc_bytes key, cdc_r
 /* DDL event: topics.ddl, or the data topic when that is "" (partition 0). */
 cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out,
                       cdc_error *err) CDC_MUST_CHECK;
+/* topics.oversize, partition 0, and how many bytes of key and value a record of it may have:
+ * CDC_SIDE_BYTES_MAX, or less when the topic's own limit is lower. */
+cdc_rc cdc_router_side(cdc_router *rt, const cdc_event *ev, cdc_route *out, size_t *max_bytes,
+                       cdc_error *err) CDC_MUST_CHECK;
 /* Does the policy hash the key, so that an UPDATE of the key must become DELETE and INSERT? */
 bool cdc_router_hashes_key(const cdc_router *rt, const cdc_table *tbl);
 
@@ -33,6 +37,11 @@ bool cdc_router_hashes_key(const cdc_router *rt, const cdc_table *tbl);
  * without topics.ddl it is that topic's name with ".ddl". */
 cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, const char *const **data,
                          size_t *ndata, const char **ddl, cdc_error *err) CDC_MUST_CHECK;
+
+/* topics.oversize of a task whose message.oversize is side-topic, "" of others; named after the one
+ * topic of from.topics like the DDL topic. */
+cdc_rc cdc_router_side_topic(const cdc_task *task, cdc_arena *ar, const char **out,
+                             cdc_error *err) CDC_MUST_CHECK;
 
 /* The pieces, for tests. A topic's name: the template with {task} {database} {table} put in. Kafka
  * takes only a-z A-Z 0-9 . _ - in names: every other character of a database or table becomes '_',

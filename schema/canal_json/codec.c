@@ -50,7 +50,9 @@ static cdc_rc canal_options(const cdc_env *env, cdc_canal_options *opt, cdc_erro
                   : strcmp(binary, "hex") == 0  ? CDC_BINARY_HEX
                                                 : CDC_BINARY_LATIN1;
     opt->labels = strcmp(cdc_config_str(cfg, "message.enum"), "label") == 0;
-    opt->max_bytes = (uint64_t)cdc_config_int(cfg, "message.max_bytes");
+    opt->max_bytes = env->task->oversize == CDC_OVERSIZE_FAIL
+                         ? (uint64_t)cdc_config_int(cfg, "message.max_bytes")
+                         : CDC_MESSAGE_BYTES_MAX;
     if (!cdc_canal_zone(zone, &opt->zone_offset_s)) {
         (void)cdc_error_set(
             err, CDC_FATAL, "time_zone",

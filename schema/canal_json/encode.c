@@ -413,14 +413,20 @@ static cdc_rc fail_size(const cdc_canal_encoder *enc, const cdc_event *ev, cdc_b
     if (value_len > 0) {
         snprintf(size, sizeof size, "%zu", key.len + value_len);
     }
+    const char *allowed = enc->opt.max_bytes == CDC_MESSAGE_BYTES_MAX
+                              ? "which is too much even in parts: at most"
+                              : "message.max_bytes allows";
+    const char *cure = enc->opt.max_bytes == CDC_MESSAGE_BYTES_MAX
+                           ? ""
+                           : "raise it (and max.message.bytes of the topic), set message.oversize "
+                             "to split or side-topic, or ";
     return cdc_error_set(
         err, CDC_FATAL, "message_too_large",
-        "table %s.%s, key %.*s%s: the message has %s bytes, message.max_bytes allows %llu; raise "
-        "it "
-        "(and max.message.bytes of the topic), or leave the table or the column out",
+        "table %s.%s, key %.*s%s: the message has %s bytes, %s %llu; %sleave the table or the "
+        "column out",
         tbl != NULL ? tbl->database : ev->ddl_database, tbl != NULL ? tbl->name : ev->ddl_table,
         key.len < KEY_SHOWN ? (int)key.len : KEY_SHOWN, key.p, key.len < KEY_SHOWN ? "" : "...",
-        size, (unsigned long long)enc->opt.max_bytes);
+        size, allowed, (unsigned long long)enc->opt.max_bytes, cure);
 }
 
 cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,

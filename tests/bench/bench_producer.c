@@ -221,9 +221,10 @@ static void bench_start(bench *b)
     cdc_checkpoint cp;
     int64_t from = cdc_clock_mono_us();
     cdc_arena_init(&ar, 4096, 16 * 1024 * 1024);
-    bench_check(b, cdc_admin_ensure(&b->env, CDC_CHECKPOINT_TOPIC, 1, true, &b->err));
+    bench_check(b,
+                cdc_admin_ensure(&b->env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &b->err));
     bench_lap("ensure", &from);
-    bench_check(b, cdc_admin_ensure(&b->env, b->task.name, 1, false, &b->err));
+    bench_check(b, cdc_admin_ensure(&b->env, b->task.name, 1, CDC_TOPIC_RECORDS, &b->err));
     bench_lap("ensure", &from);
     bench_check(b, cdc_producer_new(&b->producer, &b->env, &b->err));
     bench_lap("producer_new", &from);
@@ -266,8 +267,8 @@ int main(int argc, char **argv)
         cdc_task_fini(&b.task);
         return 0;
     }
-    bench_check(&b, cdc_admin_ensure(&b.env, CDC_CHECKPOINT_TOPIC, 1, true, &b.err));
-    bench_check(&b, cdc_admin_ensure(&b.env, b.task.name, 1, false, &b.err));
+    bench_check(&b, cdc_admin_ensure(&b.env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &b.err));
+    bench_check(&b, cdc_admin_ensure(&b.env, b.task.name, 1, CDC_TOPIC_RECORDS, &b.err));
     bench_check(&b, cdc_producer_new(&b.producer, &b.env, &b.err));
     bench_check(&b, cdc_producer_topic(b.producer, b.task.name, &b.topic, &b.err));
     if (strcmp(argv[2], "rate") == 0) {

@@ -142,7 +142,7 @@ static void test_too_large_for_the_topic(void **state)
     kit k;
     static char value[1500000];
     kit_open(&small, kit_real(), "message: {max_bytes: 1024}\n");
-    kit_ok(cdc_admin_ensure(&small.env, small.name, 1, false, &kit_error));
+    kit_ok(cdc_admin_ensure(&small.env, small.name, 1, CDC_TOPIC_RECORDS, &kit_error));
     kit_twin(&k, &small, kit_real());
     cdc_producer *pr = kit_producer(&k);
     uint64_t noise = 88172645463325252ULL; /* xorshift: nothing that could be compressed */

@@ -20,13 +20,13 @@ static void test_topics_are_made(void **state)
     kit_ok(cdc_admin_describe(&k.env, k.name, &info, &kit_error));
     assert_int_equal(info.partitions, 0);
     assert_int_equal(info.wanted, 3);
-    kit_ok(cdc_admin_ensure(&k.env, k.name, 3, false, &kit_error));
-    kit_ok(cdc_admin_ensure(&k.env, k.name, 3, false, &kit_error));
-    kit_ok(cdc_admin_create(&k.env, k.name, 3, false, &kit_error));
+    kit_ok(cdc_admin_ensure(&k.env, k.name, 3, CDC_TOPIC_RECORDS, &kit_error));
+    kit_ok(cdc_admin_ensure(&k.env, k.name, 3, CDC_TOPIC_RECORDS, &kit_error));
+    kit_ok(cdc_admin_create(&k.env, k.name, 3, CDC_TOPIC_RECORDS, &kit_error));
     kit_ok(cdc_admin_describe(&k.env, k.name, &info, &kit_error));
     assert_int_equal(info.partitions, 3);
     assert_false(info.compacted);
-    kit_ok(cdc_admin_ensure(&k.env, CDC_CHECKPOINT_TOPIC, 1, true, &kit_error));
+    kit_ok(cdc_admin_ensure(&k.env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &kit_error));
     kit_ok(cdc_admin_describe(&k.env, CDC_CHECKPOINT_TOPIC, &info, &kit_error));
     assert_int_equal(info.partitions, 1);
     assert_true(info.compacted);
@@ -39,13 +39,13 @@ static void test_missing_topic_is_refused(void **state)
     kit k;
     cdc_topic_info info;
     kit_open(&k, kit_real(), "topics: {create: false}\n");
-    assert_int_equal(cdc_admin_ensure(&k.env, k.name, 1, false, &kit_error), CDC_FATAL);
+    assert_int_equal(cdc_admin_ensure(&k.env, k.name, 1, CDC_TOPIC_RECORDS, &kit_error), CDC_FATAL);
     assert_string_equal(kit_error.code, "topic_missing");
     assert_int_equal(kit_error.exit, CDC_EXIT_REFUSED);
     assert_non_null(strstr(kit_error.text, k.name));
     assert_non_null(strstr(kit_error.text, "sluice topics TASK create"));
-    kit_ok(cdc_admin_create(&k.env, k.name, 2, false, &kit_error));
-    kit_ok(cdc_admin_ensure(&k.env, k.name, 2, false, &kit_error));
+    kit_ok(cdc_admin_create(&k.env, k.name, 2, CDC_TOPIC_RECORDS, &kit_error));
+    kit_ok(cdc_admin_ensure(&k.env, k.name, 2, CDC_TOPIC_RECORDS, &kit_error));
     kit_ok(cdc_admin_describe(&k.env, k.name, &info, &kit_error));
     assert_int_equal(info.partitions, 2);
     kit_close(&k);
@@ -56,7 +56,7 @@ static void test_too_many_replicas_is_fatal(void **state)
     (void)state;
     kit k;
     kit_open(&k, kit_real(), "topics: {replication_factor: 5}\n");
-    assert_int_equal(cdc_admin_ensure(&k.env, k.name, 1, false, &kit_error), CDC_FATAL);
+    assert_int_equal(cdc_admin_ensure(&k.env, k.name, 1, CDC_TOPIC_RECORDS, &kit_error), CDC_FATAL);
     assert_non_null(strstr(kit_error.text, "5 replicas"));
     kit_close(&k);
 }
@@ -127,7 +127,7 @@ static void test_policy_pk_and_topics_by_table(void **state)
     char wanted[128];
     kit_open(&k, kit_real(),
              "topics: {data: '{task}.{database}.{table}', partitions: 7, policy: pk}\n");
-    kit_ok(cdc_admin_ensure(&k.env, CDC_CHECKPOINT_TOPIC, 1, true, &kit_error));
+    kit_ok(cdc_admin_ensure(&k.env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &kit_error));
     cdc_producer *pr = NULL;
     kit_ok(cdc_producer_new(&pr, &k.env, &kit_error));
     kit_ok(cdc_router_new(&rt, &k.env, pr, &kit_error));
@@ -158,7 +158,7 @@ static void test_other_number_of_partitions_is_refused(void **state)
     cdc_router *rt = NULL;
     cdc_route to;
     kit_open(&k, kit_real(), "topics: {partitions: 7, policy: pk}\n");
-    kit_ok(cdc_admin_create(&k.env, k.name, 4, false, &kit_error));
+    kit_ok(cdc_admin_create(&k.env, k.name, 4, CDC_TOPIC_RECORDS, &kit_error));
     cdc_producer *pr = kit_producer(&k);
     cdc_table *tbl = table("shop", "orders");
     kit_ok(cdc_router_new(&rt, &k.env, pr, &kit_error));

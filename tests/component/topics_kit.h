@@ -132,7 +132,7 @@ static inline cdc_producer *kit_producer(kit *k)
         rd_kafka_mock_topic_create(kit_mock, CDC_CHECKPOINT_TOPIC, 1, 1);
         rd_kafka_mock_topic_create(kit_mock, k->name, 1, 1);
     }
-    kit_ok(cdc_admin_ensure(&k->env, CDC_CHECKPOINT_TOPIC, 1, true, &kit_error));
+    kit_ok(cdc_admin_ensure(&k->env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &kit_error));
     kit_ok(cdc_admin_ensure(&k->env, k->name,
                             (int32_t)cdc_config_int(k->task.cfg, "topics.partitions"), false,
                             &kit_error));
