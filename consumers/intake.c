@@ -96,6 +96,7 @@ static cdc_rc cdc_intake_side(cdc_intake *in, const cdc_message *msg, cdc_batch 
     }
     cdc_intake_apply_header(&h, msg, ev);
     ev->op = CDC_OP_COMMIT;
+    ev->after_ddl = 0; /* it waits for nothing */
     CDC_LOG(CDC_LOG_WARN, "oversize_left_out", CDC_STR("topic", msg->topic),
             CDC_NUM("offset", msg->offset), CDC_NUM("bytes", msg->key.len + msg->value.len),
             CDC_STR("transaction", ev->txn), CDC_STR("position", ev->pos_text));

@@ -68,7 +68,7 @@ def test_fail(source, sluice, names, large):
     assert capture.wait(60) == 1
     text = capture.events("failed")[-1]["error"]
     assert f"{large} at binlog.0" in text
-    assert re.search(r'"7"\]: the message has 4\d{7} bytes, message.max_bytes allows 10485760', text)
+    assert re.search(r'"7"\]: the message has \d{8} bytes, message.max_bytes allows 10485760', text)
 
 
 def test_split(kafka, source, target, sluice, names, large):
