@@ -2,9 +2,12 @@
 
 #include <string.h>
 
-/* "na""me" as `na"me`. */
-static char *put_name(char *to, const cdc_sql_token *tok)
+/* "na""me" as `na"me`; apart from another name beside it, which would become one with it. */
+static char *put_name(char *to, const cdc_sql_token *tok, char before, char behind)
 {
+    if (before == '`') {
+        *to++ = ' ';
+    }
     size_t closed = tok->n > 1 && tok->p[tok->n - 1] == '"';
     *to++ = '`';
     for (size_t i = 1; i < tok->n - closed; i++) {
@@ -15,6 +18,9 @@ static char *put_name(char *to, const cdc_sql_token *tok)
         i += tok->p[i] == '"'; /* doubled inside */
     }
     *to++ = '`';
+    if (behind == '`') {
+        *to++ = ' ';
+    }
     return to;
 }
 
@@ -35,7 +41,7 @@ bool cdc_sql_plain(const char **sql, size_t *len, unsigned mode, cdc_arena *ar)
     if ((mode & (CDC_SQL_ANSI_QUOTES | CDC_SQL_NO_BACKSLASH_ESCAPES)) == 0) {
         return true;
     }
-    char *out = cdc_arena_alloc(ar, *len * 2 + 2);
+    char *out = cdc_arena_alloc(ar, *len * 4 + 2);
     if (out == NULL) {
         return false;
     }
@@ -49,8 +55,9 @@ bool cdc_sql_plain(const char **sql, size_t *len, unsigned mode, cdc_arena *ar)
         if (name || string) {
             memcpy(to, done, (size_t)(tok->p - done));
             to += tok->p - done;
-            to = name ? put_name(to, tok) : put_string(to, tok);
             done = tok->p + tok->n;
+            to = name ? put_name(to, tok, to > out ? to[-1] : ' ', done < *sql + *len ? *done : ' ')
+                      : put_string(to, tok);
         }
     }
     size_t rest = (size_t)(*sql + *len - done);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh [SECONDS] - runs each fuzz target of the preset `fuzz` for SECONDS (60) and stops at the
-# first finding. fuzz_X starts from tests/golden/X, or from all golden files when there is no such
+# run.sh [SECONDS] - runs each fuzz target of the preset `fuzz` for SECONDS (60), as many at once as
+# there are cores, and fails when one of them finds something. fuzz_X starts from tests/golden/X, or from all golden files when there is no such
 # folder, and from what it has found interesting before, in build/fuzz/corpus. Inputs that break a
 # target are kept in build/fuzz/findings; they are tried first the next time.
 # FUZZ_BIN: where the targets are, if elsewhere.
@@ -11,16 +11,18 @@ seconds=${1:-60}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || die "usage: run.sh [SECONDS]"
 bin=${FUZZ_BIN:-$ROOT/build/fuzz/bin}
 findings=$ROOT/build/fuzz/findings
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 
 shopt -s nullglob
 targets=("$bin"/fuzz_*)
 [ ${#targets[@]} -gt 0 ] || die "no fuzz targets in $bin: ./dev build fuzz"
 mkdir -p "$findings"
 
-# fail TARGET WHAT - prints the report's beginning and ends
+# fail TARGET WHAT - prints the report's beginning and ends this target's run
 fail() {
+    local log
+    log=$logs/$(basename "$1")
     grep -m1 -A 25 -E 'ERROR: |runtime error: |Assertion|deadly signal' "$log" >&2 ||
         tail -n 30 "$log" >&2
     die "$(basename "$1"): $2"
@@ -28,15 +30,17 @@ fail() {
 
 # again TARGET - the findings of earlier runs must pass now
 again() {
-    local old=("$findings/$(basename "$1")"-*)
+    local log old=("$findings/$(basename "$1")"-*)
+    log=$logs/$(basename "$1")
     [ ${#old[@]} -eq 0 ] || "$1" "${old[@]}" >"$log" 2>&1 ||
         fail "$1" "an earlier finding still breaks it: $(grep -oE 'Running: .*' "$log" | tail -n1)"
 }
 
 # run TARGET - prints one line
 run() {
-    local name seeds corpus folders
+    local name seeds corpus folders log
     name=$(basename "$1")
+    log=$logs/$name
     corpus=$ROOT/build/fuzz/corpus/$name
     seeds=$ROOT/tests/golden/${name#fuzz_}
     [ -d "$seeds" ] || seeds=$ROOT/tests/golden
@@ -52,8 +56,21 @@ run() {
         "$(sed -nE 's/.*DONE .* corp: ([0-9]+)\/.*/\1/p' "$log")"
 }
 
+failed=0
+running=0
+# one_ended - waits for one of those that run
+one_ended() {
+    wait -n || failed=$((failed + 1))
+    running=$((running - 1))
+}
+
 for target in "${targets[@]}"; do
-    again "$target"
-    run "$target"
+    [ "$running" -lt "$(nproc)" ] || one_ended
+    (again "$target" && run "$target") &
+    running=$((running + 1))
 done
+while [ "$running" -gt 0 ]; do
+    one_ended
+done
+[ "$failed" -eq 0 ] || die "fuzz: $failed of ${#targets[@]} targets found something, see above"
 say "fuzz: ${#targets[@]} targets, $seconds s each, nothing found"

@@ -280,6 +280,7 @@ static void writes_plain_text(void **state)
          "create table t (a int comment 'C:\\\\')"},
         {CDC_SQL_ANSI_QUOTES, "drop table \"open", "drop table `open`"},
         {CDC_SQL_ANSI_QUOTES, "\"", "``"},
+        {CDC_SQL_ANSI_QUOTES, "select `a`\"b\"`c`", "select `a` `b` `c`"},
         {0, "drop table \"t\"", "drop table \"t\""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
