@@ -3,6 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "producers/mysql/charset_table.h"
+#include "producers/mysql/charset_tables.h"
+
 /* clang-format off */
 enum {
     CS_BIG5, CS_LATIN2, CS_DEC8, CS_CP850, CS_LATIN1, CS_HP8, CS_KOI8R, CS_SWE7, CS_ASCII,
@@ -12,48 +15,50 @@ enum {
     CS_CP1256, CS_UTF32, CS_BINARY, CS_GEOSTD8, CS_CP932, CS_EUCJPMS, CS_GB18030,
 };
 
+#define SINGLE(name) (SRC_MYSQL_CONVERT_SINGLE + SRC_MYSQL_SINGLE_##name)
+
 static const src_mysql_charset charsets[] = {
-    [CS_BIG5] = {"big5", 2, SRC_MYSQL_CONVERT_NONE},
-    [CS_LATIN2] = {"latin2", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_DEC8] = {"dec8", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_CP850] = {"cp850", 1, SRC_MYSQL_CONVERT_NONE},
+    [CS_BIG5] = {"big5", 2, SRC_MYSQL_CONVERT_BIG5},
+    [CS_LATIN2] = {"latin2", 1, SINGLE(LATIN2)},
+    [CS_DEC8] = {"dec8", 1, SINGLE(DEC8)},
+    [CS_CP850] = {"cp850", 1, SINGLE(CP850)},
     [CS_LATIN1] = {"latin1", 1, SRC_MYSQL_CONVERT_LATIN1},
-    [CS_HP8] = {"hp8", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_KOI8R] = {"koi8r", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_SWE7] = {"swe7", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_ASCII] = {"ascii", 1, SRC_MYSQL_CONVERT_UTF8},
-    [CS_UJIS] = {"ujis", 3, SRC_MYSQL_CONVERT_NONE},
-    [CS_SJIS] = {"sjis", 2, SRC_MYSQL_CONVERT_NONE},
-    [CS_CP1251] = {"cp1251", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_HEBREW] = {"hebrew", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_TIS620] = {"tis620", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_EUCKR] = {"euckr", 2, SRC_MYSQL_CONVERT_NONE},
-    [CS_LATIN7] = {"latin7", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_KOI8U] = {"koi8u", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_GB2312] = {"gb2312", 2, SRC_MYSQL_CONVERT_NONE},
-    [CS_GREEK] = {"greek", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_CP1250] = {"cp1250", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_GBK] = {"gbk", 2, SRC_MYSQL_CONVERT_NONE},
-    [CS_CP1257] = {"cp1257", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_LATIN5] = {"latin5", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_ARMSCII8] = {"armscii8", 1, SRC_MYSQL_CONVERT_NONE},
+    [CS_HP8] = {"hp8", 1, SINGLE(HP8)},
+    [CS_KOI8R] = {"koi8r", 1, SINGLE(KOI8R)},
+    [CS_SWE7] = {"swe7", 1, SRC_MYSQL_CONVERT_SWE7},
+    [CS_ASCII] = {"ascii", 1, SINGLE(ASCII)},
+    [CS_UJIS] = {"ujis", 3, SRC_MYSQL_CONVERT_UJIS},
+    [CS_SJIS] = {"sjis", 2, SRC_MYSQL_CONVERT_SJIS},
+    [CS_CP1251] = {"cp1251", 1, SINGLE(CP1251)},
+    [CS_HEBREW] = {"hebrew", 1, SINGLE(HEBREW)},
+    [CS_TIS620] = {"tis620", 1, SINGLE(TIS620)},
+    [CS_EUCKR] = {"euckr", 2, SRC_MYSQL_CONVERT_EUCKR},
+    [CS_LATIN7] = {"latin7", 1, SINGLE(LATIN7)},
+    [CS_KOI8U] = {"koi8u", 1, SINGLE(KOI8U)},
+    [CS_GB2312] = {"gb2312", 2, SRC_MYSQL_CONVERT_GB2312},
+    [CS_GREEK] = {"greek", 1, SINGLE(GREEK)},
+    [CS_CP1250] = {"cp1250", 1, SINGLE(CP1250)},
+    [CS_GBK] = {"gbk", 2, SRC_MYSQL_CONVERT_GBK},
+    [CS_CP1257] = {"cp1257", 1, SINGLE(CP1257)},
+    [CS_LATIN5] = {"latin5", 1, SINGLE(LATIN5)},
+    [CS_ARMSCII8] = {"armscii8", 1, SINGLE(ARMSCII8)},
     [CS_UTF8MB3] = {"utf8mb3", 3, SRC_MYSQL_CONVERT_UTF8},
-    [CS_UCS2] = {"ucs2", 2, SRC_MYSQL_CONVERT_NONE},
-    [CS_CP866] = {"cp866", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_KEYBCS2] = {"keybcs2", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_MACCE] = {"macce", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_MACROMAN] = {"macroman", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_CP852] = {"cp852", 1, SRC_MYSQL_CONVERT_NONE},
+    [CS_UCS2] = {"ucs2", 2, SRC_MYSQL_CONVERT_UCS2},
+    [CS_CP866] = {"cp866", 1, SINGLE(CP866)},
+    [CS_KEYBCS2] = {"keybcs2", 1, SINGLE(KEYBCS2)},
+    [CS_MACCE] = {"macce", 1, SINGLE(MACCE)},
+    [CS_MACROMAN] = {"macroman", 1, SINGLE(MACROMAN)},
+    [CS_CP852] = {"cp852", 1, SINGLE(CP852)},
     [CS_UTF8MB4] = {"utf8mb4", 4, SRC_MYSQL_CONVERT_UTF8},
-    [CS_UTF16] = {"utf16", 4, SRC_MYSQL_CONVERT_NONE},
-    [CS_UTF16LE] = {"utf16le", 4, SRC_MYSQL_CONVERT_NONE},
-    [CS_CP1256] = {"cp1256", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_UTF32] = {"utf32", 4, SRC_MYSQL_CONVERT_NONE},
+    [CS_UTF16] = {"utf16", 4, SRC_MYSQL_CONVERT_UTF16},
+    [CS_UTF16LE] = {"utf16le", 4, SRC_MYSQL_CONVERT_UTF16LE},
+    [CS_CP1256] = {"cp1256", 1, SINGLE(CP1256)},
+    [CS_UTF32] = {"utf32", 4, SRC_MYSQL_CONVERT_UTF32},
     [CS_BINARY] = {"binary", 1, SRC_MYSQL_CONVERT_BINARY},
-    [CS_GEOSTD8] = {"geostd8", 1, SRC_MYSQL_CONVERT_NONE},
-    [CS_CP932] = {"cp932", 2, SRC_MYSQL_CONVERT_NONE},
-    [CS_EUCJPMS] = {"eucjpms", 3, SRC_MYSQL_CONVERT_NONE},
-    [CS_GB18030] = {"gb18030", 4, SRC_MYSQL_CONVERT_NONE},
+    [CS_GEOSTD8] = {"geostd8", 1, SINGLE(GEOSTD8)},
+    [CS_CP932] = {"cp932", 2, SRC_MYSQL_CONVERT_CP932},
+    [CS_EUCJPMS] = {"eucjpms", 3, SRC_MYSQL_CONVERT_EUCJPMS},
+    [CS_GB18030] = {"gb18030", 4, SRC_MYSQL_CONVERT_GB18030},
 };
 
 /* Ids in ascending order, both ends included. */
@@ -311,12 +316,18 @@ bool src_mysql_charset_to_utf8(src_mysql_convert convert, src_mysql_text *text, 
 {
     const uint8_t *p = (const uint8_t *)text->p;
     size_t n = text->n;
+    if (convert >= SRC_MYSQL_CONVERT_UCS2 && convert <= SRC_MYSQL_CONVERT_SWE7) {
+        return src_mysql_charset_table_to_utf8(convert, text, ar, bad);
+    }
     size_t ascii = ascii_prefix(p, n);
     if (ascii == n) {
         return true;
     }
     if (convert == SRC_MYSQL_CONVERT_LATIN1) {
         return latin1_to_utf8(text, ascii, ar);
+    }
+    if (convert >= SRC_MYSQL_CONVERT_BIG5) {
+        return src_mysql_charset_table_to_utf8(convert, text, ar, bad);
     }
     size_t good = ascii + src_mysql_utf8_valid_prefix(p + ascii, n - ascii);
     return good == n || utf8_repair(text, good, ar, bad);

@@ -12,17 +12,19 @@ typedef struct id_entry {
 
 struct src_mysql_map_cache {
     const cdc_selection *selection;
+    bool is_mariadb;
     src_mysql_known_table *slots[SLOTS];
     size_t nknown;
     id_entry *ids; /* of the running transaction: few */
     size_t nids, ids_cap;
 };
 
-src_mysql_map_cache *src_mysql_map_cache_new(const cdc_selection *selection)
+src_mysql_map_cache *src_mysql_map_cache_new(const cdc_selection *selection, bool is_mariadb)
 {
     src_mysql_map_cache *cache = calloc(1, sizeof(*cache));
     if (cache != NULL) {
         cache->selection = selection;
+        cache->is_mariadb = is_mariadb;
     }
     return cache;
 }
@@ -107,6 +109,7 @@ static cdc_rc build(src_mysql_map_cache *cache, cdc_cursor body, src_mysql_known
     if (rc != CDC_OK || !cdc_selection_table(cache->selection, map.database, map.name)) {
         return rc;
     }
+    map.is_mariadb = cache->is_mariadb;
     return src_mysql_table_build(&map, NULL, &known->tbl, err);
 }
 

@@ -18,7 +18,8 @@ typedef struct src_mysql_known_table {
 
 typedef struct src_mysql_map_cache src_mysql_map_cache;
 
-src_mysql_map_cache *src_mysql_map_cache_new(const cdc_selection *selection); /* NULL: no memory */
+/* NULL: no memory. */
+src_mysql_map_cache *src_mysql_map_cache_new(const cdc_selection *selection, bool is_mariadb);
 void src_mysql_map_cache_free(src_mysql_map_cache *cache);
 
 /* Takes in a TABLE_MAP event. FATAL: malformed, or a definition that cannot be decoded; err names

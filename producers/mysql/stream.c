@@ -555,7 +555,8 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
 {
     *out = NULL;
     src_mysql_stream *st = calloc(1, sizeof(*st));
-    src_mysql_map_cache *tables = src_mysql_map_cache_new(start->env->selection);
+    src_mysql_map_cache *tables =
+        src_mysql_map_cache_new(start->env->selection, start->server->is_mariadb);
     if (st == NULL || tables == NULL) {
         src_mysql_disconnect(conn_take);
         src_mysql_gtid_set_free(start->executed);

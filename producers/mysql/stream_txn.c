@@ -281,12 +281,12 @@ static bool statement_text(src_mysql_stream *st, const src_mysql_query *query, c
     src_mysql_convert convert = SRC_MYSQL_CONVERT_UTF8;
     if (query->has_charset) {
         const src_mysql_charset *cs = src_mysql_charset_by_collation(query->charset_client);
-        if (cs != NULL && cs->convert == SRC_MYSQL_CONVERT_LATIN1) {
-            convert = SRC_MYSQL_CONVERT_LATIN1;
+        if (cs != NULL && cs->convert != SRC_MYSQL_CONVERT_BINARY) {
+            convert = (src_mysql_convert)cs->convert;
         }
     }
     src_mysql_text text = {query->sql, query->sql_len};
-    bool ok = src_mysql_charset_to_utf8(convert, &text, &st->scratch, NULL);
+    bool ok = src_mysql_charset_to_utf8(convert, &text, &st->scratch, &st->dec->bad_text);
     *sql = text.p;
     *len = text.n;
     return ok;

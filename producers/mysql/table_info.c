@@ -1,11 +1,14 @@
 #include "producers/mysql/table_spec.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 /* Column specs from information_schema.COLUMNS: COLUMN_TYPE's own text is not used but for what
  * stands nowhere else (UNSIGNED, labels), so that display widths and the like cannot make a
  * difference. */
+
+#define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
 
 static const struct {
     const char *name;
@@ -29,6 +32,7 @@ static const struct {
     {"datetime", SRC_MYSQL_TYPE_DATETIME2, 0},
     {"timestamp", SRC_MYSQL_TYPE_TIMESTAMP2, 0},
     {"json", SRC_MYSQL_TYPE_JSON, 4},
+    {"vector", SRC_MYSQL_TYPE_VECTOR, 4},
     {"char", SRC_MYSQL_TYPE_STRING, 0},
     {"binary", SRC_MYSQL_TYPE_STRING, 0},
     {"varchar", SRC_MYSQL_TYPE_VARCHAR, 0},
@@ -41,6 +45,24 @@ static const struct {
     {"blob", SRC_MYSQL_TYPE_BLOB, 2},
     {"mediumblob", SRC_MYSQL_TYPE_BLOB, 3},
     {"longblob", SRC_MYSQL_TYPE_BLOB, 4},
+};
+
+/* In the order of their well-known-binary numbers. */
+static const char *const info_geometries[][2] = {
+    {"geometry", ""},     {"point", ""},
+    {"linestring", ""},   {"polygon", ""},
+    {"multipoint", ""},   {"multilinestring", ""},
+    {"multipolygon", ""}, {"geometrycollection", "geomcollection"},
+};
+
+static const struct {
+    const char *name;
+    uint8_t special;
+    uint8_t length;
+} info_specials[] = {
+    {"uuid", SRC_MYSQL_SPECIAL_UUID, 16},
+    {"inet6", SRC_MYSQL_SPECIAL_INET6, 16},
+    {"inet4", SRC_MYSQL_SPECIAL_INET4, 4},
 };
 
 static cdc_rc no_memory(cdc_error *err)
@@ -115,8 +137,15 @@ static cdc_rc spec_charset(src_mysql_column_spec *spec, const src_mysql_column_i
                                name);
 }
 
+static uint32_t length_of(const src_mysql_column_spec *spec, const src_mysql_column_info *col)
+{
+    uint32_t octets = (uint32_t)col->chars * (spec->charset != NULL ? spec->charset->maxlen : 1U);
+    return octets + (spec->type == SRC_MYSQL_TYPE_VARCHAR_COMPRESSED ? 1 : 0);
+}
+
 static void spec_sizes(src_mysql_column_spec *spec, const src_mysql_column_info *col)
 {
+    const char *open = strchr(col->column_type, '(');
     switch (spec->type) {
     case SRC_MYSQL_TYPE_NEWDECIMAL:
         spec->precision = (uint8_t)col->precision;
@@ -128,14 +157,72 @@ static void spec_sizes(src_mysql_column_spec *spec, const src_mysql_column_info 
     case SRC_MYSQL_TYPE_TIME2:
     case SRC_MYSQL_TYPE_DATETIME2:
     case SRC_MYSQL_TYPE_TIMESTAMP2:
+    case SRC_MYSQL_TYPE_TIME:
+    case SRC_MYSQL_TYPE_DATETIME:
+    case SRC_MYSQL_TYPE_TIMESTAMP:
         spec->digits = (uint8_t)col->datetime_precision;
         break;
     case SRC_MYSQL_TYPE_STRING:
     case SRC_MYSQL_TYPE_VARCHAR:
-        spec->length = (uint32_t)col->chars * (spec->charset != NULL ? spec->charset->maxlen : 1U);
+    case SRC_MYSQL_TYPE_VARCHAR_COMPRESSED:
+        spec->length = length_of(spec, col);
+        break;
+    case SRC_MYSQL_TYPE_VECTOR:
+        spec->length = open != NULL ? (uint32_t)strtoul(open + 1, NULL, 10) : 0;
         break;
     default:
         break;
+    }
+}
+
+/* False: no such type. */
+static bool spec_type(const char *data_type, src_mysql_column_spec *spec)
+{
+    for (size_t i = 0; i < COUNT_OF(info_types); i++) {
+        if (strcasecmp(data_type, info_types[i].name) == 0) {
+            spec->type = info_types[i].type;
+            spec->pack = info_types[i].pack;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(info_geometries); i++) {
+        if (strcasecmp(data_type, info_geometries[i][0]) == 0 ||
+            strcasecmp(data_type, info_geometries[i][1]) == 0) {
+            spec->type = SRC_MYSQL_TYPE_GEOMETRY;
+            spec->geometry = (uint8_t)i;
+            spec->pack = 4;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(info_specials); i++) {
+        if (strcasecmp(data_type, info_specials[i].name) == 0) {
+            spec->type = SRC_MYSQL_TYPE_STRING;
+            spec->special = info_specials[i].special;
+            spec->length = info_specials[i].length;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* MariaDB's comments behind the type say what its log shows by other type codes. */
+static void spec_comment(const char *column_type, src_mysql_column_spec *spec)
+{
+    static const struct {
+        uint8_t plain, other;
+        const char *comment;
+    } others[] = {
+        {SRC_MYSQL_TYPE_VARCHAR, SRC_MYSQL_TYPE_VARCHAR_COMPRESSED, " COMPRESSED*/"},
+        {SRC_MYSQL_TYPE_BLOB, SRC_MYSQL_TYPE_BLOB_COMPRESSED, " COMPRESSED*/"},
+        {SRC_MYSQL_TYPE_TIME2, SRC_MYSQL_TYPE_TIME, " mariadb-5.3 */"},
+        {SRC_MYSQL_TYPE_DATETIME2, SRC_MYSQL_TYPE_DATETIME, " mariadb-5.3 */"},
+        {SRC_MYSQL_TYPE_TIMESTAMP2, SRC_MYSQL_TYPE_TIMESTAMP, " mariadb-5.3 */"},
+    };
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        if (spec->type == others[i].plain && strstr(column_type, others[i].comment) != NULL) {
+            spec->type = others[i].other;
+            return;
+        }
     }
 }
 
@@ -144,20 +231,14 @@ static cdc_rc spec_from_info(const src_mysql_column_info *col, cdc_arena *ar,
 {
     spec->name = col->name;
     spec->nullable = col->nullable;
-    spec->unsupported = col->data_type;
-    for (size_t i = 0; i < sizeof info_types / sizeof info_types[0]; i++) {
-        if (strcasecmp(col->data_type, info_types[i].name) == 0) {
-            spec->type = info_types[i].type;
-            spec->pack = info_types[i].pack;
-            spec->unsupported = NULL;
-        }
+    if (!spec_type(col->data_type, spec)) {
+        spec->unsupported = col->data_type;
+        return CDC_OK; /* refused where all types are */
     }
     bool labelled = spec->type == SRC_MYSQL_TYPE_ENUM || spec->type == SRC_MYSQL_TYPE_SET;
-    if (!labelled && strstr(col->column_type, "COMPRESSED") != NULL) { /* MariaDB */
-        spec->unsupported = col->column_type;
-    }
-    if (spec->unsupported != NULL) {
-        return CDC_OK; /* refused where all types are */
+    spec_comment(col->column_type, spec);
+    if (spec->special != SRC_MYSQL_SPECIAL_NONE) {
+        return CDC_OK;
     }
     spec->is_unsigned = !labelled && strstr(col->column_type, " unsigned") != NULL;
     cdc_rc rc = spec_charset(spec, col, err);

@@ -137,11 +137,17 @@ static void spec_meta(src_mysql_column_spec *spec, cdc_cursor *meta)
     case SRC_MYSQL_TYPE_STRING:
         spec_string_meta(spec, meta);
         break;
-    default:
+    default: /* those from before MySQL 5.6 have none, not even their digits */
         if (has_meta_pair(spec->type)) {
             spec_meta_pair(spec, meta);
         }
     }
+}
+
+static bool is_old_temporal(uint8_t type)
+{
+    return type == SRC_MYSQL_TYPE_TIME || type == SRC_MYSQL_TYPE_DATETIME ||
+           type == SRC_MYSQL_TYPE_TIMESTAMP;
 }
 
 static bool read_types(map_reader *rd)
@@ -151,6 +157,10 @@ static bool read_types(map_reader *rd)
         rd->specs[i].type = rd->map->types[i];
         rd->specs[i].nullable = ((unsigned)rd->map->nulls[i / 8] >> (i % 8) & 1U) != 0;
         spec_meta(&rd->specs[i], &meta);
+        if (rd->map->is_mariadb && is_old_temporal(rd->specs[i].type)) {
+            rd->specs[i].unsupported = "date or time in the format before MySQL 5.6, whose digits "
+                                       "are not in the log (ALTER TABLE ... FORCE converts it)";
+        }
     }
     return !meta.failed;
 }
@@ -161,8 +171,8 @@ static const char *read_text(map_reader *rd, cdc_cursor *c, src_mysql_convert co
     size_t len = (size_t)cdc_cursor_lenenc(c);
     const uint8_t *p = cdc_cursor_bytes(c, len);
     src_mysql_text text = {(const char *)p, len};
-    if (p == NULL || memchr(p, 0, len) != NULL ||
-        !src_mysql_charset_to_utf8(convert, &text, rd->ar, NULL)) {
+    if (p == NULL || !src_mysql_charset_to_utf8(convert, &text, rd->ar, NULL) ||
+        memchr(text.p, 0, text.n) != NULL) {
         c->failed = true;
         return NULL;
     }
@@ -221,11 +231,22 @@ static bool is_labelled(const src_mysql_column_spec *spec)
     return spec->type == SRC_MYSQL_TYPE_ENUM || spec->type == SRC_MYSQL_TYPE_SET;
 }
 
-static bool is_character(const src_mysql_column_spec *spec)
+static bool is_string(const src_mysql_column_spec *spec)
 {
     return spec->type == SRC_MYSQL_TYPE_STRING || spec->type == SRC_MYSQL_TYPE_VARCHAR ||
            spec->type == SRC_MYSQL_TYPE_BLOB || spec->type == SRC_MYSQL_TYPE_VARCHAR_COMPRESSED ||
            spec->type == SRC_MYSQL_TYPE_BLOB_COMPRESSED;
+}
+
+/* What the servers count among the columns with a charset differs: */
+static bool is_mysql_character(const src_mysql_column_spec *spec)
+{
+    return is_string(spec) || spec->type == SRC_MYSQL_TYPE_VECTOR;
+}
+
+static bool is_mariadb_character(const src_mysql_column_spec *spec)
+{
+    return is_string(spec) || spec->type == SRC_MYSQL_TYPE_GEOMETRY;
 }
 
 /* Default form: a collation for all, then pairs of (ordinal among the columns of this sort,
@@ -295,6 +316,23 @@ static bool read_labels(map_reader *rd)
         }
     }
     return true;
+}
+
+/* Kinds of geometry and dimensions of vectors. */
+static bool read_shapes(map_reader *rd)
+{
+    cdc_cursor geometries = rd->map->optional[SRC_MYSQL_META_GEOMETRY_TYPE];
+    cdc_cursor vectors = rd->map->optional[SRC_MYSQL_META_VECTOR_DIMENSIONS];
+    for (uint32_t i = 0; i < rd->map->ncols; i++) {
+        src_mysql_column_spec *spec = &rd->specs[i];
+        if (spec->type == SRC_MYSQL_TYPE_GEOMETRY) {
+            uint64_t kind = cdc_cursor_lenenc(&geometries);
+            spec->geometry = kind < UINT8_MAX ? (uint8_t)kind : UINT8_MAX;
+        } else if (spec->type == SRC_MYSQL_TYPE_VECTOR && vectors.p != NULL) {
+            spec->length = (uint32_t)cdc_cursor_lenenc(&vectors);
+        }
+    }
+    return !geometries.failed && !vectors.failed;
 }
 
 static bool read_keys(map_reader *rd, uint16_t **keys, uint32_t *nkeys)
@@ -369,11 +407,12 @@ static cdc_rc build_from_event(map_reader *rd, src_mysql_table **out, cdc_error 
     uint16_t *keys;
     uint32_t nkeys;
     if (!read_names(rd) || !read_signedness(rd) ||
-        !read_charsets(rd, is_character, &optional[SRC_MYSQL_META_DEFAULT_CHARSET],
+        !read_charsets(rd, rd->map->is_mariadb ? is_mariadb_character : is_mysql_character,
+                       &optional[SRC_MYSQL_META_DEFAULT_CHARSET],
                        &optional[SRC_MYSQL_META_COLUMN_CHARSET]) ||
         !read_charsets(rd, is_labelled, &optional[SRC_MYSQL_META_ENUM_SET_DEFAULT_CHARSET],
                        &optional[SRC_MYSQL_META_ENUM_SET_COLUMN_CHARSET]) ||
-        !read_labels(rd) || !read_keys(rd, &keys, &nkeys)) {
+        !read_labels(rd) || !read_shapes(rd) || !read_keys(rd, &keys, &nkeys)) {
         return map_malformed(err);
     }
     src_mysql_definition def = {rd->map->database, rd->map->name, rd->specs,

@@ -30,10 +30,12 @@ enum {
     SRC_MYSQL_META_ENUM_SET_DEFAULT_CHARSET = 10,
     SRC_MYSQL_META_ENUM_SET_COLUMN_CHARSET = 11,
     SRC_MYSQL_META_VISIBILITY = 12,
+    SRC_MYSQL_META_VECTOR_DIMENSIONS = 13,
     SRC_MYSQL_META_COUNT = 16,
 };
 
 typedef struct src_mysql_table_map {
+    bool is_mariadb; /* set by the caller: it counts other columns among those with a charset */
     uint64_t table_id;
     uint16_t flags;
     const char *database; /* NUL-terminated in the event */
@@ -100,10 +102,18 @@ typedef enum src_mysql_decode_op {
     SRC_MYSQL_DECODE_TIME2,
     SRC_MYSQL_DECODE_DATETIME2,
     SRC_MYSQL_DECODE_TIMESTAMP2,
-    SRC_MYSQL_DECODE_TEXT,   /* length of `pack` bytes, then text */
-    SRC_MYSQL_DECODE_BYTES,  /* length of `pack` bytes, then octets */
-    SRC_MYSQL_DECODE_BINARY, /* the same; the log cuts trailing zeros, padded to `length` */
-    SRC_MYSQL_DECODE_JSON,   /* length of `pack` bytes, then binary JSON */
+    SRC_MYSQL_DECODE_OLD_TIME, /* the formats before MySQL 5.6, which MariaDB still can write */
+    SRC_MYSQL_DECODE_OLD_DATETIME,
+    SRC_MYSQL_DECODE_OLD_TIMESTAMP,
+    /* Strings, to the end: */
+    SRC_MYSQL_DECODE_TEXT,       /* length of `pack` bytes, then text */
+    SRC_MYSQL_DECODE_BYTES,      /* length of `pack` bytes, then octets */
+    SRC_MYSQL_DECODE_BINARY,     /* the same; the log cuts trailing zeros, padded to `length` */
+    SRC_MYSQL_DECODE_JSON,       /* length of `pack` bytes, then binary JSON */
+    SRC_MYSQL_DECODE_COMPRESSED, /* length of `pack` bytes, then MariaDB's compressed column */
+    SRC_MYSQL_DECODE_UUID,       /* as BINARY of 16 or 4 bytes */
+    SRC_MYSQL_DECODE_INET6,
+    SRC_MYSQL_DECODE_INET4,
 } src_mysql_decode_op;
 
 typedef struct src_mysql_plan {

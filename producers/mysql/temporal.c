@@ -96,3 +96,87 @@ bool src_mysql_temporal_date(cdc_cursor *c, cdc_value *out)
     out->t.day = (uint8_t)(v & 31U);
     return out->t.month <= 12 && out->year <= 9999;
 }
+
+/* --- before MySQL 5.6 --- */
+
+static bool clock_fits(const cdc_value *v, unsigned hours)
+{
+    return v->t.hour <= hours && v->t.minute < 60 && v->t.second < 60;
+}
+
+/* 123456 is 12:34:56. */
+static void take_clock_digits(uint64_t hms, cdc_value *out)
+{
+    out->t.second = (uint8_t)(hms % 100);
+    out->t.minute = (uint8_t)(hms / 100 % 100);
+    out->t.hour = (uint16_t)(hms / 10000 % 10000);
+}
+
+static const uint32_t units_of_second[7] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+
+/* Units of the last digit, into microseconds, seconds, minutes and hours; what is left is
+ * returned. */
+static uint64_t take_clock_units(uint64_t v, uint8_t digits, uint64_t hours, cdc_value *out)
+{
+    uint32_t units = units_of_second[digits];
+    out->t.usec = (uint32_t)(v % units) * (1000000 / units);
+    v /= units;
+    out->t.second = (uint8_t)(v % 60);
+    out->t.minute = (uint8_t)(v / 60 % 60);
+    v /= 3600;
+    out->t.hour = (uint16_t)(hours != 0 ? v % hours : v % 10000);
+    return hours != 0 ? v / hours : v / 10000;
+}
+
+bool src_mysql_temporal_old_time(cdc_cursor *c, uint8_t digits, cdc_value *out)
+{
+    static const uint8_t sizes[7] = {3, 4, 4, 5, 5, 5, 6};
+    *out = (cdc_value){.kind = CDC_TIME, .digits = digits};
+    if (digits == 0) {
+        int64_t v = (int64_t)(cdc_cursor_le(c, 3) ^ 0x800000U) - 0x800000;
+        out->t.neg = v < 0;
+        take_clock_digits((uint64_t)(v < 0 ? -v : v), out);
+        return clock_fits(out, 838);
+    }
+    const int64_t zero = INT64_C(3020400) * units_of_second[digits]; /* 839 hours */
+    int64_t v = (int64_t)cdc_cursor_be(c, sizes[digits]) - zero;
+    out->t.neg = v < 0;
+    return take_clock_units((uint64_t)(v < 0 ? -v : v), digits, 0, out) == 0 &&
+           clock_fits(out, 838);
+}
+
+bool src_mysql_temporal_old_datetime(cdc_cursor *c, uint8_t digits, cdc_value *out)
+{
+    static const uint8_t sizes[7] = {5, 6, 6, 7, 7, 7, 8};
+    *out = (cdc_value){.kind = CDC_DATETIME, .digits = digits};
+    uint64_t ymd;
+    if (digits == 0) {
+        uint64_t v = cdc_cursor_u64(c);
+        take_clock_digits(v % 1000000, out);
+        ymd = v / 1000000;
+        out->t.day = (uint8_t)(ymd % 100);
+        out->t.month = (uint8_t)(ymd / 100 % 100);
+        ymd /= 10000;
+    } else {
+        ymd = take_clock_units(cdc_cursor_be(c, sizes[digits]), digits, 24, out);
+        out->t.day = (uint8_t)(ymd % 32);
+        out->t.month = (uint8_t)(ymd / 32 % 13);
+        ymd /= 32 * 13;
+    }
+    out->year = (uint16_t)(ymd % 10000);
+    return ymd <= 9999 && out->t.month <= 12 && out->t.day <= 31 && clock_fits(out, 23);
+}
+
+bool src_mysql_temporal_old_timestamp(cdc_cursor *c, uint8_t digits, cdc_value *out)
+{
+    *out = (cdc_value){.kind = CDC_TIMESTAMP, .digits = digits};
+    if (digits == 0) {
+        out->ts.sec = (int64_t)cdc_cursor_le(c, 4);
+        return true;
+    }
+    uint32_t units = units_of_second[digits];
+    out->ts.sec = (int64_t)cdc_cursor_be(c, 4);
+    uint32_t fraction = (uint32_t)cdc_cursor_be(c, (digits + 1U) / 2U);
+    out->ts.usec = fraction * (1000000 / units);
+    return fraction < units;
+}

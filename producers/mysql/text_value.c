@@ -263,9 +263,21 @@ static cdc_rc text_string(const src_mysql_plan *plan, src_mysql_text cell, src_m
     case SRC_MYSQL_DECODE_JSON:
         *out = (cdc_value){.kind = CDC_JSON};
         return keep_text(SRC_MYSQL_CONVERT_UTF8, cell, dec, out, err);
+    case SRC_MYSQL_DECODE_UUID:
+    case SRC_MYSQL_DECODE_INET6:
+    case SRC_MYSQL_DECODE_INET4:
+        *out = (cdc_value){.kind = CDC_TEXT};
+        return keep_text(SRC_MYSQL_CONVERT_UTF8, cell, dec, out, err);
     case SRC_MYSQL_DECODE_DECIMAL:
         *out = (cdc_value){.kind = CDC_DECIMAL};
         return keep_decimal(cell, dec->ar, out, err);
+    case SRC_MYSQL_DECODE_COMPRESSED:
+        if (plan->convert != SRC_MYSQL_CONVERT_BINARY) {
+            *out = (cdc_value){.kind = CDC_TEXT};
+            return keep_text((src_mysql_convert)plan->convert, cell, dec, out, err);
+        }
+        *out = (cdc_value){.kind = CDC_BYTES};
+        return keep(cell, 0, dec->ar, out, err);
     default:
         *out = (cdc_value){.kind = CDC_BYTES};
         return keep(cell, plan->op == SRC_MYSQL_DECODE_BINARY ? plan->length : 0, dec->ar, out,
@@ -297,10 +309,13 @@ static bool text_scalar(const src_mysql_plan *plan, text_reader *rd, cdc_value *
     case SRC_MYSQL_DECODE_DATE:
         return text_date(rd, out);
     case SRC_MYSQL_DECODE_TIME2:
+    case SRC_MYSQL_DECODE_OLD_TIME:
         return text_time(rd, plan->digits, out);
     case SRC_MYSQL_DECODE_DATETIME2:
+    case SRC_MYSQL_DECODE_OLD_DATETIME:
         return text_datetime(rd, plan->digits, out);
     case SRC_MYSQL_DECODE_TIMESTAMP2:
+    case SRC_MYSQL_DECODE_OLD_TIMESTAMP:
         return text_timestamp(rd, plan->digits, out);
     default:
         return plan->op <= SRC_MYSQL_DECODE_I64 ? text_int(rd, out)
@@ -310,9 +325,7 @@ static bool text_scalar(const src_mysql_plan *plan, text_reader *rd, cdc_value *
 
 static bool is_string(uint8_t op)
 {
-    return op == SRC_MYSQL_DECODE_TEXT || op == SRC_MYSQL_DECODE_BYTES ||
-           op == SRC_MYSQL_DECODE_BINARY || op == SRC_MYSQL_DECODE_JSON ||
-           op == SRC_MYSQL_DECODE_DECIMAL;
+    return op >= SRC_MYSQL_DECODE_TEXT || op == SRC_MYSQL_DECODE_DECIMAL;
 }
 
 cdc_rc src_mysql_text_value(const src_mysql_table *tbl, uint32_t col, src_mysql_text cell,

@@ -23,6 +23,8 @@ enum {
     JAVA_CLOB = 2005,
 };
 
+#define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
+
 #define TYPE_TEXT_MAX                                                                              \
     (16U << 20) /* an ENUM of 65,535 labels of 255 characters does not fit; none is made */
 
@@ -54,15 +56,24 @@ static const type_facts facts[] = {
      "datetime"},
     {SRC_MYSQL_TYPE_TIMESTAMP2, SRC_MYSQL_DECODE_TIMESTAMP2, CDC_TIMESTAMP, JAVA_TIMESTAMP,
      "timestamp"},
+    {SRC_MYSQL_TYPE_TIME, SRC_MYSQL_DECODE_OLD_TIME, CDC_TIME, JAVA_TIME, "time"},
+    {SRC_MYSQL_TYPE_DATETIME, SRC_MYSQL_DECODE_OLD_DATETIME, CDC_DATETIME, JAVA_TIMESTAMP,
+     "datetime"},
+    {SRC_MYSQL_TYPE_TIMESTAMP, SRC_MYSQL_DECODE_OLD_TIMESTAMP, CDC_TIMESTAMP, JAVA_TIMESTAMP,
+     "timestamp"},
     {SRC_MYSQL_TYPE_JSON, SRC_MYSQL_DECODE_JSON, CDC_JSON, JAVA_VARCHAR, "json"},
+    {SRC_MYSQL_TYPE_GEOMETRY, SRC_MYSQL_DECODE_BYTES, CDC_BYTES, JAVA_BLOB, ""},
+    {SRC_MYSQL_TYPE_VECTOR, SRC_MYSQL_DECODE_BYTES, CDC_BYTES, JAVA_BLOB, "vector"},
     {SRC_MYSQL_TYPE_STRING, 0, CDC_TEXT, JAVA_CHAR, "char"},
     {SRC_MYSQL_TYPE_VARCHAR, 0, CDC_TEXT, JAVA_VARCHAR, "varchar"},
     {SRC_MYSQL_TYPE_BLOB, 0, CDC_TEXT, JAVA_CLOB, "text"},
+    {SRC_MYSQL_TYPE_VARCHAR_COMPRESSED, 0, CDC_TEXT, JAVA_VARCHAR, "varchar"},
+    {SRC_MYSQL_TYPE_BLOB_COMPRESSED, 0, CDC_TEXT, JAVA_CLOB, "text"},
 };
 
 static const type_facts *facts_of(uint8_t type)
 {
-    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(facts); i++) {
         if (facts[i].type == type) {
             return &facts[i];
         }
@@ -78,33 +89,34 @@ static cdc_rc unsupported(const char *type, cdc_error *err)
                          type);
 }
 
-static const char *type_name_unsupported(uint8_t type)
-{
-    switch (type) {
-    case SRC_MYSQL_TYPE_TIMESTAMP:
-        return "timestamp in the format before MySQL 5.6 (ALTER TABLE ... FORCE converts it)";
-    case SRC_MYSQL_TYPE_TIME:
-        return "time in the format before MySQL 5.6 (ALTER TABLE ... FORCE converts it)";
-    case SRC_MYSQL_TYPE_DATETIME:
-        return "datetime in the format before MySQL 5.6 (ALTER TABLE ... FORCE converts it)";
-    case SRC_MYSQL_TYPE_DECIMAL:
-        return "decimal in the format before MySQL 5.0 (ALTER TABLE ... FORCE converts it)";
-    case SRC_MYSQL_TYPE_BLOB_COMPRESSED:
-        return "compressed blob or text";
-    case SRC_MYSQL_TYPE_VARCHAR_COMPRESSED:
-        return "compressed varchar or varbinary";
-    case SRC_MYSQL_TYPE_VECTOR:
-        return "vector";
-    case SRC_MYSQL_TYPE_GEOMETRY:
-        return "geometry";
-    default:
-        return NULL;
-    }
-}
+/* MariaDB's types that are BINARY in the log, by src_mysql_special. */
+static const type_facts specials[] = {
+    [SRC_MYSQL_SPECIAL_UUID] = {SRC_MYSQL_TYPE_STRING, SRC_MYSQL_DECODE_UUID, CDC_TEXT,
+                                JAVA_VARCHAR, "uuid"},
+    [SRC_MYSQL_SPECIAL_INET6] = {SRC_MYSQL_TYPE_STRING, SRC_MYSQL_DECODE_INET6, CDC_TEXT,
+                                 JAVA_VARCHAR, "inet6"},
+    [SRC_MYSQL_SPECIAL_INET4] = {SRC_MYSQL_TYPE_STRING, SRC_MYSQL_DECODE_INET4, CDC_TEXT,
+                                 JAVA_VARCHAR, "inet4"},
+};
+
+static const char *const geometries[] = {
+    "geometry",   "point",           "linestring",   "polygon",
+    "multipoint", "multilinestring", "multipolygon", "geometrycollection"};
 
 static bool is_binary(const src_mysql_column_spec *spec)
 {
     return spec->charset == NULL || spec->charset->convert == SRC_MYSQL_CONVERT_BINARY;
+}
+
+static bool is_blob(const src_mysql_column_spec *spec)
+{
+    return spec->type == SRC_MYSQL_TYPE_BLOB || spec->type == SRC_MYSQL_TYPE_BLOB_COMPRESSED;
+}
+
+static bool is_compressed(const src_mysql_column_spec *spec)
+{
+    return spec->type == SRC_MYSQL_TYPE_VARCHAR_COMPRESSED ||
+           spec->type == SRC_MYSQL_TYPE_BLOB_COMPRESSED;
 }
 
 /* CHAR, VARCHAR, the BLOB family. */
@@ -112,24 +124,23 @@ static cdc_rc fill_string(const src_mysql_column_spec *spec, cdc_column *col, sr
                           cdc_error *err)
 {
     bool fixed = spec->type == SRC_MYSQL_TYPE_STRING;
-    plan->pack = spec->length > 255 ? 2 : 1;
-    if (spec->type == SRC_MYSQL_TYPE_BLOB) {
-        plan->pack = spec->pack;
-    }
+    plan->pack = is_blob(spec) ? spec->pack : spec->length > 255 ? 2 : 1;
     if (plan->pack < 1 || plan->pack > 4) {
         return cdc_error_set(err, CDC_FATAL, "mysql_table_malformed",
                              "length prefix of %u bytes is not known", plan->pack);
     }
+    plan->convert = spec->charset != NULL ? spec->charset->convert : SRC_MYSQL_CONVERT_BINARY;
+    plan->op = SRC_MYSQL_DECODE_TEXT;
     if (is_binary(spec)) {
         col->kind = CDC_BYTES;
         col->java_type = JAVA_BLOB;
         col->length = fixed ? spec->length : 0;
         plan->op = fixed ? SRC_MYSQL_DECODE_BINARY : SRC_MYSQL_DECODE_BYTES;
         plan->length = spec->length;
-        return CDC_OK;
     }
-    plan->op = SRC_MYSQL_DECODE_TEXT;
-    plan->convert = spec->charset->convert;
+    if (is_compressed(spec)) {
+        plan->op = SRC_MYSQL_DECODE_COMPRESSED;
+    }
     return CDC_OK;
 }
 
@@ -144,6 +155,20 @@ static bool fill_labelled(const src_mysql_column_spec *spec, src_mysql_plan *pla
     plan->pack = (uint8_t)((spec->nlabels + 7) / 8);
     plan->pack = plan->pack > 4 ? 8 : plan->pack;
     return spec->nlabels <= 64;
+}
+
+/* Values behind a length of spec->pack bytes. */
+static bool fill_packed(const src_mysql_column_spec *spec, src_mysql_plan *plan)
+{
+    plan->pack = spec->pack;
+    return spec->pack >= 1 && spec->pack <= 4 && spec->geometry < COUNT_OF(geometries);
+}
+
+/* UUID, INET6, INET4. */
+static bool fill_special(const src_mysql_column_spec *spec, src_mysql_plan *plan)
+{
+    plan->length = spec->length;
+    return spec->length == (spec->special == SRC_MYSQL_SPECIAL_INET4 ? 4 : 16);
 }
 
 /* False: the sizes contradict the type. */
@@ -161,16 +186,15 @@ static bool fill_sizes(const src_mysql_column_spec *spec, cdc_column *col, src_m
     case SRC_MYSQL_TYPE_ENUM:
     case SRC_MYSQL_TYPE_SET:
         return fill_labelled(spec, plan);
-    case SRC_MYSQL_TYPE_TIME2:
-    case SRC_MYSQL_TYPE_DATETIME2:
-    case SRC_MYSQL_TYPE_TIMESTAMP2:
+    case SRC_MYSQL_TYPE_STRING:
+        return fill_special(spec, plan);
+    case SRC_MYSQL_TYPE_JSON:
+    case SRC_MYSQL_TYPE_GEOMETRY:
+    case SRC_MYSQL_TYPE_VECTOR:
+        return fill_packed(spec, plan);
+    default: /* dates and times; the others have no digits */
         col->digits = plan->digits = spec->digits;
         return spec->digits <= 6;
-    case SRC_MYSQL_TYPE_JSON:
-        plan->pack = spec->pack;
-        return spec->pack >= 1 && spec->pack <= 4;
-    default:
-        return true;
     }
 }
 
@@ -216,15 +240,16 @@ static void text_string(const src_mysql_column_spec *spec, cdc_buffer *out)
     static const char *const blobs[] = {"", "tinyblob", "blob", "mediumblob", "longblob"};
     static const char *const texts[] = {"", "tinytext", "text", "mediumtext", "longtext"};
     bool binary = is_binary(spec);
-    if (spec->type == SRC_MYSQL_TYPE_BLOB) {
+    if (is_blob(spec)) {
         cdc_buffer_add_str(out, binary ? blobs[spec->pack] : texts[spec->pack]);
         return;
     }
-    if (spec->type == SRC_MYSQL_TYPE_VARCHAR) {
+    if (spec->type != SRC_MYSQL_TYPE_STRING) {
         cdc_buffer_add_str(out, "var");
     }
+    uint32_t length = spec->length - (is_compressed(spec) && spec->length > 0 ? 1 : 0);
     cdc_buffer_add_str(out, binary ? "binary" : "char");
-    cdc_buffer_addf(out, "(%u)", binary ? spec->length : spec->length / spec->charset->maxlen);
+    cdc_buffer_addf(out, "(%u)", binary ? length : length / spec->charset->maxlen);
 }
 
 static void text_write(const src_mysql_column_spec *spec, const type_facts *fact, cdc_buffer *out)
@@ -240,6 +265,14 @@ static void text_write(const src_mysql_column_spec *spec, const type_facts *fact
         break;
     case SRC_MYSQL_TYPE_BIT:
         cdc_buffer_addf(out, "(%u)", spec->length);
+        break;
+    case SRC_MYSQL_TYPE_VECTOR:
+        if (spec->length > 0) { /* MySQL 9.0 did not log it */
+            cdc_buffer_addf(out, "(%u)", spec->length);
+        }
+        break;
+    case SRC_MYSQL_TYPE_GEOMETRY:
+        cdc_buffer_add_str(out, geometries[spec->geometry]);
         break;
     case SRC_MYSQL_TYPE_ENUM:
     case SRC_MYSQL_TYPE_SET:
@@ -270,24 +303,39 @@ static const char *type_text(const src_mysql_column_spec *spec, const type_facts
     return text;
 }
 
+static bool has_charset(const src_mysql_column_spec *spec)
+{
+    return spec->charset != NULL && spec->special == SRC_MYSQL_SPECIAL_NONE &&
+           spec->type != SRC_MYSQL_TYPE_GEOMETRY && spec->type != SRC_MYSQL_TYPE_VECTOR;
+}
+
+static cdc_rc check_supported(const src_mysql_column_spec *spec, const type_facts *fact,
+                              cdc_error *err)
+{
+    if (spec->unsupported != NULL) {
+        return unsupported(spec->unsupported, err);
+    }
+    if (spec->type == SRC_MYSQL_TYPE_DECIMAL) {
+        return unsupported("decimal in the format before MySQL 5.0 (ALTER TABLE ... FORCE converts "
+                           "it)",
+                           err);
+    }
+    if (fact == NULL) {
+        char number[24];
+        snprintf(number, sizeof number, "number %u", spec->type);
+        return unsupported(number, err);
+    }
+    return CDC_OK;
+}
+
 cdc_rc src_mysql_column_fill(const src_mysql_column_spec *spec, cdc_arena *ar, cdc_column *col,
                              src_mysql_plan *plan, cdc_error *err)
 {
-    const type_facts *fact = facts_of(spec->type);
-    const char *wrong =
-        spec->unsupported != NULL ? spec->unsupported : type_name_unsupported(spec->type);
-    if (wrong != NULL || fact == NULL) {
-        char number[24];
-        snprintf(number, sizeof number, "number %u", spec->type);
-        return unsupported(wrong != NULL ? wrong : number, err);
-    }
-    if (spec->charset != NULL && spec->charset->convert == SRC_MYSQL_CONVERT_NONE) {
-        return cdc_error_set(
-            err, CDC_FATAL, "mysql_charset_unsupported",
-            "character set %s is not supported in this version (utf8mb4, utf8mb3, ascii, "
-            "latin1 and binary are); leave the table out by objects.exclude, or convert "
-            "the column to utf8mb4",
-            spec->charset->name);
+    const type_facts *fact =
+        spec->special != SRC_MYSQL_SPECIAL_NONE ? &specials[spec->special] : facts_of(spec->type);
+    cdc_rc rc = check_supported(spec, fact, err);
+    if (rc != CDC_OK) {
+        return rc;
     }
     memset(col, 0, sizeof *col);
     memset(plan, 0, sizeof *plan);
@@ -297,7 +345,7 @@ cdc_rc src_mysql_column_fill(const src_mysql_column_spec *spec, cdc_arena *ar, c
     col->key_part = -1;
     col->nullable = spec->nullable;
     col->is_unsigned = spec->is_unsigned;
-    col->charset = spec->charset != NULL ? spec->charset->name : "";
+    col->charset = has_charset(spec) ? spec->charset->name : "";
     col->labels = spec->labels;
     col->nlabels = spec->nlabels;
     plan->op = fact->op;
@@ -305,8 +353,7 @@ cdc_rc src_mysql_column_fill(const src_mysql_column_spec *spec, cdc_arena *ar, c
         col->kind = CDC_UINT;
         plan->op = (uint8_t)(fact->op + (SRC_MYSQL_DECODE_U8 - SRC_MYSQL_DECODE_I8));
     }
-    cdc_rc rc =
-        fact->op == 0 ? fill_string(spec, col, plan, err) : fill_sized(spec, col, plan, err);
+    rc = fact->op == 0 ? fill_string(spec, col, plan, err) : fill_sized(spec, col, plan, err);
     if (rc != CDC_OK) {
         return rc;
     }

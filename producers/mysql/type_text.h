@@ -55,12 +55,24 @@ typedef struct src_mysql_column_spec {
     uint8_t digits;           /* fraction digits of TIME, DATETIME, TIMESTAMP */
     uint8_t pack;             /* BLOB, JSON: bytes of the length prefix */
     uint8_t precision, scale; /* DECIMAL */
-    uint32_t length;          /* CHAR, VARCHAR, BINARY, VARBINARY: bytes at most; BIT: bits */
+    /* CHAR, VARCHAR, BINARY, VARBINARY: bytes at most (a compressed one has one more, of its
+     * header); BIT: bits; VECTOR: dimensions */
+    uint32_t length;
+    uint8_t geometry; /* GEOMETRY: 0 to 7, in the order of their well-known-binary numbers */
+    uint8_t special;  /* src_mysql_special */
     const src_mysql_charset *charset; /* NULL: none */
     const char *const *labels;        /* ENUM, SET: UTF-8 */
     uint32_t nlabels;
     const char *unsupported; /* not NULL: the type's name, which this version does not take */
 } src_mysql_column_spec;
+
+/* MariaDB's types that its log shows as BINARY(16) or BINARY(4). */
+typedef enum src_mysql_special {
+    SRC_MYSQL_SPECIAL_NONE = 0,
+    SRC_MYSQL_SPECIAL_UUID,
+    SRC_MYSQL_SPECIAL_INET6,
+    SRC_MYSQL_SPECIAL_INET4,
+} src_mysql_special;
 
 /* Fills col (but key_part) and plan; texts go into ar. FATAL: type or charset not taken, sizes that
  * contradict the type, no memory; err names type or charset, the caller adds table and column. */

@@ -4,6 +4,7 @@
 
 #include "producers/mysql/decimal.h"
 #include "producers/mysql/json_patch.h"
+#include "producers/mysql/special_type.h"
 #include "producers/mysql/temporal.h"
 
 void src_mysql_decode_init(src_mysql_decode *dec, size_t value_max_bytes)
@@ -104,20 +105,64 @@ static cdc_rc read_decimal(const src_mysql_plan *plan, cdc_cursor *row, src_mysq
     return CDC_OK;
 }
 
-static cdc_rc read_text(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
-                        cdc_value *out, cdc_error *err)
+static cdc_rc set_text(const src_mysql_plan *plan, src_mysql_text text, src_mysql_decode *dec,
+                       cdc_value *out, cdc_error *err)
 {
-    size_t n = (size_t)load_le(row, plan->pack);
-    src_mysql_text text = {(const char *)cdc_cursor_bytes(row, n), n};
-    if (text.p == NULL) {
-        return malformed(err);
-    }
     if (!src_mysql_charset_to_utf8((src_mysql_convert)plan->convert, &text, dec->ar,
                                    &dec->bad_text) ||
         text.n > UINT32_MAX) {
         return too_large(err);
     }
     set_bytes(out, CDC_TEXT, text.p, text.n);
+    return CDC_OK;
+}
+
+static cdc_rc read_text(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
+                        cdc_value *out, cdc_error *err)
+{
+    size_t n = (size_t)load_le(row, plan->pack);
+    src_mysql_text text = {(const char *)cdc_cursor_bytes(row, n), n};
+    return text.p != NULL ? set_text(plan, text, dec, out, err) : malformed(err);
+}
+
+static cdc_rc read_compressed(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
+                              cdc_value *out, cdc_error *err)
+{
+    size_t n = (size_t)load_le(row, plan->pack);
+    src_mysql_text text = {(const char *)cdc_cursor_bytes(row, n), n};
+    if (text.p == NULL) {
+        return malformed(err);
+    }
+    src_mysql_inflate done = src_mysql_column_inflate(&text, dec->ar);
+    if (done != SRC_MYSQL_INFLATE_OK || text.n > UINT32_MAX) {
+        return done == SRC_MYSQL_INFLATE_MALFORMED ? malformed(err) : too_large(err);
+    }
+    if (plan->convert != SRC_MYSQL_CONVERT_BINARY) {
+        return set_text(plan, text, dec, out, err);
+    }
+    set_bytes(out, CDC_BYTES, text.p, text.n);
+    return CDC_OK;
+}
+
+/* UUID, INET6, INET4: as BINARY, whose trailing zeros the log cuts. */
+static cdc_rc read_special(const src_mysql_plan *plan, cdc_cursor *row, src_mysql_decode *dec,
+                           cdc_value *out, cdc_error *err)
+{
+    uint8_t bytes[16] = {0};
+    size_t n = (size_t)load_le(row, 1);
+    const uint8_t *p = cdc_cursor_bytes(row, n);
+    char *text = cdc_arena_alloc(dec->ar, SRC_MYSQL_ADDRESS_TEXT_MAX);
+    if (p == NULL || n > plan->length) {
+        return malformed(err);
+    }
+    if (text == NULL) {
+        return too_large(err);
+    }
+    memcpy(bytes, p, n);
+    size_t len = plan->op == SRC_MYSQL_DECODE_UUID    ? src_mysql_uuid_text(bytes, text)
+                 : plan->op == SRC_MYSQL_DECODE_INET6 ? src_mysql_inet6_text(bytes, text)
+                                                      : src_mysql_inet4_text(bytes, text);
+    set_bytes(out, CDC_TEXT, text, len);
     return CDC_OK;
 }
 
@@ -214,6 +259,28 @@ static void read_integer(const src_mysql_plan *plan, cdc_cursor *row, cdc_value 
     }
 }
 
+static bool read_temporal(const src_mysql_plan *plan, cdc_cursor *row, cdc_value *out)
+{
+    switch (plan->op) {
+    case SRC_MYSQL_DECODE_DATE:
+        return src_mysql_temporal_date(row, out);
+    case SRC_MYSQL_DECODE_TIME2:
+        return src_mysql_temporal_time2(row, plan->digits, out);
+    case SRC_MYSQL_DECODE_DATETIME2:
+        return src_mysql_temporal_datetime2(row, plan->digits, out);
+    case SRC_MYSQL_DECODE_TIMESTAMP2:
+        return src_mysql_temporal_timestamp2(row, plan->digits, out);
+    case SRC_MYSQL_DECODE_OLD_TIME:
+        return src_mysql_temporal_old_time(row, plan->digits, out);
+    case SRC_MYSQL_DECODE_OLD_DATETIME:
+        return src_mysql_temporal_old_datetime(row, plan->digits, out);
+    case SRC_MYSQL_DECODE_OLD_TIMESTAMP:
+        return src_mysql_temporal_old_timestamp(row, plan->digits, out);
+    default:
+        return false;
+    }
+}
+
 /* Values of fixed size. False: out of the type's range. */
 static bool read_fixed(const src_mysql_plan *plan, cdc_cursor *row, cdc_value *out)
 {
@@ -236,16 +303,8 @@ static bool read_fixed(const src_mysql_plan *plan, cdc_cursor *row, cdc_value *o
     case SRC_MYSQL_DECODE_YEAR:
         read_year(row, out);
         return true;
-    case SRC_MYSQL_DECODE_DATE:
-        return src_mysql_temporal_date(row, out);
-    case SRC_MYSQL_DECODE_TIME2:
-        return src_mysql_temporal_time2(row, plan->digits, out);
-    case SRC_MYSQL_DECODE_DATETIME2:
-        return src_mysql_temporal_datetime2(row, plan->digits, out);
-    case SRC_MYSQL_DECODE_TIMESTAMP2:
-        return src_mysql_temporal_timestamp2(row, plan->digits, out);
     default:
-        return false;
+        return read_temporal(plan, row, out);
     }
 }
 
@@ -267,6 +326,12 @@ static cdc_rc read_variable(const src_mysql_plan *plan, cdc_cursor *row, src_mys
     }
     case SRC_MYSQL_DECODE_JSON:
         return read_json(plan, row, dec, out, err);
+    case SRC_MYSQL_DECODE_COMPRESSED:
+        return read_compressed(plan, row, dec, out, err);
+    case SRC_MYSQL_DECODE_UUID:
+    case SRC_MYSQL_DECODE_INET6:
+    case SRC_MYSQL_DECODE_INET4:
+        return read_special(plan, row, dec, out, err);
     default:
         return read_fixed(plan, row, out) ? CDC_OK : malformed(err);
     }

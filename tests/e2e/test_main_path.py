@@ -301,18 +301,6 @@ def test_rows_without_primary_key(source, target, sluice, names):
     same(source, target, table, "a, b")
 
 
-def test_undecoded_type_stops_by_name(source, sluice, names, reader):
-    table = f"{names.database}.places"
-    source.execute(f"CREATE DATABASE {names.database}",
-                   f"CREATE TABLE {table} (id INT PRIMARY KEY, spot POINT NOT NULL)")
-    task = sluice.task(phases=["incremental"])
-    capture = sluice.capture(task)
-    source.execute(f"INSERT INTO {table} VALUES (1, POINT(1, 2))")
-    assert capture.wait(30) == 1
-    assert "spot" in capture.lines[-1] and "places" in capture.lines[-1]
-    assert reader.read() == []
-
-
 def test_second_capture_fences_the_first(source, sluice, names, reader):
     create_customers(source, names.database)
     task = sluice.task(phases=["incremental"])

@@ -21,6 +21,7 @@ typedef struct walk {
     cdc_arena ar;
     src_mysql_decode dec;
     src_mysql_checksum checksum;
+    bool is_mariadb;
     src_mysql_table *tbl; /* NULL: refused */
     cdc_error err;
 } walk;
@@ -133,6 +134,7 @@ static void walk_table_map(walk *w, const src_mysql_event *ev)
 {
     src_mysql_table_map map;
     assert_int_equal(src_mysql_table_map_parse(ev->body, &map, &w->err), CDC_OK);
+    map.is_mariadb = w->is_mariadb;
     src_mysql_table_free(w->tbl);
     if (src_mysql_table_build(&map, NULL, &w->tbl, &w->err) != CDC_OK) {
         assert_null(w->tbl);
@@ -195,6 +197,7 @@ static void walk_format(walk *w, const src_mysql_event *ev)
 {
     src_mysql_format format;
     assert_int_equal(src_mysql_event_format(ev, &format, &w->err), CDC_OK);
+    w->is_mariadb = format.mariadb;
     w->checksum = format.checksum ? SRC_MYSQL_CHECKSUM_VERIFY : SRC_MYSQL_CHECKSUM_NONE;
     cdc_buffer_addf(w->out, "format %s%s%s\n", format.server_version,
                     format.checksum ? " checksum" : "", format.mariadb ? " MariaDB" : "");

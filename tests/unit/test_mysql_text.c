@@ -10,6 +10,7 @@
 #include "producers/mysql/charset.h"
 #include "producers/mysql/decimal.h"
 #include "producers/mysql/json_binary.h"
+#include "producers/mysql/special_type.h"
 
 static void check_text(src_mysql_convert convert, const char *in, const char *want, uint64_t faults)
 {
@@ -72,14 +73,163 @@ static void test_latin1_is_cp1252_with_its_holes(void **state)
     }
 }
 
+static src_mysql_convert convert_of(const char *charset)
+{
+    return (src_mysql_convert)src_mysql_charset_by_name(charset)->convert;
+}
+
+/* One character of each, and what is none; all characters are compared with the servers in
+ * tests/e2e/test_charsets.py. */
+static void test_charsets_by_table(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *charset, *in, *want;
+        uint64_t faults;
+    } cases[] = {
+        {"ascii", "a\x80", "a\ufffd", 1},
+        {"armscii8", "\xb2", "\u0531", 0},
+        {"big5", "a\xa4\xa4z", "a中z", 0},
+        {"cp1250", "\x8a\x81", "Š\ufffd", 1},
+        {"cp1251", "\xdf\x98", "Я\ufffd", 1},
+        {"cp1256", "\xc7", "ا", 0},
+        {"cp1257", "\xd0", "Š", 0},
+        {"cp850", "\x82", "é", 0},
+        {"cp852", "\x88", "ł", 0},
+        {"cp866", "\x80", "А", 0},
+        {"cp932", "\x81\x60\x87\x40\xb1", "～①ｱ", 0},
+        {"dec8", "\xe9", "é", 0},
+        {"eucjpms", "\xc6\xfc\x8e\xb1\x8f\xb0\xa1", "日ｱ丂", 0},
+        {"euckr", "\xb0\xa1\x81\x41", "가갂", 0},
+        {"gb18030", "\xd6\xd0\x81\x30\x81\x30\x90\x30\x81\x30\xe3\x32\x9a\x35",
+         "中\302\200𐀀\U0010ffff", 0},
+        {"gb2312", "\xd6\xd0", "中", 0},
+        {"gbk", "\xd6\xd0\x81\x40", "中丂", 0},
+        {"geostd8", "\xc0", "\u10d0", 0},
+        {"greek", "\xe1\xff", "α\ufffd", 1},
+        {"hebrew", "\xe0", "א", 0},
+        {"hp8", "\xc5", "é", 0},
+        {"keybcs2", "\x80", "Č", 0},
+        {"koi8r", "\xd1", "я", 0},
+        {"koi8u", "\xa4", "є", 0},
+        {"latin2", "\xa1", "Ą", 0},
+        {"latin5", "\xf0", "ğ", 0},
+        {"latin7", "\xe0", "ą", 0},
+        {"macce", "\x88", "ą", 0},
+        {"macroman", "\x8e", "é", 0},
+        {"sjis", "\x93\xfa\xb1\x5c", "日ｱ\\", 0},
+        {"swe7", "[\\]", "ÄÖÅ", 0},
+        {"tis620", "\xa1", "ก", 0},
+        {"ujis", "\xc6\xfc\x8e\xb1\x8f\xb0\xa1", "日ｱ丂", 0},
+        /* bytes that are no character; ASCII behind them stays */
+        {"gbk", "\xd6", "\ufffd", 1},
+        {"gbk", "\x80z\xff", "\ufffdz\ufffd", 2},
+        {"big5", "\xf9\xfez\xa1\x20", "\ufffdz\ufffd ", 3},
+        {"ujis", "\x8f\xff\x41", "\ufffd\ufffdA", 2},
+        {"ujis", "\x8f\xa1\xa1", "\ufffd", 3},
+        {"gb18030", "\x84\x31\xa5\x30", "\ufffd1\ufffd0", 2},
+        {"gb18030", "\xfe\x39\xfe\x39", "\ufffd9\ufffd9", 2},
+        {"sjis", "\x80\xa0", "\ufffd", 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        check_text(convert_of(cases[i].charset), cases[i].in, cases[i].want, cases[i].faults);
+    }
+}
+
+static void test_wide_charsets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *charset, *in;
+        size_t n;
+        const char *want;
+        uint64_t faults;
+    } cases[] = {
+        {"ucs2", "\0A\x4e\x2d", 4, "A中", 0},
+        {"ucs2", "\xd8\0\0A", 4, "\ufffdA", 2},
+        {"ucs2", "\0A\0", 3, "A\ufffd", 1},
+        {"utf16", "\0A\xd8\x3d\xde\0\x4e\x2d", 8, "A😀中", 0},
+        {"utf16", "\xdc\0\0A\xd8\0", 6, "\ufffdA\ufffd", 4},
+        {"utf16", "\xd8\0\0A", 4, "\ufffdA", 2},
+        {"utf16le", "A\0\x3d\xd8\0\xde\x2d\x4e", 8, "A😀中", 0},
+        {"utf32", "\0\0\0A\0\1\xf6\0", 8, "A😀", 0},
+        {"utf32", "\0\x11\0\0\0\0\xd8\0\0\0A", 11, "\ufffd\ufffd\ufffd", 11},
+        {"utf32", "", 0, "", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cdc_arena ar;
+        src_mysql_text text = {cases[i].in, cases[i].n};
+        uint64_t bad = 0;
+        cdc_arena_init(&ar, 1024, 1024);
+        assert_true(src_mysql_charset_to_utf8(convert_of(cases[i].charset), &text, &ar, &bad));
+        assert_int_equal(text.n, strlen(cases[i].want));
+        assert_memory_equal(text.p, cases[i].want, text.n);
+        assert_int_equal(bad, cases[i].faults);
+        cdc_arena_fini(&ar);
+    }
+}
+
+static void check_inet6(const char *bytes, const char *want)
+{
+    char text[SRC_MYSQL_ADDRESS_TEXT_MAX];
+    size_t n = src_mysql_inet6_text((const uint8_t *)bytes, text);
+    assert_int_equal(n, strlen(want));
+    assert_memory_equal(text, want, n);
+}
+
+static void check_inflate(const char *in, size_t n, src_mysql_inflate want_rc, const char *want)
+{
+    cdc_arena ar;
+    src_mysql_text value = {in, n};
+    cdc_arena_init(&ar, 1024, 1024);
+    assert_int_equal(src_mysql_column_inflate(&value, &ar), want_rc);
+    if (want_rc == SRC_MYSQL_INFLATE_OK) {
+        assert_int_equal(value.n, strlen(want));
+        assert_memory_equal(value.p, want, value.n);
+    }
+    cdc_arena_fini(&ar);
+}
+
+static void test_special_types(void **state)
+{
+    (void)state;
+    char text[SRC_MYSQL_ADDRESS_TEXT_MAX];
+    static const uint8_t uuid[16] = {0,    0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                                     0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+    size_t n = src_mysql_uuid_text(uuid, text);
+    assert_int_equal(n, 36);
+    assert_memory_equal(text, "00112233-4455-6677-8899-aabbccddeeff", n);
+    n = src_mysql_inet4_text((const uint8_t *)"\xff\x00\x0a\x01", text);
+    assert_memory_equal(text, "255.0.10.1", n);
+    check_inet6("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "::");
+    check_inet6("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+                "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+    /* 100 bytes 'ab...' as MariaDB logged them; the header says zlib, one byte of length */
+    static const char packed[] = "\x89\x64\x4b\x4c\x4a\xa4\x39\x04";
+    char want[101];
+    for (size_t i = 0; i < 100; i++) {
+        want[i] = i % 2 == 0 ? 'a' : 'b';
+    }
+    want[100] = '\0';
+    check_inflate("\x89\x64\x4b\x4c\x4a\xa4\x39\x04\x00", 9, SRC_MYSQL_INFLATE_OK, want);
+    check_inflate("", 0, SRC_MYSQL_INFLATE_OK, "");
+    check_inflate("\0abc", 4, SRC_MYSQL_INFLATE_OK, "abc");
+    check_inflate(packed, 4, SRC_MYSQL_INFLATE_MALFORMED, NULL); /* cut */
+    check_inflate("\x89\x63\x4b\x4c\x4a\xa4\x39\x04\x00", 9, SRC_MYSQL_INFLATE_MALFORMED,
+                  NULL);                                             /* another length */
+    check_inflate("\x79\x64", 2, SRC_MYSQL_INFLATE_MALFORMED, NULL); /* another method */
+    check_inflate("\x8f\x64", 2, SRC_MYSQL_INFLATE_MALFORMED, NULL); /* seven bytes of length */
+    check_inflate("\x8c\xff\xff\xff\xff", 5, SRC_MYSQL_INFLATE_NO_MEMORY, NULL);
+}
+
 static void test_text_that_does_not_fit_the_arena(void **state)
 {
     (void)state;
     cdc_arena ar;
-    char in[600];
+    char in[2400];
     memset(in, 0xe9, sizeof in);
     cdc_arena_init(&ar, 256, 1000);
-    for (int convert = SRC_MYSQL_CONVERT_UTF8; convert <= SRC_MYSQL_CONVERT_LATIN1; convert++) {
+    for (int convert = SRC_MYSQL_CONVERT_UTF8; convert <= SRC_MYSQL_CONVERT_SINGLE; convert++) {
         src_mysql_text text = {in, sizeof in};
         assert_false(src_mysql_charset_to_utf8((src_mysql_convert)convert, &text, &ar, NULL));
         assert_int_equal(ar.used_bytes, 0);
@@ -276,6 +426,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8_is_checked),
         cmocka_unit_test(test_latin1_is_cp1252_with_its_holes),
+        cmocka_unit_test(test_charsets_by_table),
+        cmocka_unit_test(test_wide_charsets),
+        cmocka_unit_test(test_special_types),
         cmocka_unit_test(test_text_that_does_not_fit_the_arena),
         cmocka_unit_test(test_collations),
         cmocka_unit_test(test_decimal),
