@@ -21,6 +21,14 @@ int cdc_command_check(int argc, char **argv)
     }
     cdc_buffer_init(&out, OUTPUT_BYTES_MAX);
     cdc_config_print(task.cfg, &out);
+    if (task.source_type != NULL) {
+        cdc_buffer_add_str(&out, "# What is captured:\n");
+        cdc_selection_print(selection, "# - ", &out);
+        if (task.phase_full &&
+            !cdc_rules_operation(cdc_selection_rules(selection), CDC_OP_INSERT)) {
+            cdc_buffer_add_str(&out, "# - the full copy publishes nothing: its rows are inserts\n");
+        }
+    }
     int code = cdc_command_print(&out);
     cdc_buffer_fini(&out);
     cdc_selection_free(selection);

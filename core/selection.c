@@ -14,6 +14,7 @@ struct cdc_selection {
     cdc_pattern *include, *exclude;
     size_t ninclude, nexclude;
     char *text; /* holds the patterns' bytes */
+    cdc_rules rules;
 };
 
 bool cdc_glob(const char *pattern, const char *s)
@@ -48,15 +49,13 @@ bool cdc_glob(const char *pattern, const char *s)
     return *pattern == '\0';
 }
 
-static cdc_rc cdc_selection_refuse(const cdc_config *cfg, const char *path, size_t i,
-                                   const char *pattern, cdc_error *err)
+cdc_rc cdc_pattern_refuse(const cdc_config *cfg, const char *path, const char *option,
+                          const char *pattern, cdc_error *err)
 {
-    char item[64];
-    snprintf(item, sizeof item, "%s[%zu]", path, i);
     cdc_error_set(
         err, CDC_FATAL, "config",
         "%s: %s '%s' is no pattern; write database.table, with * and ? as needed (shop.*)",
-        cdc_config_where(cfg, item), path, pattern);
+        cdc_config_where(cfg, path), option, pattern);
     err->exit = CDC_EXIT_USAGE;
     return CDC_FATAL;
 }
@@ -73,7 +72,9 @@ static cdc_rc cdc_selection_list(cdc_pattern **out, size_t *nout, char **text,
         const char *pattern = cdc_config_item(cfg, path, i);
         const char *dot = strchr(pattern, '.');
         if (dot == NULL || dot == pattern || dot[1] == '\0') {
-            return cdc_selection_refuse(cfg, path, i, pattern, err);
+            char item[64];
+            snprintf(item, sizeof item, "%s[%zu]", path, i);
+            return cdc_pattern_refuse(cfg, item, path, pattern, err);
         }
         size_t len = strlen(pattern) + 1;
         memcpy(*text, pattern, len);
@@ -113,6 +114,9 @@ cdc_rc cdc_selection_new(cdc_selection **out, const cdc_config *cfg, cdc_error *
     if (rc == CDC_OK) {
         rc = cdc_selection_list(&sel->exclude, &sel->nexclude, &text, cfg, exclude, err);
     }
+    if (rc == CDC_OK) {
+        rc = cdc_rules_init(&sel->rules, cfg, err);
+    }
 out:
     if (rc == CDC_OK) {
         *out = sel;
@@ -125,6 +129,7 @@ out:
 void cdc_selection_free(cdc_selection *sel)
 {
     if (sel != NULL) {
+        cdc_rules_fini(&sel->rules);
         free(sel->include);
         free(sel->exclude);
         free(sel->text);
@@ -162,4 +167,28 @@ bool cdc_selection_database(const cdc_selection *sel, const char *database)
         }
     }
     return taken;
+}
+
+const cdc_rules *cdc_selection_rules(const cdc_selection *sel)
+{
+    return &sel->rules;
+}
+
+/* --- in words --- */
+
+static void cdc_selection_words(const cdc_pattern *list, size_t n, cdc_buffer *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        cdc_buffer_addf(out, "%s%s.%s", i > 0 ? " or " : "", list[i].database, list[i].table);
+    }
+}
+
+void cdc_selection_print(const cdc_selection *sel, const char *prefix, cdc_buffer *out)
+{
+    cdc_buffer_addf(out, "%stables that match ", prefix);
+    cdc_selection_words(sel->include, sel->ninclude, out);
+    cdc_buffer_add_str(out, sel->nexclude > 0 ? " and do not match " : "");
+    cdc_selection_words(sel->exclude, sel->nexclude, out);
+    cdc_buffer_add_str(out, "; also those that are created later\n");
+    cdc_rules_print(&sel->rules, prefix, out);
 }

@@ -1,10 +1,12 @@
 /* Which databases and tables a task takes: objects.include and objects.exclude, patterns "db.table"
- * with * and ?. Names are compared as the source gives them (case-sensitive). Immutable; any
- * thread. */
+ * with * and ?; and, as rules.h says, what is taken of them. Sources know the tables only; the
+ * capture loop applies the rules. Names are compared as the source gives them (case-sensitive).
+ * Immutable; any thread. */
 #ifndef CDC_SELECTION_H
 #define CDC_SELECTION_H
 
 #include "config.h"
+#include "rules.h"
 
 typedef struct cdc_selection cdc_selection;
 
@@ -13,6 +15,15 @@ void cdc_selection_free(cdc_selection *sel);
 bool cdc_selection_table(const cdc_selection *sel, const char *database, const char *table);
 /* Could any table of this database be taken? */
 bool cdc_selection_database(const cdc_selection *sel, const char *database);
+/* Borrowed from sel. */
+const cdc_rules *cdc_selection_rules(const cdc_selection *sel);
+/* Says in words what it means, every line begun with `prefix`. */
+void cdc_selection_print(const cdc_selection *sel, const char *prefix, cdc_buffer *out);
+
+/* The error for a pattern without a dot between two names: `option` with this value, at `path` of
+ * the file. Exit code 2. */
+cdc_rc cdc_pattern_refuse(const cdc_config *cfg, const char *path, const char *option,
+                          const char *pattern, cdc_error *err);
 /* Glob with * and ? over the whole string; * also matches nothing. */
 bool cdc_glob(const char *pattern, const char *s);
 

@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "filter.h"
 #include "topics/header.h"
 #include "topics/split.h"
 
@@ -35,6 +36,7 @@ struct cdc_publisher {
     void *codec_handle;
     cdc_producer *producer;
     cdc_router *router;
+    cdc_filter *filter;
     const char *instance; /* borrowed: outlives the publisher */
     cdc_record made;      /* of the newest row */
     size_t max_bytes;     /* message.max_bytes */
@@ -46,14 +48,15 @@ struct cdc_publisher {
     uint64_t txn_rows;  /* source rows of the open transaction seen, sent or held */
     uint64_t txn_seq;   /* records of the open transaction made */
     uint64_t skip_rows; /* rows still to be dropped after a restart */
-    uint64_t held_rows; /* rows that the held record stands for: 0 or 1 */
+    uint64_t held_rows; /* rows from the held record's on: its own, and those dropped since */
     bool atomic;        /* the open transaction must not be split */
     bool token_moved;
     bool ddl_sent; /* the last record sent was a DDL message */
     int64_t source_ms;
     char position[320];
     cdc_metric *rows[CDC_OP_DDL + 1];
-    cdc_metric *records, *bytes, *commits, *split, *side;
+    int64_t dropped[CDC_OP_DDL + 1]; /* by the filter, of the batch in hand */
+    cdc_metric *records, *bytes, *commits, *split, *side, *filtered;
 };
 
 static void cdc_publisher_metrics(cdc_publisher *pub)
@@ -68,6 +71,8 @@ static void cdc_publisher_metrics(cdc_publisher *pub)
         cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"delete\"", help);
     pub->rows[CDC_OP_DDL] =
         cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"ddl\"", help);
+    pub->filtered = cdc_metrics_number(mx, CDC_COUNTER, "sluice_filtered_rows_total", "",
+                                       "Source rows that the task's rules left out");
     pub->records =
         cdc_metrics_number(mx, CDC_COUNTER, "sluice_records_total", "", "Records handed to Kafka");
     pub->bytes = cdc_metrics_number(mx, CDC_COUNTER, "sluice_record_bytes_total", "",
@@ -133,6 +138,9 @@ cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_code
     if (rc == CDC_OK) {
         rc = cdc_router_new(&pub->router, env, pr, err);
     }
+    if (rc == CDC_OK) {
+        rc = cdc_filter_new(&pub->filter, env, err);
+    }
     if (rc != CDC_OK) {
         cdc_publisher_free(pub);
         *out = NULL;
@@ -146,6 +154,7 @@ void cdc_publisher_free(cdc_publisher *pub)
         return;
     }
     cdc_router_free(pub->router);
+    cdc_filter_free(pub->filter);
     if (pub->codec_handle != NULL) {
         pub->codec->close(pub->codec_handle);
     }
@@ -402,9 +411,25 @@ static cdc_rc cdc_publisher_event(cdc_publisher *pub, const cdc_event *ev, cdc_p
         pub->skip_rows--;
         return CDC_OK;
     }
-    cdc_rc rc = cdc_publisher_row(pub, ev, place, err);
-    pub->held_rows = pub->held.full ? 1 : 0;
+    cdc_event filtered;
+    bool taken = true;
+    cdc_rc rc = CDC_OK;
     pub->source_ms = ev->source_ms;
+    if (cdc_filter_active(pub->filter)) {
+        filtered = *ev;
+        rc = cdc_filter_event(pub->filter, &filtered, &taken, err);
+        if (rc != CDC_OK) {
+            return cdc_publisher_where(ev, err);
+        }
+        if (!taken) {
+            pub->held_rows += pub->held.full ? 1 : 0; /* a restart begins at the held one */
+            pub->dropped[ev->op]++;
+            return CDC_OK;
+        }
+        ev = &filtered;
+    }
+    rc = cdc_publisher_row(pub, ev, place, err);
+    pub->held_rows = pub->held.full ? 1 : 0;
     return rc;
 }
 
@@ -415,16 +440,20 @@ static void cdc_publisher_count(cdc_publisher *pub, const cdc_batch *batch)
         n[batch->events[i].op]++;
     }
     for (int op = CDC_OP_INSERT; op <= CDC_OP_DDL; op++) {
-        cdc_metric_add(pub->rows[op], n[op]);
+        cdc_metric_add(pub->rows[op], n[op] - pub->dropped[op]);
+        cdc_metric_add(pub->filtered, pub->dropped[op]);
+        pub->dropped[op] = 0;
     }
 }
 
 cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch, cdc_error *err)
 {
+    /* where the filter may drop what follows, only the COMMIT tells */
+    cdc_place inner = cdc_filter_active(pub->filter) ? PLACE_UNKNOWN : PLACE_INNER;
     for (uint32_t i = 0; i < batch->nevents; i++) {
         cdc_place place = i + 1 == batch->nevents                    ? PLACE_UNKNOWN
                           : batch->events[i + 1].op == CDC_OP_COMMIT ? PLACE_LAST
-                                                                     : PLACE_INNER;
+                                                                     : inner;
         cdc_rc rc = cdc_publisher_event(pub, &batch->events[i], place, err);
         if (rc != CDC_OK) {
             return rc;

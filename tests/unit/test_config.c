@@ -270,8 +270,6 @@ static void test_reserved(void **state)
     bad(GOOD "message: {registry: {url: 'http://r'}}\n",
         "t.yaml:5:22: message.registry.url is not carried out by this version of sluice; remove "
         "it");
-    bad(GOOD "objects: {operations: [insert]}\n",
-        "t.yaml:5:11: objects.operations is not carried out by this version of sluice; remove it");
     bad(GOOD "full: {rows_per_second: 5}\n",
         "t.yaml:5:8: full.rows_per_second is not carried out by this version of sluice; remove it");
     bad(HEAD SOURCE "target: {type: mysql, hosts: h, user: u, rename: {databases: {a: b}}}\n",

@@ -1,0 +1,519 @@
+/* The publisher with a producer of its own that remembers what was committed: rules drop rows, the
+ * process dies at every event, and what is in Kafka in the end is always the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "producers/publisher.h"
+#include "topics/admin_client.h"
+#include "topics/producer.h"
+
+extern const cdc_option *const cdc_all_options[];
+
+/* --- a producer: all that the publisher and the router call --- */
+
+enum { RECORDS_MAX = 4000, TEXT_MAX = 48 };
+
+typedef struct record {
+    char text[TEXT_MAX]; /* the codec's */
+    uint64_t seq;
+    bool last;
+} record;
+
+struct cdc_topic {
+    int32_t partitions;
+};
+
+static struct cdc_topic topic = {4};
+static record records[RECORDS_MAX];
+static size_t nrecords, ncommitted;
+static cdc_checkpoint saved;
+static char saved_token[32];
+
+cdc_rc cdc_producer_topic(cdc_producer *pr, const char *name, cdc_topic **out, cdc_error *err)
+{
+    (void)pr;
+    (void)name;
+    (void)err;
+    *out = &topic;
+    return CDC_OK;
+}
+
+int32_t cdc_topic_partitions(const cdc_topic *tp)
+{
+    return tp->partitions;
+}
+
+const char *cdc_topic_name(const cdc_topic *tp)
+{
+    (void)tp;
+    return "t";
+}
+
+cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *tp, int32_t partition, cdc_bytes key,
+                         cdc_bytes value, cdc_bytes header, cdc_error *err)
+{
+    (void)pr;
+    (void)tp;
+    (void)partition;
+    (void)key;
+    (void)err;
+    char text[256];
+    record *rec = &records[nrecords++];
+    assert_true(nrecords < RECORDS_MAX);
+    snprintf(rec->text, sizeof rec->text, "%.*s", (int)value.len, value.p);
+    snprintf(text, sizeof text, "%.*s", (int)header.len, header.p);
+    const char *seq = strstr(text, ";seq=");
+    assert_non_null(seq);
+    rec->seq = strtoull(seq + 5, NULL, 10);
+    rec->last = strstr(text, ";last=1") != NULL;
+    return CDC_OK;
+}
+
+cdc_rc cdc_producer_order(cdc_producer *pr, cdc_error *err)
+{
+    (void)pr;
+    (void)err;
+    return CDC_OK;
+}
+
+cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error *err)
+{
+    (void)pr;
+    (void)err;
+    ncommitted = nrecords;
+    saved = *cp;
+    snprintf(saved_token, sizeof saved_token, "%.*s", (int)cp->token.len, cp->token.p);
+    saved.token = (cdc_bytes){saved_token, strlen(saved_token)};
+    return CDC_OK;
+}
+
+size_t cdc_producer_pending(const cdc_producer *pr)
+{
+    (void)pr;
+    return nrecords - ncommitted;
+}
+
+/* the router's: all topics are there */
+cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *of, cdc_error *error)
+{
+    (void)cl;
+    (void)kind;
+    (void)of;
+    (void)error;
+    return CDC_OK;
+}
+
+void cdc_client_fini(cdc_client *cl)
+{
+    (void)cl;
+}
+
+cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions,
+                             cdc_topic_kind kind, cdc_error *error)
+{
+    (void)cl;
+    (void)name;
+    (void)partitions;
+    (void)kind;
+    (void)error;
+    return CDC_OK;
+}
+
+int64_t cdc_admin_record_limit(cdc_client *cl, const char *name)
+{
+    (void)cl;
+    (void)name;
+    return 1000000;
+}
+
+/* --- a codec: "t3 U 7:12>7:30" with ids, values and, if there, notes --- */
+
+static cdc_rc text_open(void **codec, const cdc_env *env, cdc_error *err)
+{
+    (void)env;
+    (void)err;
+    *codec = &topic;
+    return CDC_OK;
+}
+
+static void add_row(cdc_buffer *out, const cdc_table *tbl, const cdc_value *row)
+{
+    for (uint32_t i = 0; row != NULL && i < tbl->ncols; i++) {
+        cdc_buffer_addf(out, "%s%lld", i > 0 ? ":" : " ", (long long)row[i].i);
+    }
+}
+
+static cdc_rc text_encode(void *codec, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
+                          cdc_error *err)
+{
+    (void)codec;
+    (void)err;
+    cdc_buffer_add_str(key, "k");
+    cdc_buffer_addf(value, "%s %c", ev->txn, "?IUDQ"[ev->op]);
+    if (ev->table != NULL) {
+        add_row(value, ev->table, ev->before);
+        cdc_buffer_add_str(value, " >");
+        add_row(value, ev->table, ev->after);
+    }
+    return CDC_OK;
+}
+
+static void text_close(void *codec)
+{
+    (void)codec;
+}
+
+static const cdc_codec text_codec = {
+    .name = "text", .open = text_open, .encode = text_encode, .close = text_close};
+
+/* --- a log: transactions of inserts, updates, deletes of rows (id, v, note) --- */
+
+enum { TRANSACTIONS = 30, ROWS_MAX = 7 };
+
+typedef struct change {
+    cdc_op op;
+    cdc_value before[3], after[3];
+} change;
+
+static struct {
+    size_t n;
+    change rows[ROWS_MAX];
+} txns[TRANSACTIONS];
+
+static cdc_table *table;
+static uint32_t seed;
+
+static int random_below(int n)
+{
+    seed = seed * 1664525U + 1013904223U;
+    return (int)((seed >> 8) % (uint32_t)n);
+}
+
+static void random_row(cdc_value *row)
+{
+    for (int i = 0; i < 3; i++) {
+        row[i] = (cdc_value){.kind = CDC_INT, .i = random_below(i == 1 ? 20 : 3)};
+    }
+}
+
+static void make_log(uint32_t with_seed)
+{
+    seed = with_seed;
+    for (size_t t = 0; t < TRANSACTIONS; t++) {
+        txns[t].n = (size_t)random_below(ROWS_MAX + 1);
+        for (size_t r = 0; r < txns[t].n; r++) {
+            change *ch = &txns[t].rows[r];
+            ch->op = (cdc_op)(CDC_OP_INSERT + random_below(4));
+            random_row(ch->before);
+            random_row(ch->after);
+            if (random_below(3) == 0) { /* an UPDATE of the note alone */
+                memcpy(ch->after, ch->before, 2 * sizeof ch->after[0]);
+            }
+        }
+    }
+}
+
+/* --- what must come out of it --- */
+
+static record wanted[RECORDS_MAX];
+static size_t nwanted;
+
+static void want(size_t t, char op, const cdc_value *before, const cdc_value *after)
+{
+    char *text = wanted[nwanted].text;
+    int n = snprintf(text, TEXT_MAX, "t%zu %c", t + 1, op);
+    if (op != 'Q') {
+        if (before != NULL) {
+            n += snprintf(text + n, (size_t)(TEXT_MAX - n), " %d:%d", (int)before[0].i,
+                          (int)before[1].i);
+        }
+        n += snprintf(text + n, (size_t)(TEXT_MAX - n), " >");
+        if (after != NULL) {
+            snprintf(text + n, (size_t)(TEXT_MAX - n), " %d:%d", (int)after[0].i, (int)after[1].i);
+        }
+    }
+    nwanted++;
+}
+
+static void want_update(size_t t, const change *ch, bool hashed)
+{
+    bool before = ch->before[1].i >= 10;
+    bool after = ch->after[1].i >= 10;
+    bool key_moves = ch->before[0].i != ch->after[0].i;
+    if (before && after && key_moves && hashed) {
+        want(t, 'D', ch->before, NULL);
+        want(t, 'I', NULL, ch->after);
+    } else if (before && after && (key_moves || ch->before[1].i != ch->after[1].i)) {
+        want(t, 'U', ch->before, ch->after);
+    } else if (before && !after) {
+        want(t, 'D', ch->before, NULL);
+    } else if (after && !before) {
+        want(t, 'I', NULL, ch->after);
+    }
+}
+
+/* By the rules of RULES below, written down once more. */
+static void make_wanted(bool hashed)
+{
+    nwanted = 0;
+    for (size_t t = 0; t < TRANSACTIONS; t++) {
+        size_t first = nwanted;
+        for (size_t r = 0; r < txns[t].n; r++) {
+            const change *ch = &txns[t].rows[r];
+            if (ch->op == CDC_OP_INSERT && ch->after[1].i >= 10) {
+                want(t, 'I', NULL, ch->after);
+            } else if (ch->op == CDC_OP_UPDATE) {
+                want_update(t, ch, hashed);
+            } else if (ch->op == CDC_OP_DDL) {
+                want(t, 'Q', NULL, NULL);
+            }
+        }
+        for (size_t i = first; i < nwanted; i++) {
+            wanted[i].seq = i - first + 1;
+            wanted[i].last = i + 1 == nwanted;
+        }
+    }
+}
+
+/* --- running --- */
+
+#define HEAD                                                                                       \
+    "name: t\nkafka: {bootstrap.servers: b:1}\nsource: {type: mysql, hosts: [h:1], user: u}\n"
+#define RULES                                                                                      \
+    "objects: {operations: [insert, update, ddl], tables: [{match: d.other, where: 'x = 1'},"      \
+    " {match: 'd.t*', where: 'v >= 10', columns: {exclude: [note]}}, {match: 'd.t', where: 'v < "  \
+    "0'}]}\n"
+
+static cdc_task task;
+static cdc_env env;
+static cdc_selection *selection;
+static cdc_error err;
+
+static void open_task(const char *text)
+{
+    cdc_error_clear(&err);
+    if (cdc_task_parse(&task, "t.yaml", text, strlen(text), cdc_all_options, &err) != CDC_OK ||
+        cdc_selection_new(&selection, task.cfg, &err) != CDC_OK) {
+        fail_msg("%s", err.text);
+    }
+    env = (cdc_env){
+        .task = &task, .selection = selection, .metrics = cdc_metrics_new("t", task.name)};
+}
+
+static void close_task(void)
+{
+    cdc_metrics_free(env.metrics);
+    cdc_selection_free(selection);
+    cdc_task_fini(&task);
+}
+
+static void make_event(cdc_batch *batch, size_t t, size_t r)
+{
+    char name[16];
+    cdc_event *ev = cdc_batch_add(batch);
+    assert_non_null(ev);
+    snprintf(name, sizeof name, "t%zu", t + 1);
+    ev->txn = cdc_arena_strndup(&batch->arena, name, strlen(name));
+    if (r == txns[t].n) {
+        ev->op = CDC_OP_COMMIT;
+        batch->token = cdc_arena_strndup(&batch->arena, name + 1, strlen(name + 1));
+        batch->token_len = (uint32_t)strlen(batch->token);
+        return;
+    }
+    const change *ch = &txns[t].rows[r];
+    ev->op = (uint8_t)ch->op;
+    ev->phase = CDC_PHASE_INCR;
+    if (ch->op != CDC_OP_DDL) {
+        ev->table = table;
+        ev->before = ch->op != CDC_OP_INSERT ? ch->before : NULL;
+        ev->after = ch->op != CDC_OP_DELETE ? ch->after : NULL;
+        assert_true(cdc_batch_hold(batch, table));
+    }
+}
+
+/* One life: from the checkpoint on, in batches of `size`, committing when it may and the dice say
+ * so; dies behind `budget` events. True: it has come to the end. */
+static bool live(int size, size_t budget)
+{
+    cdc_publisher *pub;
+    size_t t = saved.token.len > 0 ? strtoul(saved.token.p, NULL, 10) : 0;
+    size_t r = 0;
+    nrecords = ncommitted; /* what was not committed never was */
+    cdc_checkpoint start = saved;
+    assert_int_equal(cdc_publisher_new(&pub, &env, &text_codec, NULL, &start, &err), CDC_OK);
+    cdc_batch *batch = cdc_batch_new(1 << 20);
+    while (t < TRANSACTIONS && budget > 0) {
+        cdc_batch_reset(batch);
+        for (int i = 0; i < size && t < TRANSACTIONS && budget > 0; i++, budget--) {
+            make_event(batch, t, r);
+            bool end = r == txns[t].n;
+            t += end ? 1 : 0;
+            r = end ? 0 : r + 1;
+        }
+        if (cdc_publisher_batch(pub, batch, &err) != CDC_OK) {
+            fail_msg("%s", err.text);
+        }
+        bool done = t == TRANSACTIONS;
+        if (cdc_publisher_may_commit(pub) && (done || random_below(2) == 0)) {
+            assert_int_equal(cdc_publisher_commit(pub, &err), CDC_OK);
+        }
+    }
+    cdc_batch_free(batch);
+    cdc_publisher_free(pub);
+    return t == TRANSACTIONS;
+}
+
+static void begin_anew(void)
+{
+    nrecords = ncommitted = 0;
+    saved = (cdc_checkpoint){0};
+}
+
+static void check_committed(void)
+{
+    assert_int_equal(ncommitted, nwanted);
+    for (size_t i = 0; i < nwanted; i++) {
+        assert_string_equal(records[i].text, wanted[i].text);
+        assert_int_equal(records[i].seq, wanted[i].seq);
+        assert_int_equal(records[i].last, wanted[i].last);
+    }
+}
+
+static int open_table(void **state)
+{
+    (void)state;
+    const cdc_column cols[] = {{.name = "id", .type_text = "int", .kind = CDC_INT},
+                               {.name = "v", .type_text = "int", .kind = CDC_INT},
+                               {.name = "note", .type_text = "int", .kind = CDC_INT}};
+    const uint16_t keys[] = {0};
+    return cdc_table_new(&table, "d", "t", cols, 3, keys, 1, &err) == CDC_OK ? 0 : -1;
+}
+
+static int close_table(void **state)
+{
+    (void)state;
+    cdc_table_unref(table);
+    return 0;
+}
+
+/* Dies once behind each number of events, goes on from the checkpoint, and dies again and again. */
+static void die_everywhere(const char *text, bool hashed)
+{
+    open_task(text);
+    for (uint32_t s = 1; s <= 5; s++) {
+        make_log(s);
+        make_wanted(hashed);
+        assert_true(nwanted > 20);
+        for (int size = 1; size <= 9; size += 2) {
+            for (size_t behind = 1; behind < 150; behind++) {
+                begin_anew();
+                seed = s * 1000 + (uint32_t)behind;
+                bool done = live(size, behind);
+                done = done || live(size, 17 + behind / 2);
+                while (!done) {
+                    done = live(size, SIZE_MAX);
+                }
+                check_committed();
+            }
+        }
+    }
+    close_task();
+}
+
+static void test_deaths_with_rules(void **state)
+{
+    (void)state;
+    die_everywhere(HEAD RULES, false);
+}
+
+/* A row that becomes two messages is never cut between them. */
+static void test_deaths_with_moved_keys(void **state)
+{
+    (void)state;
+    die_everywhere(HEAD RULES "topics: {policy: pk, partitions: 4}\n", true);
+}
+
+/* A transaction of which nothing is left publishes nothing, and the token moves on all the same. */
+static void test_nothing_left(void **state)
+{
+    (void)state;
+    open_task(HEAD "objects: {operations: [delete], tables: [{match: d.t, where: v > 1000}]}\n");
+    make_log(7);
+    begin_anew();
+    assert_true(live(4, SIZE_MAX));
+    assert_int_equal(ncommitted, 0);
+    assert_string_equal(saved_token, "30");
+    assert_int_equal(saved.skip_rows, 0);
+    cdc_metric *left_out =
+        cdc_metrics_number(env.metrics, CDC_COUNTER, "sluice_filtered_rows_total", "", "");
+    size_t rows = 0;
+    for (size_t t = 0; t < TRANSACTIONS; t++) {
+        rows += txns[t].n;
+    }
+    assert_int_equal(cdc_metric_get(left_out), rows);
+    close_task();
+}
+
+/* --- rules that do not fit the table --- */
+
+static void refused(const char *rules, const char *code, const char *want)
+{
+    char text[1000];
+    cdc_publisher *pub;
+    cdc_checkpoint start = {0};
+    snprintf(text, sizeof text, "%s%s", HEAD, rules);
+    open_task(text);
+    make_log(1);
+    begin_anew();
+    assert_int_equal(cdc_publisher_new(&pub, &env, &text_codec, NULL, &start, &err), CDC_OK);
+    cdc_batch *batch = cdc_batch_new(1 << 20);
+    for (size_t t = 0; t < TRANSACTIONS; t++) {
+        for (size_t r = 0; r <= txns[t].n; r++) {
+            make_event(batch, t, r);
+        }
+    }
+    cdc_rc rc = cdc_publisher_batch(pub, batch, &err);
+    assert_int_equal(rc, CDC_FATAL);
+    assert_string_equal(err.code, code);
+    if (strstr(err.text, want) == NULL) {
+        fail_msg("'%s' does not hold '%s'", err.text, want);
+    }
+    cdc_batch_free(batch);
+    cdc_publisher_free(pub);
+    close_task();
+}
+
+static void test_rules_that_do_not_fit(void **state)
+{
+    (void)state;
+    refused("objects: {tables: [{match: d.t, columns: {exclude: [ID]}}]}\n", "columns",
+            "objects.tables[0] (d.t): table d.t: id is of the primary key and cannot be left out");
+    refused("objects: {tables: [{match: 'd.*', columns: {include: [v]}}]}\n", "columns",
+            "table d.t: id is of the primary key");
+    refused("objects: {tables: [{match: d.t, columns: {exclude: [nota]}}]}\n", "columns",
+            "table d.t: nota is not among its columns");
+    refused("objects: {tables: [{match: d.t, columns: {include: [id, x]}}]}\n", "columns",
+            "table d.t: x is not among its columns");
+    refused("objects: {tables: [{match: x.y}, {match: 'd.*', where: 'v = 1 AND vv = 2'}]}\n",
+            "where", "objects.tables[1] (d.*): where, character 11: table d.t has no column 'vv'");
+    refused("objects: {tables: [{match: d.t, where: \"v = 'x'\"}]}\n", "where",
+            "where, character 5: d.t.v is int: this is no number");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_deaths_with_rules),
+        cmocka_unit_test(test_deaths_with_moved_keys),
+        cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_rules_that_do_not_fit),
+    };
+    return cmocka_run_group_tests(tests, open_table, close_table);
+}
