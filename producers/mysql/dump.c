@@ -100,6 +100,9 @@ static const explanation explanations[] = {
      "point source.hosts at a server that has them"},
     {"same server_", "mysql_server_id",
      "another replica uses our id; set source.server_id to one of its own, or 0"},
+    {"could not find next log", "mysql_log_reset",
+     "the server's log was reset (RESET BINARY LOGS AND GTIDS, RESET MASTER) while it was read; "
+     "start the task again with a full copy under a new name"},
     {"position > file size", "mysql_position", "the position is behind the end of that log"},
     {"exceeded max_allowed_packet", "mysql_position",
      "the position is not the beginning of an event, or an event is larger than the server's "

@@ -127,6 +127,14 @@ cdc_rc src_mysql_event_parse(const uint8_t *p, size_t n, src_mysql_checksum chec
     return CDC_OK;
 }
 
+bool src_mysql_event_has_end(const src_mysql_event *ev)
+{
+    return (ev->flags & SRC_MYSQL_EVENT_ARTIFICIAL) == 0 && ev->end_pos != 0 &&
+           ev->type != SRC_MYSQL_ROTATE_EVENT && ev->type != SRC_MYSQL_HEARTBEAT_EVENT &&
+           ev->type != SRC_MYSQL_HEARTBEAT_V2_EVENT &&
+           ev->type != SRC_MYSQL_FORMAT_DESCRIPTION_EVENT;
+}
+
 cdc_rc src_mysql_event_unhandled(const src_mysql_event *ev, cdc_error *err)
 {
     if (ev->type == SRC_MYSQL_INCIDENT_EVENT) {

@@ -228,6 +228,20 @@ bool src_mysql_gtid_set_add_mariadb(src_mysql_gtid_set *set, const src_mysql_mar
     return add_domain(set, gtid->domain, gtid->server_id, gtid->sequence);
 }
 
+bool src_mysql_gtid_set_last(const src_mysql_gtid_set *set, uint32_t domain_id,
+                             src_mysql_mariadb_gtid *out)
+{
+    for (size_t i = 0; i < set->ndomains; i++) {
+        if (set->domains[i].id == domain_id) {
+            *out = (src_mysql_mariadb_gtid){.domain = domain_id,
+                                            .server_id = set->domains[i].server,
+                                            .sequence = set->domains[i].number};
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool covers(const source *src, uint64_t first, uint64_t last)
 {
     size_t at = find_range(src, last);

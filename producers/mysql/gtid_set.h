@@ -39,6 +39,9 @@ bool src_mysql_gtid_set_add(src_mysql_gtid_set *set, const src_mysql_gtid *gtid)
 /* MariaDB: replaces the domain's last transaction. */
 bool src_mysql_gtid_set_add_mariadb(src_mysql_gtid_set *set,
                                     const src_mysql_mariadb_gtid *gtid) CDC_MUST_CHECK;
+/* MariaDB: the domain's last transaction (its flags 0). False: it has none. */
+bool src_mysql_gtid_set_last(const src_mysql_gtid_set *set, uint32_t domain_id,
+                             src_mysql_mariadb_gtid *out);
 /* Does `set` hold everything that `part` holds? */
 bool src_mysql_gtid_set_includes(const src_mysql_gtid_set *set, const src_mysql_gtid_set *part);
 

@@ -21,6 +21,15 @@ int src_mysql_log_pos_compare(const src_mysql_log_pos *a, const src_mysql_log_po
     return (a->pos > b->pos) - (a->pos < b->pos);
 }
 
+void src_mysql_log_pos_advance(src_mysql_log_pos *at, uint32_t end_pos)
+{
+    uint64_t pos = (at->pos & ~(uint64_t)UINT32_MAX) | end_pos;
+    if (pos < at->pos && at->pos - pos > UINT32_MAX / 2) {
+        pos += (uint64_t)1 << 32;
+    }
+    at->pos = pos;
+}
+
 static bool parse_u64(const char *s, size_t n, uint64_t *out)
 {
     uint64_t v = 0;
@@ -106,6 +115,9 @@ void src_mysql_position_print(const src_mysql_position *pos, cdc_buffer *out)
         add_text(out, "until", pos->until.file);
         cdc_buffer_add_char(out, ':');
         cdc_buffer_add_u64(out, pos->until.pos);
+    }
+    if (given(pos->xa)) {
+        add_text(out, "xa", pos->xa);
     }
     if (pos->stage == SRC_MYSQL_STREAM) {
         return;
@@ -198,6 +210,8 @@ static bool set_field(src_mysql_position *pos, const char *name, size_t nname, c
         return parse_u64(value, nvalue, &pos->at.pos);
     } else if (is(name, nname, "gtid")) {
         pos->gtid = value;
+    } else if (is(name, nname, "xa")) {
+        pos->xa = value;
     } else if (is(name, nname, "until")) {
         return src_mysql_log_pos_parse(&pos->until, value, nvalue);
     } else if (is(name, nname, "stage")) {
@@ -228,7 +242,7 @@ cdc_rc src_mysql_position_parse(src_mysql_position *pos, const char *text, size_
                                 cdc_arena *ar, cdc_error *err)
 {
     memset(pos, 0, sizeof(*pos));
-    pos->server = pos->database = pos->table = pos->key = "";
+    pos->server = pos->database = pos->table = pos->key = pos->xa = "";
     const char *p = text;
     const char *end = text + len;
     for (bool first = true; p <= end; first = false) {

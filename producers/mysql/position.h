@@ -1,6 +1,6 @@
 /* src_mysql_position: where a capture goes on; the restart token as text and back.
  *
- *   v1;server=1f0c...;file=binlog.000003;pos=1934;gtid=UUID:1-77
+ *   v1;server=1f0c...;file=binlog.000003;pos=1934;gtid=UUID:1-77;xa=1.6162.@binlog.000003:77@UUID:9
  *   v1;server=...;file=...;pos=...;gtid=...;until=binlog.000003:8000;stage=rows;db=shop;table=orders;
  *      key=_utf8mb4 X'6162',7;chunk=12
  *
@@ -40,10 +40,13 @@ typedef struct src_mysql_position {
     const char *key; /* its last copied primary key as SQL literals; "" = from its start */
     bool table_done; /* nothing of it is left */
     uint64_t chunk;  /* number of its last chunk */
+    const char *xa;  /* prepared XA transactions, see prepared.h; "" = none */
 } src_mysql_position;
 
 /* <0, 0, >0 as a stands before, at, or behind b. Files are ordered by the number at their end. */
 int src_mysql_log_pos_compare(const src_mysql_log_pos *a, const src_mysql_log_pos *b);
+/* Moves on within the file to the place whose low 32 bits an event's header gives. */
+void src_mysql_log_pos_advance(src_mysql_log_pos *at, uint32_t end_pos);
 /* "file:pos" or "FILE:POS" as a task file gives it. */
 bool src_mysql_log_pos_parse(src_mysql_log_pos *out, const char *text, size_t len);
 

@@ -117,6 +117,23 @@ static cdc_rc check_log_holds(source *src, const src_mysql_stream_start *start, 
     return rc;
 }
 
+/* A position behind the log's end, of a server that goes by GTIDs: its log was reset. The GTIDs
+ * need not tell, if as many transactions were written since. */
+static cdc_rc check_not_reset(const source *src, const src_mysql_stream_start *start,
+                              cdc_error *err)
+{
+    if (!start->by_gtid || start->at.file[0] == '\0' ||
+        src_mysql_log_pos_compare(&start->at, &start->end) <= 0) {
+        return CDC_OK;
+    }
+    return cdc_error_refuse(
+        err, "mysql_log_reset",
+        "position %s:%llu, which was read before, is behind the end of server %s's log (%s:%llu): "
+        "the log was reset or lost its end; start the task again with a full copy under a new name",
+        start->at.file, (unsigned long long)start->at.pos, src->conn.name, start->end.file,
+        (unsigned long long)start->end.pos);
+}
+
 /* Fills in the end of the log and opens the stream; takes start->executed. */
 static cdc_rc start_stream(source *src, src_mysql_stream_start *start, cdc_error *err)
 {
@@ -127,6 +144,9 @@ static cdc_rc start_stream(source *src, src_mysql_stream_start *start, cdc_error
     cdc_rc rc = check_log_holds(src, start, err);
     if (rc == CDC_OK) {
         rc = src_mysql_server_log_end(&src->conn, &src->server, &start->end, err);
+    }
+    if (rc == CDC_OK) {
+        rc = check_not_reset(src, start, err);
     }
     src_mysql_gtid_set *all = NULL;
     if (rc == CDC_OK && start->by_gtid) {
@@ -165,7 +185,7 @@ static cdc_rc check_same_server(const source *src, const src_mysql_position *pos
 
 static cdc_rc start_at_position(source *src, const src_mysql_position *pos, cdc_error *err)
 {
-    src_mysql_stream_start start = {.at = pos->at, .until = pos->until};
+    src_mysql_stream_start start = {.at = pos->at, .until = pos->until, .xa = pos->xa};
     bool same = pos->server[0] == '\0' || strcmp(pos->server, src->server.identity) == 0;
     cdc_rc rc = CDC_OK;
     if (pos->gtid != NULL && src->server.has_gtids) {
@@ -178,6 +198,7 @@ static cdc_rc start_at_position(source *src, const src_mysql_position *pos, cdc_
         /* positions are the old server's; all that the copy can hold is in the new one's log by now
          */
         start.at = (src_mysql_log_pos){.file = ""};
+        start.moved = true;
         if (pos->until.file[0] != '\0') {
             rc = src_mysql_server_log_end(&src->conn, &src->server, &start.until, err);
         }

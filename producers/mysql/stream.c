@@ -91,6 +91,7 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
     if (src_mysql_rows_begin(ev, &st->rows, err) != CDC_OK) {
         return src_mysql_stream_at(st, err);
     }
+    uint64_t number = st->undo.rows_event++;
     if (st->rows.table_id == SRC_MYSQL_ROWS_NO_TABLE) {
         return CDC_OK;
     }
@@ -105,16 +106,12 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
     if (known->tbl == NULL) {
         return CDC_OK;
     }
-    const cdc_table *tbl = known->tbl->table;
-    if (st->txn.is_xa) {
-        (void)cdc_error_set(
-            err, CDC_FATAL, "mysql_xa",
-            "an XA transaction changes table %s.%s, which this version does not take; "
-            "exclude the table, or use ordinary transactions and start behind this one "
-            "(source.start)",
-            tbl->database, tbl->name);
-        return src_mysql_stream_at(st, err);
+    st->txn.selected = true;
+    if (src_mysql_txn_is_silent(st) ||
+        (st->replay.active && st->replay.final && src_mysql_undo_has(&st->undo, number))) {
+        return CDC_OK;
     }
+    const cdc_table *tbl = known->tbl->table;
     if (tbl->nkeys == 0 && src_mysql_stream_in_window(st)) {
         (void)cdc_error_set(
             err, CDC_FATAL, "mysql_copy_keyless",
@@ -132,19 +129,26 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
     return CDC_OK;
 }
 
+/* How much more than usual may lie in the batch, so that what may be undone need not be read twice.
+ */
+static uint32_t slack(const src_mysql_stream *st)
+{
+    return src_mysql_txn_may_undo(st) && st->txn.emitted ? 4 : 1;
+}
+
 static bool batch_has_rows(const src_mysql_stream *st)
 {
     const cdc_batch *batch = st->batch;
-    return batch->nevents >= BATCH_ROWS ||
+    return batch->nevents >= BATCH_ROWS * slack(st) ||
            (batch->want_rows > 0 && batch->nevents >= batch->want_rows);
 }
 
 static bool batch_is_full(const src_mysql_stream *st)
 {
     const cdc_batch *batch = st->batch;
-    return batch_has_rows(st) || batch->source_bytes >= BATCH_SOURCE_BYTES ||
+    return batch_has_rows(st) || batch->source_bytes >= (uint64_t)BATCH_SOURCE_BYTES * slack(st) ||
            (batch->want_bytes > 0 && batch->source_bytes >= batch->want_bytes) ||
-           (st->batch->nevents > 0 && st->batch->arena.used_bytes >= BATCH_ARENA_BYTES);
+           (batch->nevents > 0 && batch->arena.used_bytes >= (size_t)BATCH_ARENA_BYTES * slack(st));
 }
 
 /* Decodes rows of `part`, a copy of the next bytes, until its end or until the batch is full. Moves
@@ -248,16 +252,6 @@ static void set_file(src_mysql_stream *st, const char *file, size_t n, uint64_t 
     st->at.pos = pos;
 }
 
-/* The header has the low 32 bits only; logs can be longer. */
-static void set_end(src_mysql_stream *st, uint32_t end_pos)
-{
-    uint64_t pos = (st->at.pos & ~(uint64_t)UINT32_MAX) | end_pos;
-    if (pos < st->at.pos && st->at.pos - pos > UINT32_MAX / 2) {
-        pos += (uint64_t)1 << 32;
-    }
-    st->at.pos = pos;
-}
-
 /* Positions without a transaction count too, but only forward: with GTIDs the server begins to read
  * at the head of a log. */
 static void passed(src_mysql_stream *st)
@@ -287,7 +281,7 @@ static cdc_rc handle_heartbeat(src_mysql_stream *st, const src_mysql_event *ev, 
     }
     src_mysql_log_pos to = {.pos = beat.position};
     if (beat.file_len == 0 || beat.file_len > SRC_MYSQL_FILE_MAX || beat.position == 0) {
-        return CDC_OK;
+        return src_mysql_watch_heartbeat(st, err);
     }
     memcpy(to.file, beat.file, beat.file_len);
     if (src_mysql_log_pos_compare(&to, &st->at) > 0) {
@@ -297,7 +291,7 @@ static cdc_rc handle_heartbeat(src_mysql_stream *st, const src_mysql_event *ev, 
     if (!st->txn.in_group) {
         cdc_metric_set(st->lag_ms, 0);
     }
-    return CDC_OK;
+    return src_mysql_watch_heartbeat(st, err);
 }
 
 /* The state at the beginning of a log: tells the executed set when we came by file and position. */
@@ -386,18 +380,27 @@ static cdc_rc handle_event(src_mysql_stream *st, const src_mysql_event *ev, cdc_
     return handler != NULL ? handler(st, ev, err) : unhandled(st, ev, err);
 }
 
-/* Does the event say where it ends? Not those that the dump thread makes, nor those inside of
- * others. */
-static bool has_end(const src_mysql_event *ev)
+/* Of a transaction that is read for the second time: positions stay where they are. */
+static cdc_rc take_replayed(src_mysql_stream *st, cdc_error *err)
 {
-    return (ev->flags & SRC_MYSQL_EVENT_ARTIFICIAL) == 0 && ev->end_pos != 0 &&
-           ev->type != SRC_MYSQL_ROTATE_EVENT && ev->type != SRC_MYSQL_HEARTBEAT_EVENT &&
-           ev->type != SRC_MYSQL_HEARTBEAT_V2_EVENT &&
-           ev->type != SRC_MYSQL_FORMAT_DESCRIPTION_EVENT;
+    src_mysql_event ev;
+    uint64_t before = st->replay.feed.bytes;
+    cdc_rc rc = src_mysql_replay_take(st, &ev, err);
+    st->batch->source_bytes += st->replay.feed.bytes - before;
+    if (rc != CDC_OK) {
+        return rc == CDC_AGAIN ? CDC_OK : rc;
+    }
+    return handle_event(st, &ev, err);
 }
 
 static cdc_rc take_event(src_mysql_stream *st, cdc_error *err)
 {
+    if (st->search.active) {
+        return src_mysql_search_take(st, err);
+    }
+    if (st->replay.active) {
+        return take_replayed(st, err);
+    }
     src_mysql_event ev;
     uint64_t before = st->feed.bytes;
     cdc_rc rc = src_mysql_feed_next(&st->feed, &st->at, &ev, err);
@@ -410,8 +413,9 @@ static cdc_rc take_event(src_mysql_stream *st, cdc_error *err)
     }
     st->capture_ms = cdc_clock_wall_ms();
     st->batch->source_bytes += st->feed.bytes - before;
-    if (has_end(&ev)) {
-        set_end(st, ev.end_pos);
+    if (src_mysql_event_has_end(&ev)) {
+        src_mysql_watch_event(st);
+        src_mysql_log_pos_advance(&st->at, ev.end_pos);
     }
     return handle_event(st, &ev, err);
 }
@@ -432,9 +436,12 @@ static cdc_rc make_token(src_mysql_stream *st, cdc_error *err)
     if (pos.gtid == NULL && pos.at.file[0] == '\0') {
         return CDC_OK; /* nothing has said yet where we are */
     }
+    cdc_buffer_reset(&st->xa_text);
+    src_mysql_prepared_print(&st->prepared, &st->xa_text);
+    pos.xa = cdc_buffer_cstr(&st->xa_text);
     cdc_buffer_reset(&st->token);
     src_mysql_position_print(&pos, &st->token);
-    char *token = st->token.failed || st->set_text.failed
+    char *token = st->token.failed || st->set_text.failed || st->xa_text.failed
                       ? NULL
                       : cdc_arena_strndup(&st->batch->arena, st->token.data, st->token.len);
     if (token == NULL) {
@@ -483,21 +490,30 @@ static void begin_batch(src_mysql_stream *st, cdc_batch *batch)
     st->dec->ar = &batch->arena;
     st->stop = st->committed = st->took = false;
     st->txn_text = st->gtid_text = st->file_text = NULL;
+    st->txn.mark = 0;
+}
+
+/* The connection whose event is the next. */
+static src_mysql_feed *current_feed(src_mysql_stream *st)
+{
+    return st->search.active ? &st->search.feed : st->replay.active ? &st->replay.feed : &st->feed;
 }
 
 /* Waits for something to read, not at all with events in hand. AGAIN: there is nothing. */
 static cdc_rc await_input(src_mysql_stream *st, int64_t deadline, cdc_error *err)
 {
-    bool in_hand = st->batch->nevents > 0 || (st->caught_up && !st->caught_up_told);
+    src_mysql_feed *feed = current_feed(st);
+    bool undecided = src_mysql_txn_may_undo(st) && st->txn.emitted;
+    bool in_hand = (st->batch->nevents > 0 && !undecided) || (st->caught_up && !st->caught_up_told);
     int64_t now = cdc_clock_mono_ms();
     if (st->took && !in_hand && now >= deadline) {
         return CDC_AGAIN; /* much is read, but nothing of it is for us */
     }
     int wait_ms = in_hand || now >= deadline ? 0 : (int)(deadline - now);
-    if (src_mysql_feed_wait(&st->feed, wait_ms > 0, wait_ms)) {
+    if (src_mysql_feed_wait(feed, wait_ms > 0, wait_ms)) {
         return CDC_OK;
     }
-    if (!in_hand && cdc_clock_mono_ms() - st->feed.heard_ms > SILENCE_MS) {
+    if (!in_hand && cdc_clock_mono_ms() - feed->heard_ms > SILENCE_MS) {
         return cdc_error_set(err, CDC_RETRY, "mysql_silence",
                              "server %s is silent for %d s, not even a heartbeat came",
                              st->feed.conn.name, SILENCE_MS / 1000);
@@ -528,6 +544,9 @@ cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout
     }
     if (rc != CDC_OK && rc != CDC_AGAIN) {
         return rc;
+    }
+    if (src_mysql_txn_may_undo(st) && st->txn.emitted) {
+        src_mysql_txn_defer(st);
     }
     check_caught_up(st);
     return finish_batch(st, err);
@@ -576,10 +595,18 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     st->token_ms = cdc_clock_mono_ms();
     cdc_buffer_init(&st->token, TOKEN_MAX);
     cdc_buffer_init(&st->set_text, TOKEN_MAX);
+    cdc_buffer_init(&st->xa_text, TOKEN_MAX);
     cdc_arena_init(&st->scratch, 16384, STATEMENT_MAX);
+    st->logs_undone = start->server->is_mariadb || !start->server->has_gtids;
     register_metrics(st);
     cdc_rc rc = src_mysql_feed_open(&st->feed, conn_take, start->server_id,
                                     start->by_gtid ? st->executed : NULL, &st->at, err);
+    if (rc == CDC_OK) {
+        rc = src_mysql_prepared_parse(&st->prepared, start->xa, err);
+    }
+    for (size_t i = 0; start->moved && i < st->prepared.n; i++) {
+        st->prepared.items[i].begin = (src_mysql_log_pos){.file = ""};
+    }
     if (rc != CDC_OK) {
         src_mysql_stream_close(st);
         return rc;
@@ -616,10 +643,16 @@ void src_mysql_stream_close(src_mysql_stream *st)
         return;
     }
     src_mysql_feed_close(&st->feed);
+    src_mysql_replay_close(st);
+    src_mysql_search_fini(&st->search);
+    src_mysql_watch_fini(st);
     src_mysql_map_cache_free(st->tables);
     src_mysql_gtid_set_free(st->executed);
     cdc_buffer_fini(&st->token);
     cdc_buffer_fini(&st->set_text);
+    cdc_buffer_fini(&st->xa_text);
+    src_mysql_prepared_fini(&st->prepared);
+    src_mysql_undo_fini(&st->undo);
     cdc_arena_fini(&st->scratch);
     free(st);
 }

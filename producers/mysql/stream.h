@@ -5,11 +5,12 @@
  *   - DDL on a selected table or database: a DDL event and a COMMIT of its own; MySQL's CREATE
  * TABLE ... SELECT is one transaction of the DDL and its rows. DDL that cannot be placed counts for
  * the default database.
- *   - SAVEPOINT is skipped. ROLLBACK and ROLLBACK TO stand in the log only when the transaction
- * changed a non-transactional table, some of whose rows count and some do not: FATAL if selected
- * rows are among them.
- *   - XA transactions, changes in STATEMENT format, compressed events: FATAL if they may concern
- * what is selected; err names position and cure.
+ *   - rows that were undone by ROLLBACK or ROLLBACK TO SAVEPOINT, where they stand in the log, do
+ * not count (undo.h).
+ *   - XA transactions: their rows at XA COMMIT, with its GTID, from where XA PREPARE left them in
+ * the log (docs/adr/0012-xa-rows-at-commit.md).
+ *   - changes in STATEMENT format: FATAL if they may concern what is selected. Events of unknown
+ * types, unless they are marked as ignorable: FATAL. err names position and cure.
  *
  * Batches end at about 1 MB of events or 4096 rows; the largest row events are taken in slices.
  * Events in hand are never held back to wait for more. One thread. */
@@ -35,6 +36,8 @@ typedef struct src_mysql_stream_start {
     src_mysql_log_pos at;         /* file "" if only the GTIDs are known */
     src_mysql_log_pos until;      /* phase is SNAPSHOT up to here; file "" = none */
     src_mysql_log_pos end;        /* caught up from here on */
+    const char *xa;               /* prepared XA transactions of the token, or NULL */
+    bool moved;                   /* their places in the log are another server's */
     bool at_end;                  /* nothing lies between the start and the end */
 } src_mysql_stream_start;
 

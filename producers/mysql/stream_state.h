@@ -4,21 +4,58 @@
 
 #include "feed.h"
 #include "map_cache.h"
+#include "prepared.h"
 #include "rows.h"
 #include "stream.h"
+#include "undo.h"
 
 /* The transaction (event group) that the stream is in. */
 typedef struct src_mysql_txn {
     bool in_group; /* its first event was seen, its COMMIT not yet */
     bool open;     /* behind BEGIN: a DDL does not end it */
-    bool emitted;  /* rows or DDL of it were handed over */
+    bool emitted;  /* rows or DDL of it are in the batch, or were handed over */
     bool is_xa;
+    bool selected; /* rows of selected tables were passed over */
+    bool deferred; /* its rows come when it is read for the second time */
+    uint32_t mark; /* events in the batch before its own */
     bool has_gtid;
     src_mysql_log_pos begin;             /* of its first event */
     src_mysql_gtid gtid;                 /* MySQL */
     src_mysql_mariadb_gtid mariadb_gtid; /* MariaDB */
     int64_t commit_ms;                   /* 0: the events' own time */
 } src_mysql_txn;
+
+/* The transaction that is read a second time (stream_replay.c). */
+typedef struct src_mysql_replay {
+    bool active;
+    bool begun; /* its first event came */
+    bool final; /* what is undone in it is known: rows can be handed over as they come */
+    src_mysql_feed feed;
+    src_mysql_log_pos begin; /* file "": by gtid, see src_mysql_prepared */
+    char gtid[SRC_MYSQL_GTID_TEXT_MAX];
+    char xid[SRC_MYSQL_XID_MAX]; /* "" = no XA transaction */
+} src_mysql_replay;
+
+/* The search for a prepared transaction (stream_search.c). */
+typedef struct src_mysql_search {
+    bool active;
+    char xid[SRC_MYSQL_XID_MAX];
+    src_mysql_feed feed;
+    char **files; /* oldest first; those from next on are done */
+    size_t nfiles, next;
+    src_mysql_log_pos at, current; /* in the file; the beginning of the running transaction */
+    bool found;
+    src_mysql_log_pos group; /* where it begins */
+} src_mysql_search;
+
+/* See stream_watch.c. */
+typedef struct src_mysql_watch {
+    src_mysql_connection conn; /* closed until it is needed */
+    int64_t event_ms;          /* when the last event but a heartbeat came */
+    int64_t asked_ms;
+    src_mysql_log_pos missing; /* end of the log when the stream stood at stuck_at; file "": none */
+    src_mysql_log_pos stuck_at;
+} src_mysql_watch;
 
 struct src_mysql_stream {
     const cdc_env *env;
@@ -35,6 +72,12 @@ struct src_mysql_stream {
     bool caught_up, caught_up_told;
     bool stop_at_boundary;
     src_mysql_txn txn;
+    src_mysql_prepared_list prepared; /* as of done */
+    bool logs_undone;                 /* this server's log may hold rows that were undone */
+    src_mysql_undo undo;
+    src_mysql_replay replay;
+    src_mysql_search search;
+    src_mysql_watch watch;
 
     /* a ROWS event that is not finished: its rows lie in the library's buffer until the next fetch
      */
@@ -55,7 +98,7 @@ struct src_mysql_stream {
     const char *txn_text, *gtid_text, *file_text; /* in the batch's arena; NULL: not yet */
 
     int64_t token_ms; /* when the last token was made */
-    cdc_buffer token, set_text;
+    cdc_buffer token, set_text, xa_text;
     cdc_arena scratch;     /* statements; reset for each */
     unsigned queries_told; /* kinds of objects, as bits, whose QUERY was said */
     cdc_metric *transactions_total, *events_total, *lag_ms, *bad_text_total;
@@ -81,7 +124,56 @@ cdc_rc src_mysql_txn_commit(src_mysql_stream *st, const src_mysql_event *ev,
                             cdc_error *err) CDC_MUST_CHECK;
 cdc_rc src_mysql_txn_load_query(src_mysql_stream *st, const src_mysql_event *ev,
                                 cdc_error *err) CDC_MUST_CHECK;
+/* The transaction's end: everything up to here is done; or, if it was deferred, its second reading
+ * begins. */
+cdc_rc src_mysql_txn_finish(src_mysql_stream *st, const src_mysql_event *ev,
+                            cdc_error *err) CDC_MUST_CHECK;
+
+/* stream_xa.c: XA, savepoints and rollbacks. */
 cdc_rc src_mysql_txn_xa_prepare(src_mysql_stream *st, const src_mysql_event *ev,
                                 cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_txn_xa(src_mysql_stream *st, const src_mysql_event *ev, const char *sql,
+                        cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_txn_savepoint(src_mysql_stream *st, const char *sql,
+                               cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_txn_rollback_to(src_mysql_stream *st, const char *sql,
+                                 cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_txn_rollback(src_mysql_stream *st, const src_mysql_event *ev,
+                              cdc_error *err) CDC_MUST_CHECK;
+/* Are the events of the running transaction only passed over? */
+bool src_mysql_txn_is_silent(const src_mysql_stream *st);
+/* May events of the running transaction, which are in the batch, turn out to be undone? */
+bool src_mysql_txn_may_undo(const src_mysql_stream *st);
+/* The batch must be handed over before the transaction's end: takes its events back. */
+void src_mysql_txn_defer(src_mysql_stream *st);
+/* What stands behind the words; NULL: the statement does not begin with them. */
+const char *src_mysql_xa_verb(const char *sql, const char *verb);
+
+/* stream_replay.c */
+/* A second connection to the same server, and a free server id for it. */
+cdc_rc src_mysql_replay_connect(src_mysql_stream *st, src_mysql_connection *conn, uint32_t *id,
+                                cdc_error *err) CDC_MUST_CHECK;
+/* The rows of a prepared transaction are what comes next. */
+cdc_rc src_mysql_replay_prepared(src_mysql_stream *st, const src_mysql_prepared *item,
+                                 cdc_error *err) CDC_MUST_CHECK;
+/* The running transaction is read once more, without what is undone in it. */
+cdc_rc src_mysql_replay_again(src_mysql_stream *st, cdc_error *err) CDC_MUST_CHECK;
+/* AGAIN: an event that says nothing here. */
+cdc_rc src_mysql_replay_take(src_mysql_stream *st, src_mysql_event *ev,
+                             cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_replay_check_xid(const src_mysql_stream *st, const char *xid,
+                                  cdc_error *err) CDC_MUST_CHECK;
+void src_mysql_replay_close(src_mysql_stream *st);
+
+/* stream_search.c: ends with src_mysql_replay_prepared. */
+cdc_rc src_mysql_search_begin(src_mysql_stream *st, const char *xid, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_search_take(src_mysql_stream *st, cdc_error *err) CDC_MUST_CHECK;
+void src_mysql_search_fini(src_mysql_search *search);
+
+/* stream_watch.c */
+void src_mysql_watch_event(src_mysql_stream *st);
+/* Between events: RETRY, or FATAL: the log is not the server's any more. */
+cdc_rc src_mysql_watch_heartbeat(src_mysql_stream *st, cdc_error *err) CDC_MUST_CHECK;
+void src_mysql_watch_fini(src_mysql_stream *st);
 
 #endif

@@ -9,6 +9,8 @@ static void begin_group(src_mysql_stream *st, const src_mysql_event *ev)
 {
     memset(&st->txn, 0, sizeof(st->txn));
     st->txn.in_group = true;
+    st->txn.mark = st->batch->nevents;
+    src_mysql_undo_reset(&st->undo);
     st->txn.begin = st->at;
     st->txn.begin.pos -= st->txn.begin.pos >= ev->length ? ev->length : 0;
     st->txn_text = NULL;
@@ -38,10 +40,12 @@ cdc_rc src_mysql_txn_gtid(src_mysql_stream *st, const src_mysql_event *ev, cdc_e
     return CDC_OK;
 }
 
-/* The transaction's end: everything up to here is done. */
-static cdc_rc finish(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
+cdc_rc src_mysql_txn_finish(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
     src_mysql_txn *txn = &st->txn;
+    if (txn->deferred) {
+        return src_mysql_replay_again(st, err);
+    }
     int64_t source_ms = txn->commit_ms > 0 ? txn->commit_ms : (int64_t)ev->timestamp * 1000;
     if (txn->emitted) {
         if (src_mysql_stream_add(st, CDC_OP_COMMIT, source_ms, ev->server_id) == NULL) {
@@ -60,6 +64,7 @@ static cdc_rc finish(src_mysql_stream *st, const src_mysql_event *ev, cdc_error 
     st->done = st->at;
     st->moved = true;
     txn->in_group = txn->open = false;
+    src_mysql_replay_close(st);
     cdc_metric_add(st->transactions_total, 1);
     cdc_metric_set(st->lag_ms, st->capture_ms > source_ms ? st->capture_ms - source_ms : 0);
     return CDC_OK;
@@ -67,36 +72,10 @@ static cdc_rc finish(src_mysql_stream *st, const src_mysql_event *ev, cdc_error 
 
 cdc_rc src_mysql_txn_commit(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
-    return finish(st, ev, err);
-}
-
-static cdc_rc refuse_xa(const src_mysql_stream *st, cdc_error *err)
-{
-    (void)cdc_error_set(
-        err, CDC_FATAL, "mysql_xa",
-        "an XA transaction changes a captured table, which this version does not take; "
-        "exclude its tables, or use ordinary transactions and start behind it "
-        "(source.start)");
-    return src_mysql_stream_at(st, err);
-}
-
-cdc_rc src_mysql_txn_xa_prepare(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
-{
-    return st->txn.emitted ? refuse_xa(st, err) : finish(st, ev, err);
+    return src_mysql_txn_finish(st, ev, err);
 }
 
 /* --- statements --- */
-
-static cdc_rc refuse_rollback(const src_mysql_stream *st, const char *what, cdc_error *err)
-{
-    (void)cdc_error_set(
-        err, CDC_FATAL, "mysql_rollback",
-        "%s after changes of a captured table: the transaction mixes transactional and "
-        "non-transactional tables, and which rows count cannot be told; make the "
-        "tables InnoDB (ALTER TABLE ... ENGINE=InnoDB) and start again with a full copy",
-        what);
-    return src_mysql_stream_at(st, err);
-}
 
 /* Rows changed by a statement that is logged as its text. */
 static cdc_rc check_row_change(const src_mysql_stream *st, const cdc_sql_statement *stmt,
@@ -217,34 +196,34 @@ static cdc_rc handle_ddl(src_mysql_stream *st, const src_mysql_event *ev,
                          cdc_error *err)
 {
     cdc_rc rc = CDC_OK;
-    if (stmt->kind == CDC_SQL_DDL) {
+    if (stmt->kind == CDC_SQL_DDL && !src_mysql_txn_is_silent(st)) {
         rc = emit_ddl(st, ev, stmt, sql, database, err);
     }
     if (stmt->opens_transaction) {
         st->txn.open = true;
     }
-    return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
-}
-
-/* XA START opens a group that ends with XA_PREPARE; XA COMMIT and XA ROLLBACK are groups of their
- * own, of transactions that were refused when their rows came, unless those were not ours. */
-static cdc_rc handle_xa(src_mysql_stream *st, const src_mysql_event *ev, const char *sql,
-                        cdc_error *err)
-{
-    st->txn.is_xa = true;
-    if (strncasecmp(sql, "XA START", 8) == 0 || strncasecmp(sql, "XA BEGIN", 8) == 0 ||
-        strncasecmp(sql, "XA END", 6) == 0) {
-        st->txn.open = true;
-        return CDC_OK;
-    }
-    return finish(st, ev, err);
+    return rc == CDC_OK && !st->txn.open ? src_mysql_txn_finish(st, ev, err) : rc;
 }
 
 static cdc_rc handle_row_change(src_mysql_stream *st, const src_mysql_event *ev,
                                 const cdc_sql_statement *stmt, const char *database, cdc_error *err)
 {
     cdc_rc rc = check_row_change(st, stmt, database, err);
-    return rc == CDC_OK && !st->txn.open ? finish(st, ev, err) : rc;
+    return rc == CDC_OK && !st->txn.open ? src_mysql_txn_finish(st, ev, err) : rc;
+}
+
+/* Statements about the transaction whose words matter; sql is NUL-terminated. */
+static cdc_rc handle_words(src_mysql_stream *st, const src_mysql_event *ev,
+                           cdc_sql_statement_kind kind, const char *sql, cdc_error *err)
+{
+    switch (kind) {
+    case CDC_SQL_ROLLBACK_TO:
+        return src_mysql_txn_rollback_to(st, sql, err);
+    case CDC_SQL_SAVEPOINT:
+        return src_mysql_txn_savepoint(st, sql, err);
+    default:
+        return src_mysql_txn_xa(st, ev, sql, err);
+    }
 }
 
 static cdc_rc handle_statement(src_mysql_stream *st, const src_mysql_event *ev,
@@ -256,15 +235,16 @@ static cdc_rc handle_statement(src_mysql_stream *st, const src_mysql_event *ev,
         st->txn.open = true;
         return CDC_OK;
     case CDC_SQL_COMMIT:
-        return finish(st, ev, err);
+        return src_mysql_txn_finish(st, ev, err);
     case CDC_SQL_ROLLBACK:
-        return st->txn.emitted ? refuse_rollback(st, "ROLLBACK", err) : finish(st, ev, err);
+        return src_mysql_txn_rollback(st, ev, err);
     case CDC_SQL_ROLLBACK_TO:
-        return st->txn.emitted ? refuse_rollback(st, "ROLLBACK TO SAVEPOINT", err) : CDC_OK;
     case CDC_SQL_SAVEPOINT:
-        return CDC_OK;
-    case CDC_SQL_XA:
-        return handle_xa(st, ev, sql, err);
+    case CDC_SQL_XA: {
+        const char *text = cdc_arena_strndup(&st->scratch, sql, stmt->sql_len);
+        return text != NULL ? handle_words(st, ev, stmt->kind, text, err)
+                            : cdc_error_set(err, CDC_FATAL, "memory", "out of memory");
+    }
     case CDC_SQL_ROWS:
         return handle_row_change(st, ev, stmt, database, err);
     case CDC_SQL_DDL:
