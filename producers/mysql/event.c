@@ -127,6 +127,12 @@ cdc_rc src_mysql_event_parse(const uint8_t *p, size_t n, src_mysql_checksum chec
     return CDC_OK;
 }
 
+bool src_mysql_event_is_gtid(uint8_t type)
+{
+    return type == SRC_MYSQL_GTID_EVENT || type == SRC_MYSQL_ANONYMOUS_GTID_EVENT ||
+           type == SRC_MYSQL_GTID_TAGGED_EVENT || type == SRC_MYSQL_MARIADB_GTID_EVENT;
+}
+
 bool src_mysql_event_has_end(const src_mysql_event *ev)
 {
     return (ev->flags & SRC_MYSQL_EVENT_ARTIFICIAL) == 0 && ev->end_pos != 0 &&

@@ -92,6 +92,9 @@ cdc_rc src_mysql_event_parse(const uint8_t *p, size_t n, src_mysql_checksum chec
 /* "WRITE_ROWS"; "event type 77" is "UNKNOWN". Static text. */
 const char *src_mysql_event_type_name(uint8_t type);
 
+/* Does the type begin a transaction, in either server's log? */
+bool src_mysql_event_is_gtid(uint8_t type);
+
 /* Does the header say where in the log it ends? Not in those that the dump thread makes, nor in
  * those inside of others. */
 bool src_mysql_event_has_end(const src_mysql_event *ev);

@@ -127,16 +127,12 @@ cdc_rc src_mysql_replay_take(src_mysql_stream *st, src_mysql_event *ev, cdc_erro
     if (rc != CDC_OK) {
         return rc;
     }
-    switch (ev->type) {
-    case SRC_MYSQL_GTID_EVENT:
-    case SRC_MYSQL_ANONYMOUS_GTID_EVENT:
-    case SRC_MYSQL_GTID_TAGGED_EVENT:
-    case SRC_MYSQL_MARIADB_GTID_EVENT:
-        if (rp->begun) {
-            return lost(st, "another one stands in its place", err);
-        }
+    if (src_mysql_event_is_gtid(ev->type)) {
+        bool second = rp->begun;
         rp->begun = true;
-        return CDC_AGAIN;
+        return second ? lost(st, "another one stands in its place", err) : CDC_AGAIN;
+    }
+    switch (ev->type) {
     case SRC_MYSQL_ROTATE_EVENT:
     case SRC_MYSQL_HEARTBEAT_EVENT:
     case SRC_MYSQL_HEARTBEAT_V2_EVENT:

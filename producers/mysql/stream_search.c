@@ -112,13 +112,29 @@ static cdc_rc end_of_file(src_mysql_stream *st, cdc_error *err)
     return src_mysql_replay_prepared(st, &item, err);
 }
 
+static bool is_other_file(const src_mysql_search *search, const src_mysql_rotate *rotate)
+{
+    return rotate->file_len != strlen(search->at.file) ||
+           memcmp(rotate->file, search->at.file, rotate->file_len) != 0;
+}
+
+static cdc_rc note_prepare(src_mysql_search *search, const src_mysql_event *ev, cdc_error *err)
+{
+    char xid[SRC_MYSQL_XID_MAX];
+    bool one_phase;
+    cdc_rc rc = src_mysql_xid_of_event(ev, xid, &one_phase, err);
+    if (rc == CDC_OK && strcmp(xid, search->xid) == 0) {
+        search->found = !one_phase;
+        search->group = search->current;
+    }
+    return rc;
+}
+
 cdc_rc src_mysql_search_take(src_mysql_stream *st, cdc_error *err)
 {
     src_mysql_search *search = &st->search;
     src_mysql_event ev;
-    src_mysql_rotate rotate;
-    char xid[SRC_MYSQL_XID_MAX];
-    bool one_phase;
+    src_mysql_rotate rotate = {.file = NULL};
     cdc_rc rc = src_mysql_feed_next(&search->feed, &search->at, &ev, err);
     if (rc != CDC_OK) {
         return rc == CDC_AGAIN ? CDC_OK : rc;
@@ -126,36 +142,20 @@ cdc_rc src_mysql_search_take(src_mysql_stream *st, cdc_error *err)
     if (src_mysql_event_has_end(&ev)) {
         src_mysql_log_pos_advance(&search->at, ev.end_pos);
     }
-    switch (ev.type) {
-    case SRC_MYSQL_GTID_EVENT:
-    case SRC_MYSQL_ANONYMOUS_GTID_EVENT:
-    case SRC_MYSQL_GTID_TAGGED_EVENT:
-    case SRC_MYSQL_MARIADB_GTID_EVENT:
+    if (src_mysql_event_is_gtid(ev.type)) {
         search->current = search->at;
         search->current.pos -= ev.length;
-        break;
-    case SRC_MYSQL_XA_PREPARE_EVENT:
-        rc = src_mysql_xid_of_event(&ev, xid, &one_phase, err);
-        if (rc == CDC_OK && strcmp(xid, search->xid) == 0) {
-            search->found = !one_phase;
-            search->group = search->current;
-        }
-        break;
-    case SRC_MYSQL_QUERY_EVENT:
+    } else if (ev.type == SRC_MYSQL_XA_PREPARE_EVENT) {
+        rc = note_prepare(search, &ev, err);
+    } else if (ev.type == SRC_MYSQL_QUERY_EVENT) {
         note_query(search, &ev);
-        break;
-    case SRC_MYSQL_ROTATE_EVENT:
+    } else if (ev.type == SRC_MYSQL_ROTATE_EVENT) {
         rc = src_mysql_event_rotate(&ev, &rotate, err);
-        if (rc == CDC_OK && (rotate.file_len != strlen(search->at.file) ||
-                             memcmp(rotate.file, search->at.file, rotate.file_len) != 0)) {
-            return end_of_file(st, err);
-        }
-        break;
-    default:
-        break;
     }
-    if (rc == CDC_OK && src_mysql_log_pos_compare(&search->at, &st->txn.begin) >= 0) {
-        return end_of_file(st, err);
+    if (rc != CDC_OK) {
+        return src_mysql_stream_at(st, err);
     }
-    return rc == CDC_OK ? rc : src_mysql_stream_at(st, err);
+    bool end = (rotate.file != NULL && is_other_file(search, &rotate)) ||
+               src_mysql_log_pos_compare(&search->at, &st->txn.begin) >= 0;
+    return end ? end_of_file(st, err) : CDC_OK;
 }

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lib.servers import Kafka
+from lib.servers import Kafka, MariaDB, MySQL, mysql_available
 from lib.sluice import BIN
 
 
@@ -48,3 +48,13 @@ def test_sink(request, server):
 @pytest.mark.parametrize("server", ["source", "target"])
 def test_source(request, server):
     run("component_mysql_source", SLUICE_TEST_MYSQL_SOURCE=request.getfixturevalue(server).address)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", [MySQL, MariaDB])
+def test_source_events(tmp_path, kind):
+    """They change the server's settings and reset its log, so they get one of their own."""
+    if kind is MySQL and not mysql_available():
+        pytest.skip("Debian sid gives no MySQL")
+    with kind(tmp_path / "server") as server:
+        run("component_mysql_events", SLUICE_TEST_MYSQL_SOURCE=server.address)
