@@ -239,14 +239,30 @@ const char *cdc_config_item(const cdc_config *cfg, const char *path, size_t i)
     return node != NULL ? node->text : NULL;
 }
 
+/* Member i of a map. */
+static const cdc_node *cdc_config_child(const cdc_node *map, size_t i)
+{
+    const cdc_node *node = map != NULL && map->kind != CDC_NODE_SCALAR ? map->first : NULL;
+    while (node != NULL && i-- > 0) {
+        node = node->next;
+    }
+    return node;
+}
+
 void cdc_config_entry(const cdc_config *cfg, const char *path, size_t i, const char **name,
                       const char **value)
 {
     const cdc_node *node = cdc_config_get(cfg, path, 1U << CDC_OPTION_MAP | 1U << CDC_OPTION_MAP2);
-    node = node != NULL ? node->first : NULL;
-    while (node != NULL && i-- > 0) {
-        node = node->next;
-    }
+    node = cdc_config_child(node, i);
+    *name = node != NULL ? node->name : NULL;
+    *value = node != NULL ? node->text : NULL;
+}
+
+void cdc_config_entry2(const cdc_config *cfg, const char *path, size_t i, size_t j,
+                       const char **name, const char **value)
+{
+    const cdc_node *node = cdc_config_get(cfg, path, 1U << CDC_OPTION_MAP2);
+    node = cdc_config_child(cdc_config_child(node, i), j);
     *name = node != NULL ? node->name : NULL;
     *value = node != NULL ? node->text : NULL;
 }

@@ -81,9 +81,12 @@ bool cdc_config_bool(const cdc_config *cfg, const char *path);
 /* STRINGS, ENUMS, LIST, MAP, MAP2: number of elements; then each by index. */
 size_t cdc_config_count(const cdc_config *cfg, const char *path);
 const char *cdc_config_item(const cdc_config *cfg, const char *path, size_t i); /* STRINGS, ENUMS */
-/* MAP: name and value of entry i. */
+/* MAP, MAP2: name and value (MAP) of entry i. */
 void cdc_config_entry(const cdc_config *cfg, const char *path, size_t i, const char **name,
                       const char **value);
+/* MAP2: name and value of member j of entry i; NULL behind the last. */
+void cdc_config_entry2(const cdc_config *cfg, const char *path, size_t i, size_t j,
+                       const char **name, const char **value);
 /* MAP: the value of a name, or NULL. */
 const char *cdc_config_lookup(const cdc_config *cfg, const char *path, const char *name);
 /* MAP2: value of names a, b ("shop.orders", "old_column"), or NULL. */

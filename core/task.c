@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "rename.h"
 
 #define NAME_MAX_BYTES 64
 
@@ -256,6 +257,14 @@ static cdc_rc cdc_task_check_kafka(cdc_task *task, cdc_error *err)
     return rc;
 }
 
+static cdc_rc cdc_task_check_rename(cdc_task *task, cdc_error *err)
+{
+    cdc_rename *rn = NULL;
+    cdc_rc rc = cdc_rename_new(&rn, task->cfg, err);
+    cdc_rename_free(rn);
+    return rc;
+}
+
 static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
 {
     cdc_rc rc = cdc_task_check_name(task, err);
@@ -276,6 +285,9 @@ static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
     }
     if (rc == CDC_OK) {
         rc = cdc_task_check_kafka(task, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_rename(task, err);
     }
     const char *oversize = cdc_config_str(task->cfg, "message.oversize");
     task->oversize = strcmp(oversize, "split") == 0        ? CDC_OVERSIZE_SPLIT

@@ -1,8 +1,11 @@
 /* Definition changes at the target.
  *
- * Replayed is what the phase schema sends: CREATE TABLE and CREATE DATABASE of phase SNAPSHOT,
- * where the object is missing, with what this target does not know put into its own words
- * (collations). Everything else is refused. */
+ * Tables, indexes, databases and, where the target is MariaDB, sequences: rewritten (rewrite.h) and
+ * executed. Views, triggers, routines and events of the log are not: their definer would be
+ * another one; they are logged and counted.
+ *
+ * In phase SNAPSHOT (the phase schema, and changes that the full copy may have seen already) what
+ * is there already, or gone already, is no error. */
 #ifndef SINK_MYSQL_DDL_H
 #define SINK_MYSQL_DDL_H
 
@@ -16,17 +19,5 @@ struct sink_mysql_handle;
  * the server itself. FATAL: refused; err names the statement's head and the target's object. */
 cdc_rc sink_mysql_ddl_execute(struct sink_mysql_handle *sm, const cdc_event *const *events,
                               uint32_t n, cdc_error *err) CDC_MUST_CHECK;
-
-/* Splits "CREATE TABLE [IF NOT EXISTS] name rest" or "CREATE DATABASE ...": gives what stands
- * behind the name. False: it is no such statement. */
-bool sink_mysql_split_create(const char *sql, size_t len, const char *kind, const char **rest,
-                             size_t *rest_len);
-
-/* The collation that stands in for `name` at the other kind of server, or NULL. */
-const char *sink_mysql_other_collation(const char *name, size_t len);
-
-/* The next word of sql from *at on that could be a collation's name ("utf8mb4_0900_ai_ci"): its
- * length, 0 at the end. *at is moved to it; quoted text is passed over. */
-size_t sink_mysql_next_collation(const char *sql, size_t len, size_t *at);
 
 #endif

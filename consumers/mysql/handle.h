@@ -37,6 +37,7 @@ typedef struct sink_mysql_counts {
 typedef struct sink_mysql_handle {
     const cdc_env *env;
     sink_mysql_conn conn;
+    cdc_rename *rename; /* names at the target */
     sink_mysql_cache cache;
     sink_mysql_packet packet;
     sink_mysql_runs runs;

@@ -102,6 +102,7 @@ static void sink_mysql_close(void *handle)
     sink_mysql_packet_fini(&sm->packet);
     sink_mysql_cache_fini(&sm->cache);
     sink_mysql_disconnect(&sm->conn);
+    cdc_rename_free(sm->rename);
     free(sm);
 }
 
@@ -119,8 +120,8 @@ static cdc_rc sink_mysql_open(void **out, const cdc_env *env, cdc_error *err)
     sm->conflict = sink_mysql_conflict_rule(cdc_config_str(cfg, "target.conflict"));
     sm->skip_ddl = on_ddl != NULL && strcmp(on_ddl, "skip") == 0;
     sink_mysql_init_metrics(sm);
-    sink_mysql_cache_init(&sm->cache);
-    cdc_rc rc = CDC_RETRY;
+    cdc_rc rc = cdc_rename_new(&sm->rename, cfg, err) == CDC_OK ? CDC_RETRY : CDC_FATAL;
+    sink_mysql_cache_init(&sm->cache, sm->rename);
     for (size_t i = 0; i < hosts && rc == CDC_RETRY; i++) {
         cdc_error_clear(err);
         rc = sink_mysql_open_host(sm, i, err);

@@ -44,7 +44,8 @@ static void sink_mysql_add_table_is(cdc_buffer *sql, const char *database, const
 
 /* --- the target's definition --- */
 
-static cdc_rc sink_mysql_load_engine(sink_mysql_conn *conn, const cdc_table *tbl, cdc_error *err)
+static cdc_rc sink_mysql_load_engine(sink_mysql_conn *conn, const sink_mysql_target *target,
+                                     cdc_error *err)
 {
     cdc_buffer sql;
     MYSQL_RES *res = NULL;
@@ -52,7 +53,7 @@ static cdc_rc sink_mysql_load_engine(sink_mysql_conn *conn, const cdc_table *tbl
     cdc_buffer_add_str(&sql,
                        "SELECT TABLE_TYPE, t.ENGINE, TRANSACTIONS FROM information_schema.TABLES t "
                        "LEFT JOIN information_schema.ENGINES e ON e.ENGINE=t.ENGINE WHERE");
-    sink_mysql_add_table_is(&sql, tbl->database, tbl->name);
+    sink_mysql_add_table_is(&sql, target->database, target->name);
     cdc_rc rc = sink_mysql_query(conn, "read a table's definition", sql.data, sql.len, &res, err);
     cdc_buffer_fini(&sql);
     if (rc != CDC_OK) {
@@ -64,18 +65,18 @@ static cdc_rc sink_mysql_load_engine(sink_mysql_conn *conn, const cdc_table *tbl
             err, CDC_FATAL, "target_table_missing",
             "table %s.%s does not exist at the target %s, or the account may not see it: create it "
             "there, or start the task with the phase schema",
-            tbl->database, tbl->name, conn->where);
+            target->database, target->name, conn->where);
     } else if (row[0] != NULL && strstr(row[0], "VIEW") != NULL) {
         rc = cdc_error_set(err, CDC_FATAL, "target_view",
                            "%s.%s is a view at the target %s: leave it out (objects.exclude)",
-                           tbl->database, tbl->name, conn->where);
+                           target->database, target->name, conn->where);
     } else if (row[2] == NULL || strcmp(row[2], "YES") != 0) {
         rc = cdc_error_set(
             err, CDC_FATAL, "target_engine",
             "table %s.%s at the target %s has the engine %s, which has no transactions: "
             "ALTER TABLE `%s`.`%s` ENGINE=InnoDB",
-            tbl->database, tbl->name, conn->where, row[1] != NULL ? row[1] : "unknown",
-            tbl->database, tbl->name);
+            target->database, target->name, conn->where, row[1] != NULL ? row[1] : "unknown",
+            target->database, target->name);
     }
     mysql_free_result(res);
     return rc;
@@ -206,29 +207,62 @@ static uint32_t sink_mysql_hash_names(const char *database, const char *name)
     return h % 1024;
 }
 
+/* The target table that a source table's rows go to, if it is known. FATAL: those of another source
+ * table go there too, which no order of changes could keep apart. */
+static cdc_rc sink_mysql_find_target(const sink_mysql_cache *cache, const cdc_table *tbl,
+                                     const cdc_rename_name *name, sink_mysql_target **out,
+                                     cdc_error *err)
+{
+    sink_mysql_target *at = cache->targets[sink_mysql_hash_names(name->database, name->table)];
+    while (at != NULL &&
+           !(strcmp(at->database, name->database) == 0 && strcmp(at->name, name->table) == 0)) {
+        at = at->next;
+    }
+    *out = at;
+    if (at == NULL || (strcmp(at->source_database, tbl->database) == 0 &&
+                       strcmp(at->source_name, tbl->name) == 0)) {
+        return CDC_OK;
+    }
+    return cdc_error_set(
+        err, CDC_FATAL, "target_shared",
+        "tables %s.%s and %s.%s of the source both go to %s.%s at the target: give "
+        "them different names (target.rename.tables, target.case)",
+        at->source_database, at->source_name, tbl->database, tbl->name, at->database, at->name);
+}
+
+static sink_mysql_target *sink_mysql_new_target(sink_mysql_cache *cache, const cdc_table *tbl,
+                                                const cdc_rename_name *name)
+{
+    sink_mysql_target *target = cdc_arena_zalloc(&cache->arena, sizeof *target);
+    if (target == NULL) {
+        return NULL;
+    }
+    target->source_database = sink_mysql_dup(&cache->arena, tbl->database);
+    target->source_name = sink_mysql_dup(&cache->arena, tbl->name);
+    target->database = sink_mysql_dup(&cache->arena, name->database);
+    target->name = sink_mysql_dup(&cache->arena, name->table);
+    target->quoted = sink_mysql_dup_quoted(&cache->arena, name->database, name->table);
+    bool ok = target->source_database != NULL && target->source_name != NULL &&
+              target->database != NULL && target->name != NULL && target->quoted != NULL;
+    return ok ? target : NULL;
+}
+
 static cdc_rc sink_mysql_load_target(sink_mysql_cache *cache, sink_mysql_conn *conn,
                                      const cdc_table *tbl, sink_mysql_target **out, cdc_error *err)
 {
-    sink_mysql_target **slot = &cache->targets[sink_mysql_hash_names(tbl->database, tbl->name)];
-    for (sink_mysql_target *at = *slot; at != NULL; at = at->next) {
-        if (strcmp(at->database, tbl->database) == 0 && strcmp(at->name, tbl->name) == 0) {
-            *out = at;
-            return CDC_OK;
-        }
+    cdc_rename_name name;
+    cdc_rename_table(cache->rename, tbl->database, tbl->name, &name);
+    cdc_rc rc = sink_mysql_find_target(cache, tbl, &name, out, err);
+    if (rc != CDC_OK || *out != NULL) {
+        return rc;
     }
-    sink_mysql_target *target = cdc_arena_zalloc(&cache->arena, sizeof *target);
+    sink_mysql_target *target = sink_mysql_new_target(cache, tbl, &name);
     if (target == NULL) {
         return sink_mysql_no_memory(err);
     }
-    target->database = sink_mysql_dup(&cache->arena, tbl->database);
-    target->name = sink_mysql_dup(&cache->arena, tbl->name);
-    target->quoted = sink_mysql_dup_quoted(&cache->arena, tbl->database, tbl->name);
-    if (target->database == NULL || target->name == NULL || target->quoted == NULL) {
-        return sink_mysql_no_memory(err);
-    }
-    cdc_rc rc = cache->linked_known ? CDC_OK : sink_mysql_load_linked(cache, conn, err);
+    rc = cache->linked_known ? CDC_OK : sink_mysql_load_linked(cache, conn, err);
     if (rc == CDC_OK) {
-        rc = sink_mysql_load_engine(conn, tbl, err);
+        rc = sink_mysql_load_engine(conn, target, err);
     }
     if (rc == CDC_OK) {
         rc = sink_mysql_load_columns(cache, conn, target, err);
@@ -239,6 +273,7 @@ static cdc_rc sink_mysql_load_target(sink_mysql_cache *cache, sink_mysql_conn *c
     if (rc != CDC_OK) {
         return rc;
     }
+    sink_mysql_target **slot = &cache->targets[sink_mysql_hash_names(name.database, name.table)];
     target->has_foreign_keys = sink_mysql_is_linked(cache, 'f', target);
     target->has_triggers = sink_mysql_is_linked(cache, 't', target);
     target->is_free = !target->has_foreign_keys && !target->has_triggers;
@@ -286,7 +321,15 @@ static uint8_t sink_mysql_compare_how(const sink_mysql_conn *conn, const cdc_col
     return col->kind == CDC_TEXT ? SINK_MYSQL_EXACT : sink_mysql_write_how(col, to);
 }
 
-static cdc_rc sink_mysql_column_missing(const sink_mysql_conn *conn, const cdc_table *tbl,
+/* The column at the target that a source's column goes to, by its name there. */
+static const char *sink_mysql_column_name(const sink_mysql_cache *cache, const cdc_table *tbl,
+                                          const cdc_column *col)
+{
+    return cdc_rename_column(cache->rename, tbl->database, tbl->name, col->name);
+}
+
+static cdc_rc sink_mysql_column_missing(const sink_mysql_conn *conn,
+                                        const sink_mysql_target *target, const char *name,
                                         const cdc_column *col, cdc_error *err)
 {
     return cdc_error_set(
@@ -294,7 +337,7 @@ static cdc_rc sink_mysql_column_missing(const sink_mysql_conn *conn, const cdc_t
         "table %s.%s at the target %s has no column %s: ALTER TABLE `%s`.`%s` ADD COLUMN `%s` %s, "
         "or "
         "leave it out at the source (objects.tables[].columns.exclude)",
-        tbl->database, tbl->name, conn->where, col->name, tbl->database, tbl->name, col->name,
+        target->database, target->name, conn->where, name, target->database, target->name, name,
         col->type_text != NULL && col->type_text[0] != '\0' ? col->type_text : "...");
 }
 
@@ -309,15 +352,17 @@ static cdc_rc sink_mysql_map_fields(sink_mysql_cache *cache, const sink_mysql_co
     }
     for (uint32_t i = 0; i < tbl->ncols; i++) {
         const cdc_column *col = &tbl->cols[i];
-        const sink_mysql_column *to = sink_mysql_find_column(map->target, col->name);
+        const char *name = sink_mysql_column_name(cache, tbl, col);
+        const sink_mysql_column *to = sink_mysql_find_column(map->target, name);
         if (col->is_generated || (to != NULL && to->is_generated)) {
             continue;
         }
         if (to == NULL) {
-            return sink_mysql_column_missing(conn, tbl, col, err);
+            return sink_mysql_column_missing(conn, map->target, name, col, err);
         }
         sink_mysql_field *field = &map->fields[map->nfields++];
         *field = (sink_mysql_field){.source = (uint16_t)i,
+                                    .to = to,
                                     .write = sink_mysql_write_how(col, to),
                                     .compare = sink_mysql_compare_how(conn, col, to, false),
                                     .quoted = sink_mysql_dup_quoted(&cache->arena, NULL, to->name)};
@@ -327,12 +372,14 @@ static cdc_rc sink_mysql_map_fields(sink_mysql_cache *cache, const sink_mysql_co
     }
     for (uint32_t i = 0; i < tbl->nkeys; i++) {
         const cdc_column *col = &tbl->cols[tbl->keys[i]];
-        const sink_mysql_column *to = sink_mysql_find_column(map->target, col->name);
+        const char *name = sink_mysql_column_name(cache, tbl, col);
+        const sink_mysql_column *to = sink_mysql_find_column(map->target, name);
         if (to == NULL) {
-            return sink_mysql_column_missing(conn, tbl, col, err);
+            return sink_mysql_column_missing(conn, map->target, name, col, err);
         }
         map->keys[map->nkeys++] =
             (sink_mysql_field){.source = tbl->keys[i],
+                               .to = to,
                                .compare = sink_mysql_compare_how(conn, col, to, true),
                                .quoted = sink_mysql_dup_quoted(&cache->arena, NULL, to->name)};
         if (map->keys[i].quoted == NULL) {
@@ -343,7 +390,7 @@ static cdc_rc sink_mysql_map_fields(sink_mysql_cache *cache, const sink_mysql_co
                ? CDC_OK
                : cdc_error_set(err, CDC_FATAL, "target_no_columns",
                                "table %s.%s at the target %s has no column that could be written",
-                               tbl->database, tbl->name, conn->where);
+                               map->target->database, map->target->name, conn->where);
 }
 
 static bool sink_mysql_is_key_field(const sink_mysql_map *map, const sink_mysql_field *field)
@@ -361,7 +408,11 @@ static bool sink_mysql_has_required(const sink_mysql_map *map)
 {
     for (uint32_t i = 0; i < map->target->ncols; i++) {
         const sink_mysql_column *to = &map->target->cols[i];
-        if (to->required && cdc_table_find_column(map->table, to->name) < 0) {
+        bool given = !to->required;
+        for (uint32_t k = 0; k < map->nfields && !given; k++) {
+            given = map->fields[k].to == to;
+        }
+        if (!given) {
             return false;
         }
     }
@@ -373,9 +424,8 @@ static void sink_mysql_map_flags(sink_mysql_map *map)
     const sink_mysql_target *target = map->target;
     bool same_key = map->nkeys > 0 && map->nkeys == target->nkeys;
     for (uint32_t i = 0; i < map->nkeys && same_key; i++) {
-        const sink_mysql_column *to =
-            sink_mysql_find_column(target, map->table->cols[map->keys[i].source].name);
-        same_key = to != NULL && to->in_key && !to->is_generated;
+        const sink_mysql_column *to = map->keys[i].to;
+        same_key = to->in_key && !to->is_generated;
     }
     map->upserts = same_key && !target->other_unique;
     map->updates = map->upserts && !target->has_triggers && sink_mysql_has_required(map);
@@ -461,9 +511,10 @@ static cdc_rc sink_mysql_map_texts(sink_mysql_cache *cache, const sink_mysql_con
 
 /* --- cache --- */
 
-void sink_mysql_cache_init(sink_mysql_cache *cache)
+void sink_mysql_cache_init(sink_mysql_cache *cache, const cdc_rename *rename)
 {
     memset(cache, 0, sizeof *cache);
+    cache->rename = rename;
     cdc_arena_init(&cache->arena, ARENA_BLOCK, ARENA_MAX);
 }
 

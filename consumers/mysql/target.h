@@ -1,7 +1,8 @@
 /* What the target's tables look like, and how the rows of a source table go into them.
  *
  * sink_mysql_target is one table at the target, read from information_schema once. sink_mysql_map
- * leads from one version of a source table (cdc_table) to it: which column goes where, and the
+ * leads from one version of a source table (cdc_table) to it by the names of cdc_rename: which
+ * column goes where, and the
  * pieces of statement text that all its rows share. Both live in the cache's arena until
  * sink_mysql_cache_reset: after a DDL statement, or when it is full. An error ends the handle and
  * the cache with it. */
@@ -10,6 +11,7 @@
 
 #include "conn.h"
 #include "core/arena.h"
+#include "core/rename.h"
 
 struct sink_mysql_run;
 
@@ -33,7 +35,8 @@ typedef struct sink_mysql_column {
 } sink_mysql_column;
 
 typedef struct sink_mysql_target {
-    struct sink_mysql_target *next; /* in the cache */
+    struct sink_mysql_target *next;            /* in the cache */
+    const char *source_database, *source_name; /* of the one table whose rows go here */
     const char *database, *name;
     const char *quoted; /* `database`.`name` */
     sink_mysql_column *cols;
@@ -47,9 +50,10 @@ typedef struct sink_mysql_target {
 } sink_mysql_target;
 
 typedef struct sink_mysql_field {
-    uint16_t source;    /* index of the value in the event's rows */
-    uint8_t write;      /* sink_mysql_how when it is stored */
-    uint8_t compare;    /* ...and when a row is looked for by it */
+    uint16_t source; /* index of the value in the event's rows */
+    uint8_t write;   /* sink_mysql_how when it is stored */
+    uint8_t compare; /* ...and when a row is looked for by it */
+    const sink_mysql_column *to;
     const char *quoted; /* `column` */
 } sink_mysql_field;
 
@@ -79,6 +83,7 @@ typedef struct sink_mysql_map {
 
 typedef struct sink_mysql_cache {
     cdc_arena arena;
+    const cdc_rename *rename;
     sink_mysql_map *maps[1024];       /* by the source table's uid */
     sink_mysql_target *targets[1024]; /* by name */
     const char *
@@ -87,7 +92,8 @@ typedef struct sink_mysql_cache {
     bool linked_known;
 } sink_mysql_cache;
 
-void sink_mysql_cache_init(sink_mysql_cache *cache);
+/* rename outlives the cache. */
+void sink_mysql_cache_init(sink_mysql_cache *cache, const cdc_rename *rename);
 void sink_mysql_cache_fini(sink_mysql_cache *cache);
 void sink_mysql_cache_reset(sink_mysql_cache *cache); /* no run may be open */
 
@@ -95,7 +101,7 @@ void sink_mysql_cache_reset(sink_mysql_cache *cache); /* no run may be open */
 sink_mysql_map *sink_mysql_cache_find(sink_mysql_cache *cache, const cdc_table *tbl);
 /* Makes it, reading the target's definition. Nothing may be in flight on the connection. FATAL: the
  * table or a column is missing there ("target_table_missing", "target_column_missing"), it is a
- * view, or has no transactions. */
+ * view, has no transactions, or is another source table's ("target_shared"). */
 cdc_rc sink_mysql_cache_load(sink_mysql_cache *cache, sink_mysql_conn *conn, cdc_table *tbl,
                              sink_mysql_map **out, cdc_error *err) CDC_MUST_CHECK;
 

@@ -6,6 +6,7 @@ typedef struct parser {
     cdc_sql_scanner sc;
     const char *sql;
     const char *database; /* default */
+    const char *home;     /* the table's own: what REFERENCES means without one */
     cdc_arena *ar;
     bool failed; /* arena full */
     cdc_sql_statement *out;
@@ -148,11 +149,20 @@ static bool take_table(parser *ps, found *out)
     return true;
 }
 
-/* A name that is no object of the statement: REFERENCES name. */
+/* A name that is no object of the statement. */
 static void take_other_table(parser *ps)
 {
     found other;
     (void)take_table(ps, &other);
+}
+
+/* REFERENCES name: without a database in that of the statement's table, not the default one. */
+static void take_referenced_table(parser *ps)
+{
+    found other;
+    if (take_qualified(ps, &other)) {
+        add_name(ps, other.from, other.to, other.qualified ? other.database : ps->home, other.name);
+    }
 }
 
 static void take_tables(parser *ps, cdc_ddl type)
@@ -312,7 +322,7 @@ static void take_union(parser *ps)
 static bool take_reference(parser *ps)
 {
     if (accept(ps, "REFERENCES")) {
-        take_other_table(ps);
+        take_referenced_table(ps);
         return true;
     }
     if (accept(ps, "UNION")) {
@@ -353,6 +363,7 @@ static void parse_create(parser *ps)
         accept_if_exists(ps);
         if (take_table(ps, &table)) {
             ps->out->object = CDC_SQL_TABLE;
+            ps->home = table.database;
             add_target(ps, CDC_DDL_CREATE, table.database, table.name);
             parse_create_body(ps);
         }
@@ -444,6 +455,7 @@ static void parse_alter_table(parser *ps)
         return;
     }
     ps->out->object = CDC_SQL_TABLE;
+    ps->home = table.database;
     accept_wait(ps);
     cdc_ddl type = adds_index(ps) ? CDC_DDL_CINDEX : CDC_DDL_ALTER;
     add_target(ps, type, table.database, table.name);
@@ -641,7 +653,8 @@ bool cdc_sql_statement_parse(const char *sql, size_t len, unsigned mode,
     memset(out, 0, sizeof(*out));
     out->sql_len = len;
     out->object_name = "";
-    parser ps = {.sql = sql, .database = default_database, .ar = ar, .out = out};
+    parser ps = {
+        .sql = sql, .database = default_database, .home = default_database, .ar = ar, .out = out};
     cdc_sql_scan(&ps.sc, sql, len, mode);
     parse_statement(&ps);
     if (out->kind == CDC_SQL_DDL && out->ntargets == 0) {

@@ -272,12 +272,6 @@ static void test_reserved(void **state)
         "it");
     bad(GOOD "full: {rows_per_second: 5}\n",
         "t.yaml:5:8: full.rows_per_second is not carried out by this version of sluice; remove it");
-    bad(HEAD SOURCE "target: {type: mysql, hosts: h, user: u, rename: {databases: {a: b}}}\n",
-        "t.yaml:4:51: target.rename.databases is not carried out by this version of sluice; remove "
-        "it");
-    bad(HEAD SOURCE "target: {type: mysql, hosts: h, user: u, rename: {columns: {a.b: {c: d}}}}\n",
-        "t.yaml:4:51: target.rename.columns is not carried out by this version of sluice; remove "
-        "it");
     bad(HEAD "source: {type: mysql, hosts: h, user: u, start: earliest}\n",
         "t.yaml:3:42: source.start earliest is not carried out by this version of sluice; use "
         "full, now, gtid:* or position:*");

@@ -224,6 +224,8 @@ static void tells_where_names_stand(void **state)
         {"CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES `b`.`u` (c), d int REFERENCES v(e))",
          "t=def.t `b`.`u`=b.u v=def.v"},
         {"CREATE TABLE x LIKE `y`", "x=def.x `y`=def.y"},
+        {"CREATE TABLE a.x (b int REFERENCES u (c))", "a.x=a.x u=a.u"},
+        {"ALTER TABLE a.x ADD FOREIGN KEY (c) REFERENCES u (d)", "a.x=a.x u=a.u"},
         {"CREATE TABLE m (a int) ENGINE=MERGE UNION=(a, b . c)", "m=def.m a=def.a b . c=b.c"},
         {"RENAME TABLE a TO b.c, d TO e", "a=def.a b.c=b.c d=def.d e=def.e"},
         {"ALTER TABLE a ADD CONSTRAINT x FOREIGN KEY (`references`) REFERENCES r (i), RENAME TO z",

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "consumers/mysql/ddl.h"
 #include "consumers/mysql/literal.h"
 #include "consumers/mysql/stmt.h"
 
@@ -209,70 +208,6 @@ static void passing_errors(void **state)
     }
 }
 
-static void create_statements(void **state)
-{
-    (void)state;
-    const struct {
-        const char *sql, *kind, *rest; /* rest NULL: not that statement */
-    } cases[] = {
-        {"CREATE TABLE `a``b` (x INT)", "TABLE", " (x INT)"},
-        {"create table if not exists db.t(x INT)", "TABLE", "(x INT)"},
-        {"/* note */ CREATE TABLE `d`.`t` LIKE u", "TABLE", " LIKE u"},
-        {"CREATE DATABASE `shop` /*!40100 DEFAULT CHARACTER SET latin1 */", "DATABASE",
-         " /*!40100 DEFAULT CHARACTER SET latin1 */"},
-        {"CREATE DATABASE /*!32312 IF NOT EXISTS*/ shop", "DATABASE", ""},
-        {"CREATE TABLES t", "TABLE", NULL},
-        {"CREATE TEMPORARY TABLE t (x INT)", "TABLE", NULL},
-        {"DROP TABLE t", "TABLE", NULL},
-        {"CREATE TABLE", "TABLE", NULL},
-        {"CREATE TABLE `t", "TABLE", NULL},
-        {"CREATE TABLE IF EXISTS t", "TABLE", NULL},
-        {"CREATE TABLE t.", "TABLE", NULL},
-        {"/* open", "TABLE", NULL},
-        {"", "TABLE", NULL},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const char *rest = NULL;
-        size_t n = 0;
-        bool is =
-            sink_mysql_split_create(cases[i].sql, strlen(cases[i].sql), cases[i].kind, &rest, &n);
-        assert_int_equal(is, cases[i].rest != NULL);
-        if (is) {
-            assert_int_equal(n, strlen(cases[i].rest));
-            assert_memory_equal(rest, cases[i].rest, n);
-        }
-    }
-}
-
-static void collations(void **state)
-{
-    (void)state;
-    const char *sql =
-        "(a TEXT COLLATE utf8mb4_0900_ai_ci DEFAULT 'utf8mb4_x \\' utf8mb4_y', `utf8mb4_z` INT "
-        "COMMENT \"utf8mb4_w\") COLLATE=utf8mb4_bin";
-    size_t at = 0;
-    size_t n = sink_mysql_next_collation(sql, strlen(sql), &at);
-    assert_int_equal(n, 18);
-    assert_memory_equal(sql + at, "utf8mb4_0900_ai_ci", 18);
-    at += n;
-    n = sink_mysql_next_collation(sql, strlen(sql), &at);
-    assert_int_equal(n, 11);
-    assert_memory_equal(sql + at, "utf8mb4_bin", 11);
-    at += n;
-    assert_int_equal(sink_mysql_next_collation(sql, strlen(sql), &at), 0);
-    at = 0;
-    assert_int_equal(sink_mysql_next_collation("'open", 5, &at), 0);
-    at = 0;
-    assert_int_equal(sink_mysql_next_collation("'a\\", 3, &at), 0);
-
-    assert_string_equal(sink_mysql_other_collation("utf8mb4_0900_ai_ci", 18),
-                        "utf8mb4_uca1400_nopad_ai_ci");
-    assert_string_equal(sink_mysql_other_collation("utf8mb4_uca1400_ai_ci", 21),
-                        "utf8mb4_0900_ai_ci");
-    assert_null(sink_mysql_other_collation("utf8mb4_bin", 11));
-    assert_null(sink_mysql_other_collation("utf8mb4_0900_ai", 15));
-}
-
 /* A map made by hand: what the statements look like. */
 static void statements(void **state)
 {
@@ -344,8 +279,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(labels, setup, teardown),
         cmocka_unit_test(hosts),
         cmocka_unit_test(passing_errors),
-        cmocka_unit_test(create_statements),
-        cmocka_unit_test(collations),
         cmocka_unit_test_setup_teardown(statements, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
