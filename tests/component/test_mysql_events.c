@@ -313,19 +313,21 @@ static void undone_rows_of_a_large_transaction(void **state)
     sql("DELETE FROM t WHERE id = 7");
     int64_t rows = 0;
     int commits = 0;
-    while (strstr(cdc_buffer_cstr(&bd.log), "delete") == NULL) {
+    bool deleted = false;
+    while (!deleted) {
         cdc_buffer_reset(&bd.log);
         cdc_rc rc = bed_poll(&bd);
         assert_true(rc == CDC_OK || rc == CDC_AGAIN);
         for (uint32_t i = 0; i < bd.batch->nevents; i++) {
             const cdc_event *ev = &bd.batch->events[i];
             rows += ev->op == CDC_OP_INSERT ? 1 : 0;
-            commits += ev->op == CDC_OP_COMMIT ? 1 : 0;
+            commits += ev->op == CDC_OP_COMMIT && rows > 0 && !deleted ? 1 : 0;
+            deleted = deleted || ev->op == CDC_OP_DELETE;
             assert_true(ev->op != CDC_OP_INSERT || ev->after[0].i == rows);
         }
     }
     assert_int_equal(rows, 40000);
-    assert_int_equal(commits, 2);
+    assert_int_equal(commits, 1);
     bed_close(&bd);
 }
 

@@ -7,8 +7,12 @@ import subprocess
 
 import pytest
 
-from lib.servers import Kafka, MariaDB, MySQL, mysql_available
+from lib.servers import CACHE, Kafka, MariaDB, MySQL, mysql_available
 from lib.sluice import BIN
+
+
+# where libmysqlclient finds MariaDB's way to log in
+CLIENT_PLUGINS = {"LIBMYSQL_PLUGIN_DIR": str(CACHE / "mysql/root/usr/lib/mysql/plugin")}
 
 
 def run(program, **servers):
@@ -44,17 +48,29 @@ def test_sink(request, server):
     run("component_sink_mysql", SLUICE_TEST_MYSQL_TARGET=request.getfixturevalue(server).address)
 
 
+
+def source_program(client, name):
+    """With MariaDB Connector/C, or with Oracle's libmysqlclient from the unpacked MySQL."""
+    if client == "mysqlclient" and not (BIN / f"component_oracle_{name}").exists():
+        pytest.skip("no libmysqlclient: the second client backend is not built")
+    return f"component_oracle_{name}" if client == "mysqlclient" else f"component_{name}"
+
+
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("client", ["connectorc", "mysqlclient"])
 @pytest.mark.parametrize("server", ["source", "target"])
-def test_source(request, server):
-    run("component_mysql_source", SLUICE_TEST_MYSQL_SOURCE=request.getfixturevalue(server).address)
+def test_source(request, server, client):
+    run(source_program(client, "mysql_source"), **CLIENT_PLUGINS,
+        SLUICE_TEST_MYSQL_SOURCE=request.getfixturevalue(server).address)
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("client", ["connectorc", "mysqlclient"])
 @pytest.mark.parametrize("kind", [MySQL, MariaDB])
-def test_source_events(tmp_path, kind):
+def test_source_events(tmp_path, kind, client):
     """They change the server's settings and reset its log, so they get one of their own."""
     if kind is MySQL and not mysql_available():
         pytest.skip("Debian sid gives no MySQL")
+    program = source_program(client, "mysql_events")
     with kind(tmp_path / "server") as server:
-        run("component_mysql_events", SLUICE_TEST_MYSQL_SOURCE=server.address)
+        run(program, **CLIENT_PLUGINS, SLUICE_TEST_MYSQL_SOURCE=server.address)

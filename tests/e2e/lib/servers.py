@@ -19,6 +19,7 @@ from lib.wait import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 STACK = ROOT / "tests" / "stack"
+CACHE = Path(os.environ.get("SLUICE_CACHE", ROOT / ".cache"))
 NO_MYSQL = 3  # exit status of mysql-fetch.sh when sid has none
 
 
