@@ -461,6 +461,53 @@ static void test_nothing_left(void **state)
     close_task();
 }
 
+/* More versions of tables than the filter remembers, each of a thousand with an entry of its own.
+ */
+static void test_many_tables(void **state)
+{
+    (void)state;
+    enum { TABLES = 1000, VERSIONS = 10 };
+    static char text[100000];
+    cdc_publisher *pub;
+    cdc_checkpoint start = {0};
+    const cdc_column cols[] = {{.name = "id", .type_text = "int", .kind = CDC_INT}};
+    size_t n = (size_t)snprintf(text, sizeof text, "%sobjects:\n  tables:\n", HEAD);
+    for (int i = 0; i < TABLES; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "  - {match: d.t%d, where: 'id = %d'}\n",
+                              i, i);
+    }
+    open_task(text);
+    begin_anew();
+    assert_int_equal(cdc_publisher_new(&pub, &env, &text_codec, NULL, &start, &err), CDC_OK);
+    cdc_batch *batch = cdc_batch_new(1 << 20);
+    for (int i = 0; i < TABLES * VERSIONS; i++) {
+        char name[16];
+        cdc_table *tbl;
+        cdc_value rows[2] = {{.kind = CDC_INT, .i = i % TABLES}, {.kind = CDC_INT, .i = -1}};
+        snprintf(name, sizeof name, "t%d", i % TABLES);
+        assert_int_equal(cdc_table_new(&tbl, "d", name, cols, 1, NULL, 0, &err), CDC_OK);
+        for (int k = 0; k < 4; k++) {
+            cdc_event *ev = cdc_batch_add(batch);
+            ev->op = k < 3 ? CDC_OP_INSERT : CDC_OP_COMMIT;
+            ev->table = k < 3 ? tbl : NULL;
+            ev->after = &rows[k % 2]; /* taken, not taken, taken */
+            assert_true(cdc_batch_hold(batch, tbl));
+        }
+        if (cdc_publisher_batch(pub, batch, &err) != CDC_OK) {
+            fail_msg("%s", err.text);
+        }
+        assert_int_equal(nrecords, 2);
+        assert_false(records[0].last);
+        assert_true(records[1].last);
+        nrecords = 0;
+        cdc_batch_reset(batch);
+        cdc_table_unref(tbl);
+    }
+    cdc_batch_free(batch);
+    cdc_publisher_free(pub);
+    close_task();
+}
+
 /* --- rules that do not fit the table --- */
 
 static void refused(const char *rules, const char *code, const char *want)
@@ -510,9 +557,8 @@ static void test_rules_that_do_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_deaths_with_rules),
-        cmocka_unit_test(test_deaths_with_moved_keys),
-        cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_deaths_with_rules),     cmocka_unit_test(test_deaths_with_moved_keys),
+        cmocka_unit_test(test_nothing_left),          cmocka_unit_test(test_many_tables),
         cmocka_unit_test(test_rules_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, open_table, close_table);
