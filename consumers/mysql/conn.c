@@ -25,10 +25,10 @@ enum {
     "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,"             \
     "NO_ENGINE_SUBSTITUTION"
 
-static const char SESSION[] =
-    "SET NAMES utf8mb4;"
-    "SET autocommit=0,time_zone='+00:00',sql_mode='" SQL_MODE "',"
-    "innodb_lock_wait_timeout=10,lock_wait_timeout=30,foreign_key_checks=1,unique_checks=1";
+static const char SESSION[] = "SET NAMES utf8mb4;"
+                              "SET autocommit=0,time_zone='+00:00',sql_mode='" SQL_MODE "',"
+                              "innodb_lock_wait_timeout=10,lock_wait_timeout=30,foreign_key_checks="
+                              "1,unique_checks=1," SINK_MYSQL_APPLIER_VARIABLE "=1";
 
 /* --- errors --- */
 
@@ -379,6 +379,14 @@ cdc_rc sink_mysql_query(sink_mysql_conn *conn, const char *doing, const char *sq
         return sink_mysql_fail(conn, doing, err);
     }
     return CDC_OK;
+}
+
+cdc_rc sink_mysql_servers_mode(sink_mysql_conn *conn, bool servers, cdc_error *err)
+{
+    static const char theirs[] = "SET sql_mode=@@GLOBAL.sql_mode,time_zone=@@GLOBAL.time_zone";
+    static const char ours[] = "SET sql_mode='" SQL_MODE "',time_zone='+00:00'";
+    return servers ? sink_mysql_exec(conn, "set sql_mode", theirs, sizeof theirs - 1, err)
+                   : sink_mysql_exec(conn, "set sql_mode", ours, sizeof ours - 1, err);
 }
 
 void sink_mysql_undo(sink_mysql_conn *conn)

@@ -22,6 +22,12 @@ typedef struct sink_mysql_conn {
  * the server is not fit. RETRY: not reachable now. */
 cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host,
                           cdc_error *err) CDC_MUST_CHECK;
+/* Set in our sessions: triggers that the phase schema makes look at it (object.h). */
+#define SINK_MYSQL_APPLIER_VARIABLE "@sluice_applier"
+
+/* The server's own sql_mode and time zone, under which people's routines and events are made, or
+ * (false) ours again. */
+cdc_rc sink_mysql_servers_mode(sink_mysql_conn *conn, bool servers, cdc_error *err) CDC_MUST_CHECK;
 /* Any state; sends a goodbye without waiting for an answer. */
 void sink_mysql_disconnect(sink_mysql_conn *conn);
 

@@ -3,9 +3,12 @@
 #include "core/log.h"
 #include "handle.h"
 #include "literal.h"
+#include "object.h"
 #include "rewrite.h"
 
-enum { HEAD_MAX = 120, NAME_MAX_BYTES = 64 };
+enum { HEAD_MAX = 120, NAME_MAX_BYTES = 64, OBJECT_BYTES_MAX = 64 * 1024 * 1024 };
+
+#define SCHEMA_TXN "schema:" /* transactions of the phase schema */
 
 /* --- asking the target --- */
 
@@ -38,17 +41,15 @@ static bool sink_mysql_knows_collation(void *context, const char *name, size_t l
     return known;
 }
 
-static cdc_rc sink_mysql_table_exists(sink_mysql_handle *sm, const cdc_rename_name *name,
-                                      bool *exists, cdc_error *err)
+/* Is there such a table (or view), routine, trigger, event? */
+static cdc_rc sink_mysql_exists(sink_mysql_handle *sm, const sink_mysql_object *object,
+                                bool *exists, cdc_error *err)
 {
     cdc_buffer sql;
     MYSQL_RES *res = NULL;
     cdc_buffer_init(&sql, 4096);
-    cdc_buffer_add_str(&sql, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA=");
-    sink_mysql_add_text(&sql, name->database, strlen(name->database));
-    cdc_buffer_add_str(&sql, " AND TABLE_NAME=");
-    sink_mysql_add_text(&sql, name->table, strlen(name->table));
-    cdc_rc rc = sink_mysql_query(&sm->conn, "look for a table", sql.data, sql.len, &res, err);
+    sink_mysql_object_exists(object, &sql);
+    cdc_rc rc = sink_mysql_query(&sm->conn, "look for an object", sql.data, sql.len, &res, err);
     cdc_buffer_fini(&sql);
     if (rc == CDC_OK) {
         *exists = mysql_num_rows(res) > 0;
@@ -148,7 +149,8 @@ static cdc_rc sink_mysql_ddl_replay(sink_mysql_handle *sm, const cdc_event *ev,
     bool snapshot = ev->phase == CDC_PHASE_SNAPSHOT;
     bool creates = rw->verb == CDC_SQL_CREATE && rw->object == CDC_SQL_TABLE;
     bool exists = false;
-    cdc_rc rc = snapshot && creates ? sink_mysql_table_exists(sm, &rw->name, &exists, err) : CDC_OK;
+    sink_mysql_object object = {.kind = "TABLE", .name = rw->name};
+    cdc_rc rc = snapshot && creates ? sink_mysql_exists(sm, &object, &exists, err) : CDC_OK;
     if (rc != CDC_OK || exists) {
         return rc;
     }
@@ -164,6 +166,92 @@ static cdc_rc sink_mysql_ddl_replay(sink_mysql_handle *sm, const cdc_event *ev,
                 CDC_STR("table", rw->name.table));
     }
     return rc == CDC_FATAL ? sink_mysql_ddl_refused(rw, err) : rc;
+}
+
+/* The definition's text is ready: it is made, unless something of that name is there. A routine
+ * runs with the rights of whoever calls it, which only an ALTER can say of any routine. */
+static cdc_rc sink_mysql_make_object(sink_mysql_handle *sm, const sink_mysql_object *object,
+                                     const cdc_buffer *sql, cdc_error *err)
+{
+    bool exists = false;
+    cdc_rc rc = sink_mysql_exists(sm, object, &exists, err);
+    if (rc != CDC_OK || exists) {
+        return rc;
+    }
+    rc = sink_mysql_servers_mode(&sm->conn, true, err);
+    if (rc == CDC_OK) {
+        rc = sink_mysql_ddl_run(sm, sql->data, sql->len, err);
+    }
+    if (rc == CDC_OK || rc == CDC_FATAL) {
+        cdc_error restore;
+        cdc_error_clear(&restore);
+        if (sink_mysql_servers_mode(&sm->conn, false, &restore) != CDC_OK) {
+            *err = restore;
+            return err->rc;
+        }
+    }
+    if (rc == CDC_FATAL && strcmp(err->code, "mysql_1419") == 0) {
+        cdc_error_context(err,
+                          "run SET GLOBAL log_bin_trust_function_creators = 1 at the target, or "
+                          "take routines and triggers out of schema.objects");
+    }
+    bool routine = strcmp(object->kind, "FUNCTION") == 0 || strcmp(object->kind, "PROCEDURE") == 0;
+    if (rc == CDC_OK && routine) {
+        cdc_buffer alter;
+        cdc_buffer_init(&alter, 4096);
+        cdc_buffer_addf(&alter, "ALTER %s ", object->kind);
+        sink_mysql_add_name(&alter, object->name.database);
+        cdc_buffer_add_char(&alter, '.');
+        sink_mysql_add_name(&alter, object->name.table);
+        cdc_buffer_add_str(&alter, " SQL SECURITY INVOKER");
+        rc = sink_mysql_ddl_run(sm, alter.data, alter.len, err);
+        cdc_buffer_fini(&alter);
+    }
+    if (rc == CDC_OK) {
+        CDC_LOG(CDC_LOG_INFO, "object_created", CDC_STR("kind", object->kind),
+                CDC_STR("database", object->name.database), CDC_STR("name", object->name.table));
+    }
+    return rc == CDC_FATAL ? cdc_error_context(err, "%s %s.%s", object->kind, object->name.database,
+                                               object->name.table)
+                           : rc;
+}
+
+/* A view, routine, trigger or event of the phase schema. */
+static cdc_rc sink_mysql_ddl_object(sink_mysql_handle *sm, const cdc_event *ev, cdc_error *err)
+{
+    cdc_arena ar;
+    cdc_buffer sql;
+    sink_mysql_draft dr;
+    sink_mysql_object object = {.kind = ""};
+    cdc_arena_init(&ar, 16 * 1024, OBJECT_BYTES_MAX);
+    cdc_buffer_init(&sql, OBJECT_BYTES_MAX);
+    const char *database =
+        ev->ddl_default != NULL && ev->ddl_default[0] != '\0' ? ev->ddl_default : ev->ddl_database;
+    cdc_rc rc = CDC_OK;
+    bool drafted = sink_mysql_draft_init(&dr, ev->sql, ev->sql_len, database, &ar);
+    if (drafted && sink_mysql_object_rewrite(&dr, database, sm->rename, &object)) {
+        sink_mysql_draft_print(&dr, &sql);
+    } else {
+        rc = cdc_error_set(err, CDC_FATAL, "ddl_object",
+                           "a definition of database %s is not understood: %.*s: make it at the "
+                           "target by hand, or take its kind out of schema.objects",
+                           database, (int)(ev->sql_len < HEAD_MAX ? ev->sql_len : HEAD_MAX),
+                           ev->sql);
+    }
+    if (rc == CDC_OK && (dr.failed || sql.failed)) {
+        rc = cdc_error_set(err, CDC_FATAL, "no_memory",
+                           "out of memory for the definition of %s %s.%s", object.kind,
+                           object.name.database, object.name.table);
+    }
+    if (rc == CDC_OK) {
+        rc = sink_mysql_make_object(sm, &object, &sql, err);
+    }
+    if (drafted) {
+        sink_mysql_draft_fini(&dr);
+    }
+    cdc_buffer_fini(&sql);
+    cdc_arena_fini(&ar);
+    return rc;
 }
 
 /* Views, triggers, routines, events; sequences where the target has none. */
@@ -194,7 +282,12 @@ cdc_rc sink_mysql_ddl_execute(sink_mysql_handle *sm, const cdc_event *const *eve
         cdc_error_context(err, "definition change %.*s",
                           (int)(ev->sql_len < HEAD_MAX ? ev->sql_len : HEAD_MAX), ev->sql);
     } else if (rc == CDC_OK && rw.replay == SINK_MYSQL_NO_OBJECT) {
-        sink_mysql_ddl_pass(sm, ev);
+        bool of_schema = strncmp(ev->txn, SCHEMA_TXN, sizeof SCHEMA_TXN - 1) == 0;
+        if (of_schema) {
+            rc = sink_mysql_ddl_object(sm, ev, err);
+        } else {
+            sink_mysql_ddl_pass(sm, ev);
+        }
     } else if (rc == CDC_OK && rw.replay == SINK_MYSQL_REPLAY) {
         if (rw.notes.len > 0) {
             CDC_LOG(CDC_LOG_WARN, "ddl_adapted", CDC_STR("database", rw.name.database),

@@ -1,8 +1,8 @@
 /* Definition changes at the target.
  *
  * Tables, indexes, databases and, where the target is MariaDB, sequences: rewritten (rewrite.h) and
- * executed. Views, triggers, routines and events of the log are not: their definer would be
- * another one; they are logged and counted.
+ * executed. Views, triggers, routines and events are made in the phase schema (object.h); of the
+ * log they are not: they are logged and counted.
  *
  * In phase SNAPSHOT (the phase schema, and changes that the full copy may have seen already) what
  * is there already, or gone already, is no error. */
