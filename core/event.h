@@ -38,6 +38,8 @@ typedef enum cdc_ddl {
     CDC_DDL_DINDEX,
 } cdc_ddl;
 
+#define CDC_TXN_TEXT_MAX 384 /* a transaction's name (cdc_event.txn) with its NUL */
+
 typedef struct cdc_event {
     uint8_t op;     /* cdc_op */
     uint8_t phase;  /* cdc_phase */

@@ -34,6 +34,11 @@ typedef struct cdc_source {
      * it. */
     cdc_rc (*open)(void **src, const cdc_env *env, cdc_error *err);
 
+    /* Before start: the first rows of this transaction, which comes behind the token, were handed
+     * on already. Where its log is another than then, the source gives it before all others. NULL
+     * if that cannot be. */
+    void (*resume)(void *src, const char *txn);
+
     /* Positions the source. token NULL: as source.start says (full copy, now, earliest, a
      * position). Otherwise a token that a batch of this source carried: continue right behind it.
      * FATAL if the log no longer holds it. */

@@ -340,6 +340,9 @@ static cdc_rc cdc_session_open_source(cdc_session *ss, const cdc_checkpoint *cp,
 {
     const cdc_source *source = ss->cap->source;
     cdc_rc rc = source->open(&ss->source, ss->cap->env, err);
+    if (rc == CDC_OK && source->resume != NULL && cp->txn != NULL && cp->skip_rows > 0) {
+        source->resume(ss->source, cp->txn);
+    }
     if (rc == CDC_OK) {
         rc = source->start(ss->source, cp->token.len > 0 ? cp->token.p : NULL, cp->token.len, err);
     }

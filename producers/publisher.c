@@ -44,12 +44,13 @@ struct cdc_publisher {
     /* What has been sent. */
     cdc_buffer token;
     uint64_t id;
-    uint64_t ddl;       /* id of the newest DDL message made; 0 = none */
-    uint64_t txn_rows;  /* source rows of the open transaction seen, sent or held */
-    uint64_t txn_seq;   /* records of the open transaction made */
-    uint64_t skip_rows; /* rows still to be dropped after a restart */
-    uint64_t held_rows; /* rows from the held record's on: its own, and those dropped since */
-    bool atomic;        /* the open transaction must not be split */
+    uint64_t ddl;               /* id of the newest DDL message made; 0 = none */
+    uint64_t txn_rows;          /* source rows of the open transaction seen, sent or held */
+    uint64_t txn_seq;           /* records of the open transaction made */
+    uint64_t skip_rows;         /* rows still to be dropped after a restart */
+    char txn[CDC_TXN_TEXT_MAX]; /* the open transaction; while rows are dropped, theirs; "": any */
+    uint64_t held_rows;         /* rows from the held record's on: its own, and those dropped since */
+    bool atomic;                /* the open transaction must not be split */
     bool token_moved;
     bool ddl_sent; /* the last record sent was a DDL message */
     int64_t source_ms;
@@ -133,6 +134,7 @@ cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_code
     pub->ddl = start->ddl;
     pub->txn_seq = start->seq;
     pub->skip_rows = start->skip_rows;
+    snprintf(pub->txn, sizeof pub->txn, "%s", start->txn != NULL ? start->txn : "");
     pub->source_ms = start->source_ms;
     cdc_rc rc = codec->open(&pub->codec_handle, env, err);
     if (rc == CDC_OK) {
@@ -382,16 +384,36 @@ static cdc_rc cdc_publisher_row(cdc_publisher *pub, const cdc_event *ev, cdc_pla
     return rc;
 }
 
+#define LOG_DIFFERS                                                                                \
+    "the source's log is not the one that the checkpoint speaks of (restored server, other "       \
+    "host?); "                                                                                     \
+    "start the task under a new name with a new full copy"
+
+/* Which transaction is it? The rows that are dropped must be those that were sent. */
+static cdc_rc cdc_publisher_note_txn(cdc_publisher *pub, const cdc_event *ev, cdc_error *err)
+{
+    if (pub->skip_rows == 0) {
+        snprintf(pub->txn, sizeof pub->txn, "%s", ev->txn);
+    } else if (pub->txn[0] != '\0' && strcmp(pub->txn, ev->txn) != 0) {
+        return cdc_error_set(
+            err, CDC_FATAL, "log_differs",
+            "transaction %s at %s:%llu comes where the rest of %s should, of which "
+            "%llu rows were sent: " LOG_DIFFERS,
+            ev->txn, ev->pos_file, (unsigned long long)ev->pos, pub->txn,
+            (unsigned long long)pub->skip_rows);
+    }
+    return CDC_OK;
+}
+
 static cdc_rc cdc_publisher_end_of_transaction(cdc_publisher *pub, const cdc_event *ev,
                                                cdc_error *err)
 {
     if (pub->skip_rows > 0) {
-        return cdc_error_set(
-            err, CDC_FATAL, "log_differs",
-            "transaction %s ends at %s:%llu, %llu rows earlier than when it was first read: the "
-            "source's log is not the one that the checkpoint speaks of (restored server, other "
-            "host?); start the task under a new name with a new full copy",
-            ev->txn, ev->pos_file, (unsigned long long)ev->pos, (unsigned long long)pub->skip_rows);
+        return cdc_error_set(err, CDC_FATAL, "log_differs",
+                             "transaction %s ends at %s:%llu, %llu rows earlier than when it was "
+                             "first read: " LOG_DIFFERS,
+                             ev->txn, ev->pos_file, (unsigned long long)ev->pos,
+                             (unsigned long long)pub->skip_rows);
     }
     cdc_rc rc = cdc_publisher_release(pub, true, err);
     pub->txn_rows = 0;
@@ -406,7 +428,12 @@ static cdc_rc cdc_publisher_event(cdc_publisher *pub, const cdc_event *ev, cdc_p
     if (ev->op == CDC_OP_COMMIT) {
         return cdc_publisher_end_of_transaction(pub, ev, err);
     }
-    pub->txn_rows++;
+    if (pub->txn_rows++ == 0) {
+        cdc_rc rc = cdc_publisher_note_txn(pub, ev, err);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+    }
     if (pub->skip_rows > 0) {
         pub->skip_rows--;
         return CDC_OK;
@@ -497,6 +524,7 @@ cdc_rc cdc_publisher_commit(cdc_publisher *pub, cdc_error *err)
         .instance = pub->instance,
         .token = cdc_bytes_of(&pub->token),
         .skip_rows = pub->txn_rows - pub->held_rows,
+        .txn = pub->txn_rows > pub->held_rows ? pub->txn : "",
         .seq = pub->txn_seq - (pub->held.full ? 1 : 0),
         .id = pub->id - (pub->held.full ? 1 : 0),
         .ddl = pub->ddl,

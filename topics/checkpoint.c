@@ -2,8 +2,9 @@
  *
  *   {"v":1,"task":"shop","instance":"9f…","token":"…","skip_rows":0,"seq":0,"id":17,"ddl":3,"wall_ms":…,"source_ms":…}
  *
- * token is null before the source has started. Unknown names are skipped, so that a later version
- * may add some; "ddl" was added so, and is 0 where it is missing. */
+ * token is null before the source has started; txn is there while skip_rows is not 0. Unknown names
+ * are skipped, so that a later version may add some; "ddl" was added so, and is 0 where it is
+ * missing. */
 #include "checkpoint.h"
 
 #include <jansson.h>
@@ -30,6 +31,10 @@ void cdc_checkpoint_encode(const cdc_checkpoint *cp, const char *task, cdc_buffe
         cdc_buffer_add_str(out, "null");
     }
     cdc_checkpoint_number(out, ",\"skip_rows\":", cp->skip_rows);
+    if (cp->txn != NULL && cp->txn[0] != '\0') {
+        cdc_buffer_add_str(out, ",\"txn\":");
+        cdc_buffer_add_json(out, cp->txn, strlen(cp->txn));
+    }
     cdc_checkpoint_number(out, ",\"seq\":", cp->seq);
     cdc_checkpoint_number(out, ",\"id\":", cp->id);
     cdc_checkpoint_number(out, ",\"ddl\":", cp->ddl);
@@ -64,6 +69,15 @@ static bool cdc_checkpoint_texts(const json_t *root, cdc_arena *ar, cdc_checkpoi
     }
     out->instance =
         cdc_arena_strndup(ar, json_string_value(instance), json_string_length(instance));
+    const json_t *txn = json_object_get(root, "txn");
+    if (txn != NULL) {
+        out->txn = json_is_string(txn)
+                       ? cdc_arena_strndup(ar, json_string_value(txn), json_string_length(txn))
+                       : NULL;
+        if (out->txn == NULL) {
+            return false;
+        }
+    }
     if (json_is_string(token)) {
         out->token.len = json_string_length(token);
         out->token.p = cdc_arena_strndup(ar, json_string_value(token), out->token.len);

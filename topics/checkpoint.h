@@ -13,6 +13,7 @@ typedef struct cdc_checkpoint {
         *instance;   /* process that wrote it (random hex): tells a takeover from our own timeout */
     cdc_bytes token; /* source's restart token (UTF-8 text); p NULL: the source has not started */
     uint64_t skip_rows; /* source rows behind the token that are already in Kafka */
+    const char *txn;    /* the transaction that they belong to; NULL or "" when there are none */
     uint64_t seq;       /* records of that unfinished transaction already in Kafka */
     uint64_t id;        /* last message id used */
     uint64_t ddl;       /* id of the newest DDL message in Kafka, 0 = none */

@@ -9,7 +9,7 @@
 #define IS_CONNECTOR_C 1
 #endif
 
-#define CONNECT_TIMEOUT_S 10U
+#define CONNECT_TIMEOUT_S 5U
 #define PACKET_MAX (1UL << 30)
 #define DEFAULT_PORT 3306U
 
@@ -241,31 +241,13 @@ static cdc_rc connect_one(src_mysql_connection *conn, const cdc_config *cfg, con
     return CDC_OK;
 }
 
-cdc_rc src_mysql_connect(src_mysql_connection *conn, const cdc_config *cfg, const char *only,
+cdc_rc src_mysql_connect(src_mysql_connection *conn, const cdc_config *cfg, const char *host,
                          unsigned read_timeout_s, cdc_error *err)
 {
     memset(conn, 0, sizeof(*conn));
     conn->user = cdc_config_str(cfg, "source.user");
     conn->user = conn->user != NULL ? conn->user : "";
-    if (only != NULL) {
-        return connect_one(conn, cfg, only, read_timeout_s, err);
-    }
-    size_t nhosts = cdc_config_count(cfg, "source.hosts");
-    cdc_rc rc = cdc_error_set(err, CDC_FATAL, "mysql_host", "source.hosts is empty");
-    for (size_t i = 0; i < nhosts; i++) {
-        rc = connect_one(conn, cfg, cdc_config_item(cfg, "source.hosts", i), read_timeout_s, err);
-        if (rc != CDC_RETRY) {
-            break;
-        }
-    }
-    if (rc == CDC_RETRY && nhosts > 1) {
-        (void)cdc_error_context(
-            err, "none of the %zu servers of source.hosts can be reached, the last", nhosts);
-    }
-    if (rc == CDC_OK) {
-        cdc_error_clear(err);
-    }
-    return rc;
+    return connect_one(conn, cfg, host, read_timeout_s, err);
 }
 
 void src_mysql_connection_abandon(src_mysql_connection *conn)

@@ -1,8 +1,7 @@
 /* src_mysql_connection: a client connection to the source server, and what its errors mean.
  *
- * The hosts of source.hosts are tried in order; the first that answers is taken. TLS as
- * source.tls.mode says: off, required (encrypted, not verified), verify-ca, verify-identity. One
- * thread. */
+ * TLS as source.tls.mode says: off, required (encrypted, not verified), verify-ca,
+ * verify-identity. Which server of source.hosts is taken: failover.h. One thread. */
 #ifndef SRC_MYSQL_CONNECTION_H
 #define SRC_MYSQL_CONNECTION_H
 
@@ -22,10 +21,9 @@ typedef struct src_mysql_connection {
     unsigned version; /* 90704 for 9.7.4 */
 } src_mysql_connection;
 
-/* only: "host:port" to try alone, or NULL for source.hosts in order. read_timeout_s: how long one
- * read may wait. RETRY: none could be reached; FATAL with exit 3: refused (password, TLS, host not
- * allowed). */
-cdc_rc src_mysql_connect(src_mysql_connection *conn, const cdc_config *cfg, const char *only,
+/* host: "host:port" of source.hosts. read_timeout_s: how long one read may wait. RETRY: not
+ * reachable; FATAL with exit 3: refused (password, TLS, host not allowed). */
+cdc_rc src_mysql_connect(src_mysql_connection *conn, const cdc_config *cfg, const char *host,
                          unsigned read_timeout_s, cdc_error *err) CDC_MUST_CHECK;
 /* Drops the connection at once, without waiting for the server. Closed is fine. */
 void src_mysql_disconnect(src_mysql_connection *conn);

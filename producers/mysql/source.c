@@ -1,10 +1,10 @@
 #include "source.h"
 
 #include "core/log.h"
+#include "failover.h"
 #include "full_copy.h"
 #include "stream.h"
 
-#define STREAM_READ_TIMEOUT_S 10U
 #define VALUE_MAX ((size_t)1 << 30)
 #define TEXT_MAX (64U << 20)
 
@@ -16,6 +16,9 @@ typedef struct source {
     uint32_t server_id; /* ours */
     src_mysql_copy *copy;
     src_mysql_stream *stream;
+    char unfinished[CDC_TXN_TEXT_MAX]; /* a transaction that was sent in part; "" = none */
+    bool finishing;                    /* the stream is open for its rest alone */
+    cdc_buffer finished;               /* then: the token behind it */
 } source;
 
 static void close_source(void *handle)
@@ -28,17 +31,45 @@ static void close_source(void *handle)
     src_mysql_stream_close(src->stream);
     src_mysql_disconnect(&src->conn);
     src_mysql_decode_fini(&src->dec);
+    cdc_buffer_fini(&src->finished);
     free(src);
 }
 
-static cdc_rc connect_and_check(source *src, const char *only, cdc_error *err)
+/* Connects to the server of source.hosts that holds the goal; any, with pos NULL. */
+static cdc_rc attach(source *src, const src_mysql_position *pos, cdc_error *err)
 {
-    cdc_rc rc =
-        src_mysql_connect(&src->conn, src->env->task->cfg, only, STREAM_READ_TIMEOUT_S, err);
+    const cdc_env *env = src->env;
+    src_mysql_goal goal = {.pos = pos, .txn = src->unfinished};
+    cdc_rc rc = src_mysql_failover_connect(&src->conn, &src->server, env->task->cfg, &goal, err);
     if (rc == CDC_OK) {
-        rc = src_mysql_server_check(&src->conn, &src->server, err);
+        rc = src_mysql_server_check_types(&src->conn, &src->server, env->selection, err);
     }
-    return rc;
+    if (rc == CDC_OK) {
+        uint32_t wish = (uint32_t)cdc_config_int(env->task->cfg, "source.server_id");
+        rc = src_mysql_server_choose_id(&src->conn, wish, &src->server_id, err);
+    }
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    cdc_metrics_word(env->metrics, "server_version", src->server.version);
+    cdc_metrics_word(env->metrics, "source_server", src->conn.name);
+    CDC_LOG(CDC_LOG_INFO, "source_open", CDC_STR("server", src->conn.name),
+            CDC_STR("version", src->server.version), CDC_NUM("server_id", src->server_id),
+            CDC_STR("identity", src->server.identity));
+    return CDC_OK;
+}
+
+/* Is the server that we are connected to fit to go on from pos? If not, another is looked for. */
+static cdc_rc attach_for(source *src, const src_mysql_position *pos, cdc_error *err)
+{
+    src_mysql_goal goal = {.pos = pos, .txn = src->unfinished};
+    cdc_rc rc = src_mysql_failover_check(&src->conn, &src->server, &goal, err);
+    if (rc == CDC_OK) {
+        return CDC_OK;
+    }
+    cdc_error_clear(err);
+    src_mysql_disconnect(&src->conn);
+    return attach(src, pos, err);
 }
 
 static cdc_rc open_source(void **out, const cdc_env *env, cdc_error *err)
@@ -50,23 +81,12 @@ static cdc_rc open_source(void **out, const cdc_env *env, cdc_error *err)
     }
     src->env = env;
     src_mysql_decode_init(&src->dec, VALUE_MAX);
-    cdc_rc rc = connect_and_check(src, NULL, err);
-    if (rc == CDC_OK) {
-        rc = src_mysql_server_check_types(&src->conn, &src->server, env->selection, err);
-    }
-    if (rc == CDC_OK) {
-        uint32_t wish = (uint32_t)cdc_config_int(env->task->cfg, "source.server_id");
-        rc = src_mysql_server_choose_id(&src->conn, wish, &src->server_id, err);
-    }
+    cdc_buffer_init(&src->finished, TEXT_MAX);
+    cdc_rc rc = attach(src, NULL, err);
     if (rc != CDC_OK) {
         close_source(src);
         return rc;
     }
-    cdc_metrics_word(env->metrics, "server_version", src->server.version);
-    cdc_metrics_word(env->metrics, "source_server", src->conn.name);
-    CDC_LOG(CDC_LOG_INFO, "source_open", CDC_STR("server", src->conn.name),
-            CDC_STR("version", src->server.version), CDC_NUM("server_id", src->server_id),
-            CDC_STR("identity", src->server.identity));
     *out = src;
     return CDC_OK;
 }
@@ -158,7 +178,11 @@ static cdc_rc start_stream(source *src, src_mysql_stream_start *start, cdc_error
     src_mysql_gtid_set_free(all);
     if (rc != CDC_OK) {
         src_mysql_gtid_set_free(start->executed);
+        src_mysql_gtid_set_free(start->ask);
         return rc;
+    }
+    if (start->by_gtid && !start->at_end) {
+        start->at.file[0] = '\0'; /* what is missing may stand before it, out of order */
     }
     rc = src_mysql_stream_open(&src->stream, &src->conn, start, err);
     if (rc == CDC_OK) {
@@ -168,19 +192,23 @@ static cdc_rc start_stream(source *src, src_mysql_stream_start *start, cdc_error
     return rc;
 }
 
-/* File and position without GTIDs mean nothing on another server. */
-static cdc_rc check_same_server(const source *src, const src_mysql_position *pos, cdc_error *err)
+/* On another server the transactions behind the position may stand in another order. The one that
+ * was sent in part comes first; the stream ends behind it. */
+static cdc_rc ask_for_unfinished(source *src, const char *executed, src_mysql_stream_start *start,
+                                 cdc_error *err)
 {
-    if (pos->server[0] == '\0' || strcmp(pos->server, src->server.identity) == 0) {
-        return CDC_OK;
+    cdc_buffer text;
+    cdc_buffer_init(&text, TEXT_MAX);
+    cdc_rc rc = src_mysql_failover_all_but(&src->conn, executed, src->unfinished, &text, err);
+    if (rc == CDC_OK) {
+        rc = parse_set(src, cdc_buffer_cstr(&text), text.len, &start->ask, err);
     }
-    return cdc_error_refuse(
-        err, "mysql_other_server",
-        "server %s (%s) is not the one that position %s:%llu belongs to (%s), and "
-        "without GTIDs the place cannot be found on another server: point "
-        "source.hosts at the old one, or start again with a full copy under a new name",
-        src->conn.name, src->server.identity, pos->at.file, (unsigned long long)pos->at.pos,
-        pos->server);
+    cdc_buffer_fini(&text);
+    start->single = true;
+    src->finishing = true;
+    CDC_LOG(CDC_LOG_INFO, "failover_unfinished", CDC_STR("server", src->conn.name),
+            CDC_STR("transaction", src->unfinished));
+    return rc;
 }
 
 static cdc_rc start_at_position(source *src, const src_mysql_position *pos, cdc_error *err)
@@ -191,10 +219,10 @@ static cdc_rc start_at_position(source *src, const src_mysql_position *pos, cdc_
     if (pos->gtid != NULL && src->server.has_gtids) {
         rc = parse_set(src, pos->gtid, strlen(pos->gtid), &start.executed, err);
         start.by_gtid = true;
-    } else {
-        rc = check_same_server(src, pos, err);
     }
     if (rc == CDC_OK && !same) {
+        CDC_LOG(CDC_LOG_WARN, "failover", CDC_STR("server", src->conn.name),
+                CDC_STR("identity", src->server.identity), CDC_STR("was", pos->server));
         /* positions are the old server's; all that the copy can hold is in the new one's log by now
          */
         start.at = (src_mysql_log_pos){.file = ""};
@@ -203,8 +231,12 @@ static cdc_rc start_at_position(source *src, const src_mysql_position *pos, cdc_
             rc = src_mysql_server_log_end(&src->conn, &src->server, &start.until, err);
         }
     }
+    if (rc == CDC_OK && !same && start.by_gtid && src->unfinished[0] != '\0') {
+        rc = ask_for_unfinished(src, pos->gtid, &start, err);
+    }
     if (rc != CDC_OK) {
         src_mysql_gtid_set_free(start.executed);
+        src_mysql_gtid_set_free(start.ask);
         return rc;
     }
     return start_stream(src, &start, err);
@@ -313,6 +345,9 @@ static cdc_rc start_from_token(source *src, const char *token, size_t len, cdc_e
     cdc_arena_init(&ar, 4096, TEXT_MAX);
     src_mysql_position pos;
     cdc_rc rc = src_mysql_position_parse(&pos, token, len, &ar, err);
+    if (rc == CDC_OK) {
+        rc = attach_for(src, &pos, err);
+    }
     if (rc == CDC_OK && pos.stage != SRC_MYSQL_STREAM) {
         rc = start_copy(src, &pos, err);
     } else if (rc == CDC_OK && src->env->task->phase_incremental) {
@@ -361,7 +396,7 @@ static cdc_rc leave_copy(source *src, cdc_error *err)
     if (!src->env->task->phase_incremental) {
         return CDC_EOF;
     }
-    cdc_rc rc = connect_and_check(src, NULL, err);
+    cdc_rc rc = attach(src, src_mysql_copy_position(src->copy), err);
     if (rc == CDC_OK) {
         rc = start_at_position(src, src_mysql_copy_position(src->copy), err);
     }
@@ -369,6 +404,28 @@ static cdc_rc leave_copy(source *src, cdc_error *err)
         src_mysql_copy_close(src->copy);
         src->copy = NULL;
     }
+    return rc;
+}
+
+/* The unfinished transaction is complete: the stream goes on with all the others, from its token. */
+static cdc_rc leave_unfinished(source *src, cdc_error *err)
+{
+    cdc_arena ar;
+    cdc_arena_init(&ar, 4096, TEXT_MAX);
+    src_mysql_position pos;
+    src_mysql_stream_close(src->stream);
+    src->stream = NULL;
+    src->finishing = false;
+    src->unfinished[0] = '\0';
+    cdc_rc rc = src_mysql_position_parse(&pos, cdc_buffer_cstr(&src->finished), src->finished.len,
+                                         &ar, err);
+    if (rc == CDC_OK) {
+        rc = attach(src, &pos, err);
+    }
+    if (rc == CDC_OK) {
+        rc = start_at_position(src, &pos, err);
+    }
+    cdc_arena_fini(&ar);
     return rc;
 }
 
@@ -388,12 +445,28 @@ static cdc_rc poll_source(void *handle, cdc_batch *batch, int timeout_ms, cdc_er
     if (src->stream == NULL) {
         return CDC_EOF;
     }
-    return src_mysql_stream_poll(src->stream, batch, timeout_ms, err);
+    cdc_rc rc = src_mysql_stream_poll(src->stream, batch, timeout_ms, err);
+    if (src->finishing && rc == CDC_OK && batch->token_len > 0) {
+        cdc_buffer_reset(&src->finished);
+        cdc_buffer_add(&src->finished, batch->token, batch->token_len);
+    }
+    if (rc != CDC_EOF || !src->finishing) {
+        return rc;
+    }
+    rc = leave_unfinished(src, err);
+    return rc == CDC_OK ? CDC_AGAIN : rc;
+}
+
+static void resume_source(void *handle, const char *txn)
+{
+    source *src = handle;
+    snprintf(src->unfinished, sizeof(src->unfinished), "%s", txn);
 }
 
 const cdc_source src_mysql = {
     .name = "mysql",
     .open = open_source,
+    .resume = resume_source,
     .start = start_source,
     .poll = poll_source,
     .ack = NULL,

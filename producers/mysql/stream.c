@@ -527,6 +527,9 @@ cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout
     /* time in which nobody asked is no silence */
     st->feed.heard_ms =
         now > st->feed.heard_ms + SILENCE_MS ? now - SILENCE_MS / 2 : st->feed.heard_ms;
+    if (st->single_done) {
+        return CDC_EOF;
+    }
     begin_batch(st, batch);
     cdc_rc rc = CDC_OK;
     while (rc == CDC_OK && !st->stop && !batch_is_full(st)) {
@@ -579,6 +582,7 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     if (st == NULL || tables == NULL) {
         src_mysql_disconnect(conn_take);
         src_mysql_gtid_set_free(start->executed);
+        src_mysql_gtid_set_free(start->ask);
         src_mysql_map_cache_free(tables);
         free(st);
         return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the stream");
@@ -592,6 +596,7 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     st->until = start->until;
     st->end = start->end;
     st->caught_up = start->at_end;
+    st->single = start->single;
     st->token_ms = cdc_clock_mono_ms();
     cdc_buffer_init(&st->token, TOKEN_MAX);
     cdc_buffer_init(&st->set_text, TOKEN_MAX);
@@ -600,7 +605,11 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     st->logs_undone = start->server->is_mariadb || !start->server->has_gtids;
     register_metrics(st);
     cdc_rc rc = src_mysql_feed_open(&st->feed, conn_take, start->server_id,
-                                    start->by_gtid ? st->executed : NULL, &st->at, err);
+                                    !start->by_gtid      ? NULL
+                                    : start->ask != NULL ? start->ask
+                                                         : st->executed,
+                                    &st->at, err);
+    src_mysql_gtid_set_free(start->ask);
     if (rc == CDC_OK) {
         rc = src_mysql_prepared_parse(&st->prepared, start->xa, err);
     }

@@ -33,6 +33,8 @@ typedef struct src_mysql_stream_start {
     uint32_t server_id;           /* ours */
     src_mysql_gtid_set *executed; /* taken, also on failure; NULL: not known */
     bool by_gtid;                 /* start behind executed, else at the position */
+    src_mysql_gtid_set *ask;      /* taken; what the server is told instead of executed; NULL = it */
+    bool single;                  /* end behind the first transaction */
     src_mysql_log_pos at;         /* file "" if only the GTIDs are known */
     src_mysql_log_pos until;      /* phase is SNAPSHOT up to here; file "" = none */
     src_mysql_log_pos end;        /* caught up from here on */
@@ -44,7 +46,7 @@ typedef struct src_mysql_stream_start {
 /* The connection is taken, also on failure. */
 cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_take,
                              const src_mysql_stream_start *start, cdc_error *err) CDC_MUST_CHECK;
-/* As cdc_source.poll; never EOF. */
+/* As cdc_source.poll; EOF only behind a single transaction. */
 cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout_ms,
                              cdc_error *err) CDC_MUST_CHECK;
 /* Between transactions? Then *at and *gtids (may be NULL; appended, nothing if they are not known)

@@ -70,6 +70,7 @@ struct src_mysql_stream {
     src_mysql_log_pos until;      /* file "": the window of the full copy is passed */
     src_mysql_log_pos end;
     bool caught_up, caught_up_told;
+    bool single, single_done; /* one transaction is wanted; it was read */
     bool stop_at_boundary;
     src_mysql_txn txn;
     src_mysql_prepared_list prepared; /* as of done */

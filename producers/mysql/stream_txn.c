@@ -65,6 +65,9 @@ cdc_rc src_mysql_txn_finish(src_mysql_stream *st, const src_mysql_event *ev, cdc
     st->moved = true;
     txn->in_group = txn->open = false;
     src_mysql_replay_close(st);
+    if (st->single) {
+        st->single_done = st->stop = true;
+    }
     cdc_metric_add(st->transactions_total, 1);
     cdc_metric_set(st->lag_ms, st->capture_ms > source_ms ? st->capture_ms - source_ms : 0);
     return CDC_OK;

@@ -49,6 +49,11 @@ static void check_round_trip(const cdc_checkpoint *cp)
         assert_memory_equal(back.token.p, cp->token.p, cp->token.len);
     }
     assert_int_equal(back.skip_rows, cp->skip_rows);
+    if (cp->txn == NULL) {
+        assert_null(back.txn);
+    } else {
+        assert_string_equal(back.txn, cp->txn);
+    }
     assert_int_equal(back.seq, cp->seq);
     assert_int_equal(back.id, cp->id);
     assert_int_equal(back.ddl, cp->ddl);
@@ -65,6 +70,7 @@ static void test_comes_back(void **state)
         .instance = "0123456789abcdef0123456789abcdef",
         .token = {token, sizeof token - 1},
         .skip_rows = 12345678901234567ULL,
+        .txn = "3e11fa47-71ca-11e1-9e33-c80aa9429562:tag:6",
         .seq = INT64_MAX,
         .id = 1ULL << 53,
         .ddl = (1ULL << 53) - 1,
