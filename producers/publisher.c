@@ -49,8 +49,8 @@ struct cdc_publisher {
     uint64_t txn_seq;           /* records of the open transaction made */
     uint64_t skip_rows;         /* rows still to be dropped after a restart */
     char txn[CDC_TXN_TEXT_MAX]; /* the open transaction; while rows are dropped, theirs; "": any */
-    uint64_t held_rows;         /* rows from the held record's on: its own, and those dropped since */
-    bool atomic;                /* the open transaction must not be split */
+    uint64_t held_rows; /* rows from the held record's on: its own, and those dropped since */
+    bool atomic;        /* the open transaction must not be split */
     bool token_moved;
     bool ddl_sent; /* the last record sent was a DDL message */
     int64_t source_ms;

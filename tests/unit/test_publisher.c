@@ -35,6 +35,7 @@ static record records[RECORDS_MAX];
 static size_t nrecords, ncommitted;
 static cdc_checkpoint saved;
 static char saved_token[32];
+static char saved_txn[CDC_TXN_TEXT_MAX];
 
 cdc_rc cdc_producer_topic(cdc_producer *pr, const char *name, cdc_topic **out, cdc_error *err)
 {
@@ -90,6 +91,8 @@ cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error
     ncommitted = nrecords;
     saved = *cp;
     snprintf(saved_token, sizeof saved_token, "%.*s", (int)cp->token.len, cp->token.p);
+    snprintf(saved_txn, sizeof saved_txn, "%s", cp->txn);
+    saved.txn = saved_txn;
     saved.token = (cdc_bytes){saved_token, strlen(saved_token)};
     return CDC_OK;
 }
