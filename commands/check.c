@@ -2,6 +2,21 @@
 
 #define OUTPUT_BYTES_MAX (4 * 1024 * 1024)
 
+/* The selection in words, as comments below the options. */
+static void cdc_check_selection(const cdc_task *task, const cdc_selection *selection,
+                                cdc_buffer *out)
+{
+    const cdc_rules *rules = cdc_selection_rules(selection);
+    cdc_buffer_add_str(out, "# What is captured:\n");
+    cdc_selection_print(selection, "# - ", out);
+    if (task->phase_full && !cdc_rules_operation(rules, CDC_OP_INSERT)) {
+        cdc_buffer_add_str(out, "# - the phase full publishes nothing: its rows are inserts\n");
+    }
+    if (task->phase_schema && !cdc_rules_operation(rules, CDC_OP_DDL)) {
+        cdc_buffer_add_str(out, "# - the phase schema publishes nothing: definitions are ddl\n");
+    }
+}
+
 int cdc_command_check(int argc, char **argv)
 {
     cdc_error err;
@@ -22,12 +37,7 @@ int cdc_command_check(int argc, char **argv)
     cdc_buffer_init(&out, OUTPUT_BYTES_MAX);
     cdc_config_print(task.cfg, &out);
     if (task.source_type != NULL) {
-        cdc_buffer_add_str(&out, "# What is captured:\n");
-        cdc_selection_print(selection, "# - ", &out);
-        if (task.phase_full &&
-            !cdc_rules_operation(cdc_selection_rules(selection), CDC_OP_INSERT)) {
-            cdc_buffer_add_str(&out, "# - the full copy publishes nothing: its rows are inserts\n");
-        }
+        cdc_check_selection(&task, selection, &out);
     }
     int code = cdc_command_print(&out);
     cdc_buffer_fini(&out);

@@ -270,7 +270,10 @@ def test_check(sluice):
         {"match": "shop.orders", "where": "amount > 5", "columns": {"exclude": ["note"]}}]})
     said = sluice.run("check", task).stdout
     assert "shop.orders: the rows where amount > 5; all columns but note" in said
-    assert "operations: insert\n" in said
+    assert "operations: insert\n" in said and "publishes nothing" not in said
+    task = sluice.task(phases=ALL_PHASES, objects={"operations": ["update"]})
+    said = sluice.run("check", task).stdout
+    assert "phase full publishes nothing" in said and "phase schema publishes nothing" in said
     task = sluice.task(objects={"tables": [{"match": "shop.orders", "where": "amount > > 5"}]})
     for command in ("check", "capture"):
         wrong = sluice.run(command, task, status=2).stderr
