@@ -1,32 +1,46 @@
 # The programs: sluice for people, and one executable for each source and each target, so that each links only its own
 # client library. SLUICE_SOURCES and SLUICE_SINKS name the databases.
 
-# plugins.c: the option tables of the whole product, for every program.
+# plugins.c: the option tables and the checks of the whole product, for every program.
 set(externs "")
 set(tables "")
+set(source_checks "")
+set(sink_checks "")
 set(options "")
 foreach(database IN LISTS SLUICE_SOURCES)
   string(APPEND externs "extern const cdc_option src_${database}_options[];\n")
   string(APPEND tables "    src_${database}_options,\n")
+  string(APPEND externs "extern const cdc_check src_${database}_checks[];\n")
+  string(APPEND source_checks "    src_${database}_checks,\n")
   list(APPEND options src_${database}_options)
 endforeach()
 foreach(database IN LISTS SLUICE_SINKS)
   string(APPEND externs "extern const cdc_option sink_${database}_options[];\n")
   string(APPEND tables "    sink_${database}_options,\n")
+  string(APPEND externs "extern const cdc_check sink_${database}_checks[];\n")
+  string(APPEND sink_checks "    sink_${database}_checks,\n")
   list(APPEND options sink_${database}_options)
 endforeach()
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/plugins.c @ONLY CONTENT
 "/* Made by cmake/programs.cmake. */
+#include \"core/checklist.h\"
 #include \"core/task.h\"
+#include \"topics/precheck.h\"
 
 @externs@extern const cdc_option *const cdc_all_options[];
 const cdc_option *const cdc_all_options[] = {
     cdc_task_options,
 @tables@    NULL,
 };
+
+extern const cdc_check *const cdc_all_checks[];
+const cdc_check *const cdc_all_checks[] = {
+@source_checks@    cdc_topics_checks,
+@sink_checks@    NULL,
+};
 ")
 add_library(cdc_plugins STATIC ${PROJECT_BINARY_DIR}/plugins.c)
-target_link_libraries(cdc_plugins PUBLIC ${options} cdc_core)
+target_link_libraries(cdc_plugins PUBLIC ${options} cdc_topics cdc_core)
 
 # The loops, apart from the main functions: component tests link them with plug-ins of their own.
 sluice_library(cdc_capture_loop DIRS producers LIBS cdc_topics cdc_schema EXCLUDE producers/main.c)

@@ -18,10 +18,12 @@ int cdc_command_capture(int argc, char **argv);
 int cdc_command_apply(int argc, char **argv);
 int cdc_command_run(int argc, char **argv);
 int cdc_command_check(int argc, char **argv);
+int cdc_command_precheck(int argc, char **argv);
 int cdc_command_status(int argc, char **argv);
 int cdc_command_topics(int argc, char **argv);
 int cdc_command_tail(int argc, char **argv);
 int cdc_command_document(int argc, char **argv);
+int cdc_command_document_checks(int argc, char **argv);
 
 /* "sluice: <text>" on stderr; returns err's exit code. */
 int cdc_command_failed(const cdc_error *err);
@@ -43,7 +45,10 @@ typedef struct cdc_command_env {
     cdc_env env;
 } cdc_command_env;
 
+/* open silences the log for a command that answers on stdout. After a failure nothing is to be
+ * closed. */
 cdc_rc cdc_command_open(cdc_command_env *ce, const char *path, cdc_error *err) CDC_MUST_CHECK;
+cdc_rc cdc_command_load(cdc_command_env *ce, const char *path, cdc_error *err) CDC_MUST_CHECK;
 void cdc_command_close(cdc_command_env *ce);
 
 #endif

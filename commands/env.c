@@ -5,6 +5,11 @@ cdc_rc cdc_command_open(cdc_command_env *ce, const char *path, cdc_error *err)
 {
     cdc_log_set_level(
         CDC_LOG_ERROR); /* a command's answer is its own, on stdout and in one line of failure */
+    return cdc_command_load(ce, path, err);
+}
+
+cdc_rc cdc_command_load(cdc_command_env *ce, const char *path, cdc_error *err)
+{
     *ce = (cdc_command_env){.selection = NULL};
     cdc_rc rc = cdc_task_load(&ce->task, path, cdc_all_options, err);
     if (rc == CDC_OK) {

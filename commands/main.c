@@ -22,6 +22,14 @@ static const cdc_command commands[] = {
     {"check", cdc_command_check, "TASK.yaml", "read a task file, show what it means",
      "Prints the task with all defaults, secrets masked. Ends with 0, or 2 when the file is "
      "bad.\n"},
+    {"precheck", cdc_command_precheck, "TASK.yaml [--json] [--ignore ITEM]...",
+     "every check of both ends and Kafka, and how to mend what fails",
+     "  --json         one JSON object\n"
+     "  --ignore ITEM  a warning of this check is known and does not count; may be given again\n\n"
+     "A line a check and object: pass, warn, fail or ignored, the check's name, the object, the "
+     "reason, and\nwhat mends it. Changes nothing anywhere. Ends with 0 when nothing fails and "
+     "every "
+     "warning is ignored,\n2 for a bad task file, 3 otherwise.\n"},
     {"capture", cdc_command_capture, "TASK.yaml [--until-caught-up]",
      "source to Kafka, until SIGTERM",
      "  --until-caught-up   end when all that the source had at the start is in Kafka\n" LOG_HELP
@@ -29,8 +37,9 @@ static const cdc_command commands[] = {
     {"apply", cdc_command_apply, "TASK.yaml [--until-caught-up]", "Kafka to target, until SIGTERM",
      "  --until-caught-up   end when all that Kafka had at the start is at the target\n" LOG_HELP
          RUN_EXITS},
-    {"run", cdc_command_run, "TASK.yaml [--until-caught-up]",
+    {"run", cdc_command_run, "TASK.yaml [--until-caught-up] [--skip-precheck]",
      "both as children, restarted when they die",
+     "  --skip-precheck     start a new task without looking whether it could run\n"
      "  --until-caught-up   end when all that the source had at the start is at the target; a "
      "child "
      "that\n                      fails ends it, one that is killed is started again\n" LOG_HELP
@@ -52,6 +61,8 @@ static const cdc_command commands[] = {
      "A line a message: partition, offset, key, cdc header, value, with tabs between them. Only "
      "committed\nmessages.\n"},
     {"document-options", cdc_command_document, "", NULL, "Prints docs/configuration.md.\n"},
+    {"document-checks", cdc_command_document_checks, "", NULL,
+     "Prints the tables of docs/precheck.md.\n"},
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])
 

@@ -8,7 +8,10 @@
  *   - A capture that has done all it was asked for ends with 0. What it left in Kafka is then
  * applied by a second life of the applier, which ends when it has caught up; so does everything.
  *   - SIGHUP to us goes on to both, which read the task file again (core/reload.h).
- *   - When we die, the kernel sends SIGTERM to both. */
+ *   - When we die, the kernel sends SIGTERM to both.
+ *
+ * A task that has no checkpoint yet is prechecked first. What fails there ends the run with 3, but
+ * for what may pass by itself, which the children wait for. */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -20,6 +23,9 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/retry.h"
+#include "core/stop.h"
+#include "precheck.h"
+#include "topics/checkpoint.h"
 
 #define STABLE_MS 30000 /* a child that lived so long has recovered from what was before */
 #define STOP_MS 30000   /* then a child that does not end is killed */
@@ -48,6 +54,7 @@ typedef struct cdc_run {
     bool finite;          /* the capture ends by itself */
     const char *log_level;
     bool log_json;
+    bool skip_precheck;
     cdc_child capture, apply;
     bool stopping;
     int64_t stop_ms;
@@ -258,12 +265,15 @@ static int cdc_run_arguments(cdc_run *run, int argc, char **argv)
     static const struct option options[] = {{"until-caught-up", no_argument, NULL, 'u'},
                                             {"log-level", required_argument, NULL, 'l'},
                                             {"log-json", no_argument, NULL, 'j'},
+                                            {"skip-precheck", no_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
     int c;
     opterr = 0;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'u') {
             run->until_caught_up = true;
+        } else if (c == 's') {
+            run->skip_precheck = true;
         } else if (c == 'l') {
             run->log_level = optarg;
         } else if (c == 'j') {
@@ -280,39 +290,107 @@ static int cdc_run_arguments(cdc_run *run, int argc, char **argv)
     return CDC_EXIT_OK;
 }
 
+/* --- precheck --- */
+
+/* Has the task never come to a checkpoint? A task that only applies has none. */
+static bool cdc_run_is_first(const cdc_command_env *ce)
+{
+    cdc_arena ar;
+    cdc_checkpoint checkpoint;
+    cdc_error err;
+    if (ce->task.source_type == NULL) {
+        return true;
+    }
+    cdc_error_clear(&err);
+    cdc_arena_init(&ar, 4096, 64 * 1024 * 1024);
+    cdc_rc rc = cdc_checkpoint_read(&ce->env, &ar, &checkpoint, &err);
+    cdc_arena_fini(&ar);
+    if (rc != CDC_OK && rc != CDC_EOF) {
+        CDC_LOG(CDC_LOG_WARN, "precheck_skipped", CDC_STR("error", err.text));
+    }
+    return rc == CDC_EOF;
+}
+
+static bool cdc_run_log_item(const cdc_check_item *item)
+{
+    bool blocks = item->status == CDC_CHECK_FAIL && !item->passing;
+    if (item->status != CDC_CHECK_PASS && !item->ignored) {
+        CDC_LOG(blocks ? CDC_LOG_ERROR : CDC_LOG_WARN, "precheck", CDC_STR("item", item->name),
+                CDC_STR("status", cdc_check_status_name(item->status)),
+                CDC_STR("object", item->object), CDC_STR("reason", item->reason),
+                CDC_STR("cure", item->cure));
+    }
+    return blocks;
+}
+
+static cdc_rc cdc_run_precheck(const cdc_run *run, const cdc_command_env *ce, cdc_error *err)
+{
+    cdc_checklist list;
+    size_t blocking = 0;
+    if (run->skip_precheck || !cdc_run_is_first(ce)) {
+        return CDC_OK;
+    }
+    cdc_checklist_init(&list, cdc_all_checks);
+    cdc_rc rc = cdc_precheck_task(ce, run->file, &list, err);
+    for (size_t i = 0; rc == CDC_OK && i < list.n; i++) {
+        blocking += cdc_run_log_item(&list.items[i]) ? 1 : 0;
+    }
+    if (blocking > 0) {
+        rc = cdc_error_refuse(err, "precheck",
+                              "the precheck of task %s fails (%zu of %zu checks, see above; sluice "
+                              "precheck shows all): mend them, or start with --skip-precheck",
+                              ce->task.name, blocking, list.n);
+    }
+    cdc_checklist_fini(&list);
+    return rc;
+}
+
+static int cdc_run_supervise(cdc_run *run)
+{
+    sigemptyset(&run->signals);
+    sigaddset(&run->signals, SIGTERM);
+    sigaddset(&run->signals, SIGINT);
+    sigaddset(&run->signals, SIGCHLD);
+    sigaddset(&run->signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &run->signals, &run->old_signals);
+    if (!cdc_stop_requested()) {
+        cdc_run_loop(run);
+    }
+    return run->code;
+}
+
 int cdc_command_run(int argc, char **argv)
 {
     cdc_run run = {.file = NULL};
-    cdc_task task;
+    cdc_command_env ce;
     cdc_error err;
     int code = cdc_run_arguments(&run, argc, argv);
     if (code != CDC_EXIT_OK) {
         return code;
     }
     cdc_error_clear(&err);
-    cdc_rc rc = cdc_task_load(&task, run.file, cdc_all_options, &err);
+    cdc_stop_install();
+    cdc_rc rc = cdc_command_load(&ce, run.file, &err);
     if (rc != CDC_OK) {
         return cdc_command_failed(&err);
     }
-    run.finite = run.until_caught_up || !task.phase_incremental;
-    rc = cdc_run_child(&run, &run.capture, "capture", task.source_type, &task, &err);
+    const cdc_task *task = &ce.task;
+    run.finite = run.until_caught_up || !task->phase_incremental;
+    rc = cdc_run_child(&run, &run.capture, "capture", task->source_type, task, &err);
     if (rc == CDC_OK) {
-        rc = cdc_run_child(&run, &run.apply, "apply", task.target_type, &task, &err);
+        rc = cdc_run_child(&run, &run.apply, "apply", task->target_type, task, &err);
     }
     if (rc == CDC_OK) {
-        cdc_log_set_context("run", task.name);
-        sigemptyset(&run.signals);
-        sigaddset(&run.signals, SIGTERM);
-        sigaddset(&run.signals, SIGINT);
-        sigaddset(&run.signals, SIGCHLD);
-        sigaddset(&run.signals, SIGHUP);
-        sigprocmask(SIG_BLOCK, &run.signals, &run.old_signals);
-        cdc_run_loop(&run);
-        code = run.code;
-        cdc_log_set_context(NULL, NULL);
+        cdc_log_set_context("run", task->name);
+        rc = cdc_run_precheck(&run, &ce, &err);
+    }
+    if (rc == CDC_OK || cdc_stop_requested()) {
+        code = cdc_run_supervise(&run);
     } else {
-        code = cdc_command_failed(&err);
+        cdc_log_error("failed", &err);
+        code = (int)err.exit;
     }
-    cdc_task_fini(&task);
+    cdc_log_set_context(NULL, NULL);
+    cdc_command_close(&ce);
     return code;
 }

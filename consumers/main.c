@@ -5,6 +5,7 @@
 
 extern const cdc_sink CDC_SINK; /* set by the build */
 extern const cdc_option *const cdc_all_options[];
+extern const cdc_check *const cdc_all_checks[];
 
 static cdc_rc cdc_apply_main(const cdc_env *env, bool until_caught_up, cdc_error *err)
 {
@@ -22,6 +23,10 @@ static cdc_rc cdc_apply_main(const cdc_env *env, bool until_caught_up, cdc_error
 
 int main(int argc, char **argv)
 {
-    const cdc_program prog = {.name = "apply", .tables = cdc_all_options, .run = cdc_apply_main};
+    const cdc_program prog = {.name = "apply",
+                              .tables = cdc_all_options,
+                              .run = cdc_apply_main,
+                              .precheck = CDC_SINK.precheck,
+                              .checks = cdc_all_checks};
     return cdc_program_main(&prog, argc, argv);
 }

@@ -287,6 +287,10 @@ const cdc_option cdc_task_options[] = {
      .flags = RESERVED,
      .help = "Redis: numbers of databases, from: to."},
 
+    {.path = "precheck.ignore",
+     .type = CDC_OPTION_STRINGS,
+     .def = "",
+     .help = "Checks whose warnings are known and do not count; docs/precheck.md lists them."},
     {.path = "retry.connect_minutes",
      .type = CDC_OPTION_INT,
      .def = "720",

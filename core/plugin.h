@@ -8,6 +8,7 @@
 #define CDC_PLUGIN_H
 
 #include "buffer.h"
+#include "checklist.h"
 #include "config.h"
 #include "error.h"
 #include "event.h"
@@ -62,6 +63,11 @@ typedef struct cdc_source {
 
     /* Drops the connection at once and frees the handle; src may be NULL. Any state. */
     void (*close)(void *src);
+
+    /* Adds to the list whether the task could start and would run well, and describes the selected
+     * tables in the list's catalog. Changes nothing at the server; needs no handle. What open and
+     * start would refuse is a FAIL here, by the same code. Not OK: the check itself broke down. */
+    cdc_rc (*precheck)(const cdc_env *env, cdc_checklist *list, cdc_error *err);
 } cdc_source;
 
 /* --- codec: events to bytes and back (schema/<format>/) --- */
@@ -138,6 +144,9 @@ typedef struct cdc_sink {
     /* Rows one by one from now on (true), so that an error names the very row, or batched (false).
      */
     void (*careful)(void *sink, bool on);
+
+    /* As for a source; the list's catalog says what the source has, when that could be asked. */
+    cdc_rc (*precheck)(const cdc_env *env, cdc_checklist *list, cdc_error *err);
 } cdc_sink;
 
 #endif

@@ -12,7 +12,10 @@
 typedef struct cdc_arguments {
     const char *task;
     bool until_caught_up;
+    bool precheck;
 } cdc_arguments;
+
+enum { PRECHECK_BYTES_MAX = 1024 * 1024 * 1024 };
 
 static bool cdc_program_set_level(const char *name)
 {
@@ -32,12 +35,15 @@ static cdc_rc cdc_program_arguments(const cdc_program *prog, int argc, char **ar
     static const struct option options[] = {{"until-caught-up", no_argument, NULL, 'u'},
                                             {"log-level", required_argument, NULL, 'l'},
                                             {"log-json", no_argument, NULL, 'j'},
+                                            {"precheck", no_argument, NULL, 'p'},
                                             {NULL, 0, NULL, 0}};
     int c;
     opterr = 0;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'u') {
             args->until_caught_up = true;
+        } else if (c == 'p') {
+            args->precheck = true;
         } else if (c == 'j') {
             cdc_log_set_json(true);
         } else if (c != 'l' || !cdc_program_set_level(optarg)) {
@@ -116,6 +122,59 @@ out:
     return rc;
 }
 
+/* --- precheck --- */
+
+static cdc_rc cdc_program_read_findings(cdc_checklist *list, cdc_error *err)
+{
+    cdc_buffer in;
+    cdc_buffer_init(&in, PRECHECK_BYTES_MAX);
+    size_t n = 1;
+    while (n > 0) {
+        char *to = cdc_buffer_reserve(&in, 65536);
+        n = to != NULL ? fread(to, 1, 65536, stdin) : 0;
+        in.len += n;
+    }
+    cdc_rc rc = in.len > 0 ? cdc_checklist_decode(list, in.data, in.len, err) : CDC_OK;
+    cdc_buffer_fini(&in);
+    return rc;
+}
+
+static cdc_rc cdc_program_write_findings(const cdc_checklist *list, cdc_error *err)
+{
+    cdc_buffer out;
+    cdc_buffer_init(&out, PRECHECK_BYTES_MAX);
+    cdc_buffer_add_char(&out, '{');
+    cdc_checklist_encode(list, true, &out);
+    cdc_buffer_add_str(&out, "}\n");
+    bool written = !out.failed && !list->failed &&
+                   fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    cdc_buffer_fini(&out);
+    return written ? CDC_OK : cdc_error_set(err, CDC_FATAL, "precheck", "stdout cannot be written");
+}
+
+static cdc_rc cdc_program_precheck(const cdc_program *prog, const cdc_task *task, cdc_error *err)
+{
+    cdc_selection *selection = NULL;
+    cdc_checklist list;
+    cdc_checklist_init(&list, prog->checks);
+    cdc_metrics *metrics = cdc_metrics_new(prog->name, task->name);
+    cdc_rc rc = cdc_selection_new(&selection, task->cfg, err);
+    cdc_env env = {.task = task, .metrics = metrics, .selection = selection};
+    if (rc == CDC_OK) {
+        rc = cdc_program_read_findings(&list, err);
+    }
+    if (rc == CDC_OK) {
+        rc = prog->precheck(&env, &list, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_program_write_findings(&list, err);
+    }
+    cdc_selection_free(selection);
+    cdc_metrics_free(metrics);
+    cdc_checklist_fini(&list);
+    return rc;
+}
+
 int cdc_program_main(const cdc_program *prog, int argc, char **argv)
 {
     cdc_error err;
@@ -131,12 +190,13 @@ int cdc_program_main(const cdc_program *prog, int argc, char **argv)
     }
     if (rc == CDC_OK) {
         cdc_log_set_context(prog->name, task.name);
-        rc = cdc_program_run(prog, &args, &task, &err);
+        rc = args.precheck ? cdc_program_precheck(prog, &task, &err)
+                           : cdc_program_run(prog, &args, &task, &err);
     }
-    if (rc == CDC_OK) {
+    if (rc == CDC_OK && !args.precheck) {
         CDC_LOG(CDC_LOG_INFO, "stopped",
                 CDC_STR("reason", cdc_stop_requested() ? "signal" : "done"));
-    } else {
+    } else if (rc != CDC_OK) {
         cdc_log_error("failed", &err);
     }
     cdc_log_set_context(prog->name, NULL); /* the task's name goes with the task */

@@ -5,6 +5,7 @@
 
 extern const cdc_source CDC_SOURCE; /* set by the build */
 extern const cdc_option *const cdc_all_options[];
+extern const cdc_check *const cdc_all_checks[];
 
 static cdc_rc cdc_capture_main(const cdc_env *env, bool until_caught_up, cdc_error *err)
 {
@@ -22,7 +23,10 @@ static cdc_rc cdc_capture_main(const cdc_env *env, bool until_caught_up, cdc_err
 
 int main(int argc, char **argv)
 {
-    const cdc_program prog = {
-        .name = "capture", .tables = cdc_all_options, .run = cdc_capture_main};
+    const cdc_program prog = {.name = "capture",
+                              .tables = cdc_all_options,
+                              .run = cdc_capture_main,
+                              .precheck = CDC_SOURCE.precheck,
+                              .checks = cdc_all_checks};
     return cdc_program_main(&prog, argc, argv);
 }

@@ -59,33 +59,52 @@ static rd_kafka_AdminOptions_t *cdc_admin_options(cdc_client *cl, rd_kafka_admin
 
 /* --- settings of a topic --- */
 
-typedef struct cdc_topic_settings {
-    int64_t max_message_bytes; /* 0: not known */
-    bool compacted;
-} cdc_topic_settings;
+static void cdc_admin_read_setting(const char *name, const char *value, cdc_settings *out)
+{
+    const struct {
+        const char *name;
+        int64_t *to;
+    } numbers[] = {
+        {"max.message.bytes", &out->max_message_bytes},
+        {"message.max.bytes", &out->max_message_bytes},
+        {"retention.ms", &out->retention_ms},
+        {"retention.bytes", &out->retention_bytes},
+        {"min.insync.replicas", &out->min_insync},
+        {"transaction.max.timeout.ms", &out->max_transaction_ms},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (strcmp(name, numbers[i].name) == 0) {
+            *numbers[i].to = strtoll(value, NULL, 10);
+        }
+    }
+    if (strcmp(name, "cleanup.policy") == 0) {
+        out->compacted = strstr(value, "compact") != NULL;
+        out->deleted = strstr(value, "delete") != NULL;
+    } else if (strcmp(name, "inter.broker.protocol.version") == 0) {
+        snprintf(out->protocol, sizeof out->protocol, "%s", value);
+    }
+}
 
-static void cdc_admin_read_settings(const rd_kafka_ConfigResource_t *resource,
-                                    cdc_topic_settings *out)
+static void cdc_admin_read_settings(const rd_kafka_ConfigResource_t *resource, cdc_settings *out)
 {
     size_t n = 0;
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource, &n);
+    out->known = true;
     for (size_t i = 0; i < n; i++) {
-        const char *name = rd_kafka_ConfigEntry_name(entries[i]);
         const char *value = rd_kafka_ConfigEntry_value(entries[i]);
-        if (value != NULL && strcmp(name, "max.message.bytes") == 0) {
-            out->max_message_bytes = strtoll(value, NULL, 10);
-        } else if (value != NULL && strcmp(name, "cleanup.policy") == 0) {
-            out->compacted = strstr(value, "compact") != NULL;
+        if (value != NULL) {
+            cdc_admin_read_setting(rd_kafka_ConfigEntry_name(entries[i]), value, out);
         }
     }
 }
 
 /* Waits a little; NULL when nothing came, or the broker hung up on the question (it may not know
  * it). */
-static rd_kafka_event_t *cdc_admin_wait_settings(cdc_client *cl, rd_kafka_queue_t *queue)
+static rd_kafka_event_t *cdc_admin_wait_settings(cdc_client *cl, rd_kafka_queue_t *queue,
+                                                 int timeout_ms)
 {
     rd_kafka_event_t *event = NULL;
-    int64_t deadline = cdc_clock_mono_ms() + SETTINGS_MS;
+    int64_t deadline = cdc_clock_mono_ms() + timeout_ms;
     cl->last = RD_KAFKA_RESP_ERR_NO_ERROR;
     while (event == NULL && cl->last == RD_KAFKA_RESP_ERR_NO_ERROR &&
            cdc_clock_mono_ms() < deadline) {
@@ -100,14 +119,15 @@ static rd_kafka_event_t *cdc_admin_wait_settings(cdc_client *cl, rd_kafka_queue_
 }
 
 /* Without the right to ask, or an answer in time, nothing is known: no error. */
-static void cdc_admin_settings(cdc_client *cl, const char *name, cdc_topic_settings *out)
+void cdc_admin_settings(cdc_client *cl, rd_kafka_ResourceType_t type, const char *name,
+                        int timeout_ms, cdc_settings *out)
 {
-    *out = (cdc_topic_settings){0};
+    *out = (cdc_settings){.known = false};
     rd_kafka_queue_t *queue = rd_kafka_queue_new(cl->rk);
     rd_kafka_AdminOptions_t *options = cdc_admin_options(cl, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name);
+    rd_kafka_ConfigResource_t *ask = rd_kafka_ConfigResource_new(type, name);
     rd_kafka_DescribeConfigs(cl->rk, &ask, 1, options, queue);
-    rd_kafka_event_t *event = cdc_admin_wait_settings(cl, queue);
+    rd_kafka_event_t *event = cdc_admin_wait_settings(cl, queue, timeout_ms);
     if (event != NULL) {
         size_t n = 0;
         const rd_kafka_ConfigResource_t **found = rd_kafka_DescribeConfigs_result_resources(
@@ -127,9 +147,9 @@ static void cdc_admin_check_existing(cdc_client *cl, const char *name)
     static const char cure[] =
         "a record between the two stops the task: raise the topic's max.message.bytes, or "
         "lower message.max_bytes";
-    cdc_topic_settings settings;
+    cdc_settings settings;
     int64_t wanted = cdc_config_int(cl->env->task->cfg, "message.max_bytes");
-    cdc_admin_settings(cl, name, &settings);
+    cdc_admin_settings(cl, RD_KAFKA_RESOURCE_TOPIC, name, SETTINGS_MS, &settings);
     if (settings.max_message_bytes > 0 && settings.max_message_bytes < wanted) {
         CDC_LOG(CDC_LOG_WARN, "topic_limit", CDC_STR("topic", name),
                 CDC_NUM("max_message_bytes", settings.max_message_bytes),
@@ -139,8 +159,8 @@ static void cdc_admin_check_existing(cdc_client *cl, const char *name)
 
 int64_t cdc_admin_record_limit(cdc_client *cl, const char *name)
 {
-    cdc_topic_settings settings;
-    cdc_admin_settings(cl, name, &settings);
+    cdc_settings settings;
+    cdc_admin_settings(cl, RD_KAFKA_RESOURCE_TOPIC, name, SETTINGS_MS, &settings);
     return settings.max_message_bytes;
 }
 
@@ -180,8 +200,9 @@ static cdc_rc cdc_admin_created(cdc_client *cl, const rd_kafka_event_t *event, c
     return cdc_client_fail(cl, code, reason != NULL ? reason : rd_kafka_err2str(code), doing, err);
 }
 
+/* try: the brokers only look whether it could be done. */
 static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32_t partitions,
-                                         cdc_topic_kind kind, cdc_error *err)
+                                         cdc_topic_kind kind, bool try, cdc_error *err)
 {
     char doing[320];
     char reason[REASON_BYTES];
@@ -196,6 +217,7 @@ static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32
     cdc_admin_topic_settings(topic, cl->env, kind);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(cl->rk);
     rd_kafka_AdminOptions_t *options = cdc_admin_options(cl, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    (void)rd_kafka_AdminOptions_set_validate_only(options, try, reason, sizeof reason);
     rd_kafka_CreateTopics(cl->rk, &topic, 1, options, queue);
     rd_kafka_event_t *event = cdc_admin_wait(cl, queue, doing, err);
     cdc_rc rc = event != NULL ? cdc_admin_created(cl, event, doing, err) : err->rc;
@@ -205,7 +227,7 @@ static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
     rd_kafka_NewTopic_destroy(topic);
-    if (rc == CDC_OK) {
+    if (rc == CDC_OK && !try) {
         CDC_LOG(CDC_LOG_INFO, "topic_created", CDC_STR("topic", name),
                 CDC_NUM("partitions", partitions), CDC_NUM("replicas", replicas));
     }
@@ -235,8 +257,14 @@ static cdc_rc cdc_admin_await(cdc_client *cl, const char *name, cdc_error *err)
 static cdc_rc cdc_admin_make(cdc_client *cl, const char *name, int32_t partitions,
                              cdc_topic_kind kind, cdc_error *err)
 {
-    cdc_rc rc = cdc_admin_request_creation(cl, name, partitions, kind, err);
+    cdc_rc rc = cdc_admin_request_creation(cl, name, partitions, kind, false, err);
     return rc == CDC_OK ? cdc_admin_await(cl, name, err) : rc;
+}
+
+cdc_rc cdc_admin_try_creation(cdc_client *cl, const char *name, int32_t partitions,
+                              cdc_topic_kind kind, cdc_error *err)
+{
+    return cdc_admin_request_creation(cl, name, partitions, kind, true, err);
 }
 
 cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions,
@@ -293,7 +321,7 @@ cdc_rc cdc_admin_create(const cdc_env *env, const char *name, int32_t partitions
 cdc_rc cdc_admin_describe(const cdc_env *env, const char *name, cdc_topic_info *out, cdc_error *err)
 {
     cdc_client cl;
-    cdc_topic_settings settings = {0};
+    cdc_settings settings;
     *out = (cdc_topic_info){.name = name};
     bool data = strcmp(name, CDC_CHECKPOINT_TOPIC) != 0;
     out->wanted = data ? (int32_t)cdc_config_int(env->task->cfg, "topics.partitions") : 1;
@@ -302,7 +330,7 @@ cdc_rc cdc_admin_describe(const cdc_env *env, const char *name, cdc_topic_info *
         rc = cdc_client_partitions(&cl, name, METADATA_MS, &out->partitions, NULL, err);
     }
     if (rc == CDC_OK && out->partitions > 0) {
-        cdc_admin_settings(&cl, name, &settings);
+        cdc_admin_settings(&cl, RD_KAFKA_RESOURCE_TOPIC, name, SETTINGS_MS, &settings);
         out->compacted = settings.compacted;
     }
     cdc_client_fini(&cl);

@@ -130,6 +130,17 @@ cdc_rc cdc_producer_new(cdc_producer **out, const cdc_env *env, cdc_error *err)
     return CDC_OK;
 }
 
+cdc_rc cdc_producer_try(const cdc_env *env, cdc_error *err)
+{
+    cdc_producer pr = {.transactional = env->task->exactly_once};
+    cdc_rc rc = cdc_client_init(&pr.client, CDC_CLIENT_PRODUCER, env, err);
+    if (rc == CDC_OK && pr.transactional) {
+        rc = cdc_producer_init_transactions(&pr, err);
+    }
+    cdc_client_fini(&pr.client);
+    return rc;
+}
+
 /* The broker would end the transaction by itself, but only at its timeout, and hide what lies
  * behind it until then. */
 static void cdc_producer_abort(cdc_producer *pr)

@@ -15,6 +15,9 @@ typedef struct cdc_topic cdc_topic; /* a topic to send to; owned by the producer
  * reachable or still loading (after a bounded wait); FATAL: property refused, authentication failed
  * (bad password), no rights. */
 cdc_rc cdc_producer_new(cdc_producer **out, const cdc_env *env, cdc_error *err) CDC_MUST_CHECK;
+/* Could a producer be had? Connects and, for exactly-once, takes the transactional id, which fences
+ * a process of the task: only for a task that has not begun. Same codes. */
+cdc_rc cdc_producer_try(const cdc_env *env, cdc_error *err) CDC_MUST_CHECK;
 /* Aborts an open transaction (waits 0.7 s at most) and frees. NULL is fine. */
 void cdc_producer_free(cdc_producer *pr);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "schema/mysql_sql/reach.h"
+
 #if defined(MARIADB_BASE_VERSION) || defined(MARIADB_VERSION_ID)
 #define SINK_MYSQL_CONNECTOR_C 1
 #endif
@@ -111,7 +113,11 @@ static cdc_rc sink_mysql_fail_connect(sink_mysql_conn *conn, cdc_error *err)
         break;
     }
     if (cure == NULL) {
-        sink_mysql_fail(conn, "connect (target.hosts)", err);
+        char code[sizeof err->code];
+        sink_mysql_fail(conn, "connect", err);
+        snprintf(code, sizeof code, "%s", err->code);
+        cdc_error_set(err, err->rc, code, "%s%s", err->text,
+                      cdc_reach_hint(number, mysql_error(conn->my), "target.hosts"));
         if (err->rc == CDC_FATAL) {
             err->exit = CDC_EXIT_REFUSED;
         }

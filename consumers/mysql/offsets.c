@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "checks.h"
 #include "core/clock.h"
 #include "handle.h"
 #include "literal.h"
+#include "server_checks.h"
 
 enum { SQL_MAX = 4 * 1024 * 1024, TASK_MAX = 64 };
 
@@ -32,31 +34,29 @@ static const char CREATE_APPLIED[] =
 
 /* --- making the tables --- */
 
+/* Says which privileges lack; the server's own words if it is none of those that are known. */
 static cdc_rc sink_mysql_refuse_grant(sink_mysql_handle *sm, cdc_error *err)
 {
-    static const char who[] = "SELECT CURRENT_USER()";
-    char user[200] = "user";
-    char host[200] = "host";
+    static const cdc_check *const tables[] = {sink_mysql_checks, NULL};
     char reason[CDC_ERROR_TEXT_MAX];
-    cdc_error ignored;
-    MYSQL_RES *res = NULL;
+    cdc_grants grants;
+    cdc_checklist list;
     snprintf(reason, sizeof reason, "%s", mysql_error(sm->conn.my));
-    cdc_error_clear(&ignored);
-    if (sink_mysql_query(&sm->conn, "read the account's name", who, sizeof who - 1, &res,
-                         &ignored) == CDC_OK) {
-        MYSQL_ROW row = mysql_fetch_row(res);
-        const char *at = row != NULL && row[0] != NULL ? strrchr(row[0], '@') : NULL;
-        if (at != NULL) {
-            snprintf(user, sizeof user, "%.*s", (int)(at - row[0]), row[0]);
-            snprintf(host, sizeof host, "%s", at + 1);
-        }
-        mysql_free_result(res);
+    cdc_grants_init(&grants);
+    cdc_checklist_init(&list, tables);
+    cdc_rc rc = sink_mysql_read_grants(&sm->conn, &grants, err);
+    if (rc == CDC_OK) {
+        sink_mysql_check_own_grants(&sm->conn, &grants, &list);
+        rc = cdc_checklist_verdict(&list, err);
     }
-    return cdc_error_refuse(
-        err, "mysql_grant",
-        "target %s: the account may not keep its offsets there (%s): GRANT SELECT, INSERT, "
-        "UPDATE, DELETE, CREATE ON `sluice`.* TO '%s'@'%s'",
-        sm->conn.where, reason, user, host);
+    if (rc == CDC_OK) {
+        rc = cdc_error_refuse(err, "target_privileges",
+                              "target %s: the account may not keep its offsets there (%s)",
+                              sm->conn.where, reason);
+    }
+    cdc_checklist_fini(&list);
+    cdc_grants_fini(&grants);
+    return rc;
 }
 
 static bool sink_mysql_is_denied(unsigned number)
@@ -79,13 +79,12 @@ static cdc_rc sink_mysql_own(sink_mysql_handle *sm, const char *sql, size_t len,
     return rc;
 }
 
-static cdc_rc sink_mysql_own_exist(sink_mysql_handle *sm, bool *exist, cdc_error *err)
+cdc_rc sink_mysql_own_exist(sink_mysql_conn *conn, bool *exist, cdc_error *err)
 {
     static const char sql[] = "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE "
                               "TABLE_SCHEMA='sluice' AND TABLE_NAME IN ('appliers','applied')";
     MYSQL_RES *res = NULL;
-    cdc_rc rc =
-        sink_mysql_query(&sm->conn, "look for sluice.applied", sql, sizeof sql - 1, &res, err);
+    cdc_rc rc = sink_mysql_query(conn, "look for sluice.applied", sql, sizeof sql - 1, &res, err);
     if (rc != CDC_OK) {
         return rc;
     }
@@ -96,8 +95,7 @@ static cdc_rc sink_mysql_own_exist(sink_mysql_handle *sm, bool *exist, cdc_error
                                   "table sluice.%s at the target %s has the engine %s, and offsets "
                                   "need transactions: "
                                   "ALTER TABLE sluice.%s ENGINE=InnoDB",
-                                  row[0], sm->conn.where, row[1] != NULL ? row[1] : "unknown",
-                                  row[0]);
+                                  row[0], conn->where, row[1] != NULL ? row[1] : "unknown", row[0]);
         }
     }
     mysql_free_result(res);
@@ -107,7 +105,7 @@ static cdc_rc sink_mysql_own_exist(sink_mysql_handle *sm, bool *exist, cdc_error
 static cdc_rc sink_mysql_make_own(sink_mysql_handle *sm, cdc_error *err)
 {
     bool exist = false;
-    cdc_rc rc = sink_mysql_own_exist(sm, &exist, err);
+    cdc_rc rc = sink_mysql_own_exist(&sm->conn, &exist, err);
     if (rc != CDC_OK || exist) {
         return rc;
     }
@@ -118,7 +116,7 @@ static cdc_rc sink_mysql_make_own(sink_mysql_handle *sm, cdc_error *err)
     if (rc == CDC_OK) {
         rc = sink_mysql_own(sm, CREATE_APPLIED, sizeof CREATE_APPLIED - 1, err);
     }
-    return rc == CDC_OK ? sink_mysql_own_exist(sm, &exist, err) : rc;
+    return rc == CDC_OK ? sink_mysql_own_exist(&sm->conn, &exist, err) : rc;
 }
 
 /* --- the claim --- */

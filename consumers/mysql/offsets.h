@@ -7,6 +7,7 @@
 #ifndef SINK_MYSQL_OFFSETS_H
 #define SINK_MYSQL_OFFSETS_H
 
+#include "conn.h"
 #include "core/event.h"
 
 struct sink_mysql_handle;
@@ -15,6 +16,9 @@ struct sink_mysql_handle;
  * not), and claims the task: waits for a transaction of the former applier that is just being
  * committed. */
 cdc_rc sink_mysql_claim(struct sink_mysql_handle *sm, cdc_error *err) CDC_MUST_CHECK;
+
+/* Are both tables there? FATAL with exit 3 when one has no transactions. */
+cdc_rc sink_mysql_own_exist(sink_mysql_conn *conn, bool *exist, cdc_error *err) CDC_MUST_CHECK;
 
 cdc_rc sink_mysql_read_offset(struct sink_mysql_handle *sm, const char *topic, int32_t partition,
                               int64_t *next, cdc_error *err) CDC_MUST_CHECK;

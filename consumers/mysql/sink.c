@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "ddl_apply.h"
 #include "offsets.h"
+#include "precheck.h"
 
 extern const cdc_sink sink_mysql;
 
@@ -269,4 +270,5 @@ const cdc_sink sink_mysql = {
     .rollback = sink_mysql_rollback,
     .close = sink_mysql_close,
     .careful = sink_mysql_careful_mode,
+    .precheck = sink_mysql_precheck,
 };

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "raw_stream.h"
+#include "schema/mysql_sql/reach.h"
 
 #if defined(MARIADB_PACKAGE_VERSION) || defined(LIBMARIADB) || defined(MARIADB_BASE_VERSION)
 #define IS_CONNECTOR_C 1
@@ -133,7 +134,8 @@ static cdc_rc connect_error(src_mysql_connection *conn, const char *tls, cdc_err
                                 conn->name, text, code, tls);
     }
     return cdc_error_set(err, passes_by_itself(code) ? CDC_RETRY : CDC_FATAL, "mysql_connect",
-                         "cannot connect to server %s: %s (error %u)", conn->name, text, code);
+                         "cannot connect to server %s: %s (error %u)%s", conn->name, text, code,
+                         cdc_reach_hint(code, text, "source.hosts"));
 }
 
 #ifdef IS_CONNECTOR_C

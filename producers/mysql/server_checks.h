@@ -6,7 +6,9 @@
 #define SRC_MYSQL_SERVER_CHECKS_H
 
 #include "connection.h"
+#include "core/checklist.h"
 #include "core/selection.h"
+#include "core/task.h"
 #include "position.h"
 
 typedef struct src_mysql_server {
@@ -18,13 +20,27 @@ typedef struct src_mysql_server {
                           only */
 } src_mysql_server;
 
-/* Binary log on, ROW, FULL image, FULL metadata, nothing compressed; REPLICATION SLAVE and
- * REPLICATION CLIENT. RETRY: connection lost. */
-cdc_rc src_mysql_server_check(src_mysql_connection *conn, src_mysql_server *server,
-                              cdc_error *err) CDC_MUST_CHECK;
+/* Fills in server, and adds to the list what capture cannot be without: version, binary log on,
+ * ROW, FULL image and metadata, REPLICATION SLAVE and REPLICATION CLIENT. RETRY: connection lost.
+ */
+cdc_rc src_mysql_server_inspect(src_mysql_connection *conn, src_mysql_server *server,
+                                cdc_checklist *list, cdc_error *err) CDC_MUST_CHECK;
 /* What a full copy needs beside that: GTIDs on MySQL, and SELECT on what the patterns of
  * objects.include name. */
-cdc_rc src_mysql_server_check_copy(src_mysql_connection *conn, const src_mysql_server *server,
+cdc_rc src_mysql_server_inspect_copy(src_mysql_connection *conn, src_mysql_server *server,
+                                     const cdc_config *cfg, cdc_checklist *list,
+                                     cdc_error *err) CDC_MUST_CHECK;
+/* Both, as the task's phases need it, and what is good to know before a start: retention,
+ * replication, filters, clock. */
+cdc_rc src_mysql_server_inspect_wholly(src_mysql_connection *conn, src_mysql_server *server,
+                                       const cdc_task *task, cdc_checklist *list,
+                                       cdc_error *err) CDC_MUST_CHECK;
+
+/* The first two for a start: FATAL with exit 3 and the check's name as code, warnings are logged.
+ */
+cdc_rc src_mysql_server_check(src_mysql_connection *conn, src_mysql_server *server,
+                              cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_server_check_copy(src_mysql_connection *conn, src_mysql_server *server,
                                    const cdc_config *cfg, cdc_error *err) CDC_MUST_CHECK;
 
 /* MariaDB logs UUID, INET4 and INET6 columns as plain BINARY, so the stream cannot refuse them by
@@ -48,7 +64,7 @@ cdc_rc src_mysql_server_check_purged(src_mysql_connection *conn, const src_mysql
 
 /* Our id among the server's replicas: wish, or if that is 0 a random one from 2^31 up that no
  * replica uses. */
-cdc_rc src_mysql_server_choose_id(src_mysql_connection *conn, uint32_t wish, uint32_t *id,
-                                  cdc_error *err) CDC_MUST_CHECK;
+cdc_rc src_mysql_server_choose_id(src_mysql_connection *conn, const src_mysql_server *server,
+                                  uint32_t wish, uint32_t *id, cdc_error *err) CDC_MUST_CHECK;
 
 #endif

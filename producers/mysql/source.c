@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "failover.h"
 #include "full_copy.h"
+#include "precheck.h"
 #include "stream.h"
 
 #define VALUE_MAX ((size_t)1 << 30)
@@ -46,7 +47,7 @@ static cdc_rc attach(source *src, const src_mysql_position *pos, cdc_error *err)
     }
     if (rc == CDC_OK) {
         uint32_t wish = (uint32_t)cdc_config_int(env->task->cfg, "source.server_id");
-        rc = src_mysql_server_choose_id(&src->conn, wish, &src->server_id, err);
+        rc = src_mysql_server_choose_id(&src->conn, &src->server, wish, &src->server_id, err);
     }
     if (rc != CDC_OK) {
         return rc;
@@ -471,4 +472,5 @@ const cdc_source src_mysql = {
     .poll = poll_source,
     .ack = NULL,
     .close = close_source,
+    .precheck = src_mysql_precheck,
 };

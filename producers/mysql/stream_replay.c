@@ -46,7 +46,7 @@ cdc_rc src_mysql_replay_connect(src_mysql_stream *st, src_mysql_connection *conn
     cdc_rc rc =
         src_mysql_connect(conn, st->env->task->cfg, st->feed.conn.name, READ_TIMEOUT_S, err);
     if (rc == CDC_OK) {
-        rc = src_mysql_server_choose_id(conn, 0, id, err);
+        rc = src_mysql_server_choose_id(conn, st->server, 0, id, err);
     }
     return rc;
 }

@@ -102,7 +102,7 @@ plan() { # CAPTURE APPLY: what the children do, lives parted by commas
 lives() {
     local code=$1 want=$2 got
     shift 2
-    "$sluice" run "$@" "$work/t.yaml" 2>"$work/err"
+    "$sluice" run --skip-precheck "$@" "$work/t.yaml" 2>"$work/err"
     got=$?
     verdict test $got -eq "$code" -- "run $*: code $got, wanted $code: $(cat "$work/err")"
     verdict test "$(lived)" = "$want" -- "run $*: lives '$(lived)', wanted '$want'"
@@ -120,16 +120,19 @@ expect 0 "usage: sluice COMMAND" "" --help
 expect 2 "" "usage: sluice COMMAND"
 expect 2 "" "unknown command 'statsu'; did you mean 'status'?" statsu
 expect 2 "" "unknown command 'zzzzzzz'" zzzzzzz
-for command in check capture apply run status topics tail; do
+for command in check precheck capture apply run status topics tail; do
     expect 0 "usage: sluice $command" "" $command --help
     expect 2 "" "usage: sluice $command" $command
 done
-for command in check capture apply run status topics; do
+for command in check precheck capture apply run status topics; do
     expect 2 "" "/nonexistent.yaml: the task file cannot be read" $command /nonexistent.yaml
 done
 expect 0 "source.hosts" "" check --help
 expect 2 "" "unknown argument --frobnicate" run --frobnicate "$work/t.yaml"
 expect 2 "" "unknown argument --frobnicate" status --frobnicate "$work/t.yaml"
+expect 2 "" "unknown argument --frobnicate" precheck --frobnicate "$work/t.yaml"
+expect 2 "" "no check 'source_log_bim' to be ignored; did you mean 'source_log_bin'?" \
+    precheck --ignore source_log_bim "$work/t.yaml"
 expect 2 "" "usage: sluice topics" topics "$work/t.yaml" destroy
 expect 2 "" "is not earliest, latest or time:" tail t -b b:1 --from yesterday
 expect 2 "" "--count 0 is no number from 1" tail t -b b:1 --count 0
@@ -170,13 +173,13 @@ lives 1 "apply,apply $u,apply stopped,capture $u" $u
 # --- run, refused: the other one is stopped, and the code is the refusal's ---
 for code in 2 3; do
     plan wait "exit $code"
-    "$sluice" run "$work/t.yaml" 2>"$work/err"
+    "$sluice" run --skip-precheck "$work/t.yaml" 2>"$work/err"
     verdict test $? -eq $code -- "run with a refusal: not $code: $(cat "$work/err")"
 done
 
 # --- run without an end: what ends is started again; SIGTERM ends both ---
 plan "exit 1,exit 0,wait" wait
-"$sluice" run "$work/t.yaml" 2>"$work/err" &
+"$sluice" run --skip-precheck "$work/t.yaml" 2>"$work/err" &
 pid=$!
 await count 3 "^capture"
 await count 1 "^apply"
@@ -187,7 +190,7 @@ verdict count 2 " stopped" -- "SIGTERM did not reach both: $(cat "$work/lives")"
 
 # --- a parent that dies takes its children along ---
 plan wait wait
-"$sluice" run "$work/t.yaml" 2>"$work/err" &
+"$sluice" run --skip-precheck "$work/t.yaml" 2>"$work/err" &
 pid=$!
 await count 1 "^capture"
 await count 1 "^apply"

@@ -924,7 +924,7 @@ static void opening(void **state)
 
     sql("DROP USER IF EXISTS sluice_poor@'%'; CREATE USER sluice_poor@'%' IDENTIFIED BY 'p'");
     bed_make_for(bd, server, "sluice_poor", "p", "");
-    FAILS(sink_mysql.open(&be.sink, &be.env, &be.err), CDC_FATAL, "mysql_grant",
+    FAILS(sink_mysql.open(&be.sink, &be.env, &be.err), CDC_FATAL, "target_privileges",
           "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON `sluice`.* TO 'sluice_poor'@'%'");
     assert_int_equal(be.err.exit, CDC_EXIT_REFUSED);
     /* What it says is enough. */

@@ -11,9 +11,12 @@ port=${2:?PORT}
 shift 2
 template=$CACHE/mariadb-template
 
-# base_options DATADIR
+# base_options DATADIR. A server that starts deletes temporary tables in its tmpdir, whosever they
+# are: each has its own.
 base_options() {
+    mkdir -p "$1/tmp"
     options=(--no-defaults --user="$(id -un)" --datadir="$1/data" --socket="$(socket_of "$1")"
+        --tmpdir="$1/tmp"
         --pid-file="$1/mariadbd.pid" --performance-schema=OFF
         --innodb-log-file-size=64M --innodb-buffer-pool-size=128M)
 }

@@ -13,7 +13,8 @@ import subprocess
 from pathlib import Path
 
 import pymysql
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (AdminClient, ConfigResource, NewPartitions, NewTopic,
+                                   ResourceType)
 
 from lib.wait import wait_until
 
@@ -120,6 +121,16 @@ class Kafka(Server):
         topic = NewTopic(name, partitions, 1, config={k: str(v) for k, v in config.items()})
         admin = self.admin()  # its requests end with it
         admin.create_topics([topic])[name].result(30)
+
+    def set_topic(self, name, **config):
+        """Sets the topic's configuration to these values and nothing else."""
+        resource = ConfigResource(ResourceType.TOPIC, name, {k: str(v) for k, v in config.items()})
+        admin = self.admin()
+        admin.alter_configs([resource])[resource].result(30)
+
+    def add_partitions(self, name, total):
+        admin = self.admin()
+        admin.create_partitions([NewPartitions(name, total)])[name].result(30)
 
     def topics(self):
         return set(self.admin().list_topics(timeout=30).topics)

@@ -1,0 +1,37 @@
+#include "precheck.h"
+
+const cdc_check cdc_topics_checks[] = {
+    {"kafka_connect", "fail", "The brokers can be reached, and let the account in.",
+     "the reason stands in the line: name (DNS), port, TLS, SASL"},
+    {"kafka_version", "fail, warn",
+     "The brokers know transactions (0.11), and are of a version that is tested (2.1 or later). "
+     "Brokers that do not tell are newer than 3.",
+     "newer brokers"},
+    {"kafka_checkpoints", "fail",
+     "Topic `_sluice_checkpoints` can be read, is compacted and never deletes.",
+     "kafka-configs.sh --add-config cleanup.policy=compact"},
+    {"kafka_topics", "fail",
+     "Every topic of the task is there with the right number of partitions, or could be made (the "
+     "brokers are asked without making it).",
+     "`sluice topics TASK create`, kafka-topics.sh, `topics.partitions`"},
+    {"kafka_settings", "warn", "The account may read the topics' settings.",
+     "kafka-acls.sh --operation DescribeConfigs"},
+    {"kafka_cleanup_policy", "fail",
+     "Data and DDL topics are not compacted: a compacted topic forgets changes.",
+     "kafka-configs.sh --add-config cleanup.policy=delete"},
+    {"kafka_retention", "warn",
+     "Data topics keep messages for 24 hours or more, and by size not less than the source's rows.",
+     "kafka-configs.sh --add-config retention.ms=..."},
+    {"kafka_message_size", "warn",
+     "The topics' `max.message.bytes` is not below `message.max_bytes`.",
+     "kafka-configs.sh --add-config max.message.bytes=..."},
+    {"kafka_replication", "fail, warn",
+     "With three brokers or more, topics have several replicas; `min.insync.replicas` is not above "
+     "them, nor 1.",
+     "`topics.replication_factor`; kafka-configs.sh --add-config min.insync.replicas=..."},
+    {"kafka_transactions", "fail",
+     "The account may use the transactional id that is the task's name, with the task's "
+     "transaction.timeout.ms. Tried while the task has not begun.",
+     "kafka-acls.sh --transactional-id TASK --operation Write, Describe"},
+    {NULL, NULL, NULL, NULL},
+};

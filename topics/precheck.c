@@ -1,0 +1,445 @@
+#include "precheck.h"
+
+#include "admin_client.h"
+#include "checkpoint.h"
+#include "producer.h"
+#include "router.h"
+
+enum {
+    ANSWER_MS = 5000,
+    METADATA_MS = 4000,
+    RETENTION_MS = 86400000,
+    BROKERS_FOR_REPLICAS = 3,
+    TESTED_VERSION = 201, /* 2.1 */
+    TRANSACTIONS_VERSION = 11,
+};
+
+typedef struct cdc_kafka_check {
+    const cdc_env *env;
+    cdc_checklist *list;
+    cdc_client client;
+    const char *brokers; /* bootstrap.servers */
+    int nbrokers;
+    int32_t broker; /* one of them */
+    int64_t bytes;  /* the source's rows */
+} cdc_kafka_check;
+
+/* What is found of one topic. */
+typedef struct cdc_topic_check {
+    const char *name;
+    int32_t wanted; /* partitions */
+    bool counts;    /* another number is a fault */
+    cdc_topic_kind kind;
+    bool ours; /* we make it when it is missing; else another task does */
+} cdc_topic_check;
+
+static void cdc_kafka_pass(cdc_kafka_check *kc, const char *item, const char *reason)
+{
+    if (!cdc_checklist_has(kc->list, item)) {
+        cdc_checklist_add(kc->list, item, CDC_CHECK_PASS, kc->brokers, "%s", reason);
+    }
+}
+
+static void cdc_kafka_configs_cure(cdc_kafka_check *kc, const char *topic, const char *name,
+                                   const char *value)
+{
+    cdc_checklist_cure(kc->list,
+                       "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "
+                       "--entity-name %s --add-config %s=%s",
+                       kc->brokers, topic, name, value);
+}
+
+/* --- brokers --- */
+
+static cdc_rc cdc_kafka_reach(cdc_kafka_check *kc)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    int32_t partitions = 0;
+    cdc_error why;
+    cdc_error_clear(&why);
+    cdc_rc rc = cdc_client_partitions(&kc->client, CDC_CHECKPOINT_TOPIC, METADATA_MS, &partitions,
+                                      NULL, &why);
+    if (rc == CDC_OK || strcmp(why.code, "kafka_not_authorized") == 0) {
+        rd_kafka_resp_err_t code = rd_kafka_metadata(kc->client.rk, 0, NULL, &md, ANSWER_MS);
+        rc = code == RD_KAFKA_RESP_ERR_NO_ERROR
+                 ? CDC_OK
+                 : cdc_client_fail(&kc->client, code, rd_kafka_err2str(code), "asking for brokers",
+                                   &why);
+    }
+    if (rc != CDC_OK) {
+        cdc_checklist_error(kc->list, "kafka_connect", kc->brokers, &why);
+        return rc;
+    }
+    kc->nbrokers = md->broker_cnt;
+    kc->broker = md->broker_cnt > 0 ? md->brokers[0].id : 0;
+    rd_kafka_metadata_destroy(md);
+    cdc_checklist_add(kc->list, "kafka_connect", CDC_CHECK_PASS, kc->brokers, "%d broker%s",
+                      kc->nbrokers, kc->nbrokers == 1 ? "" : "s");
+    return CDC_OK;
+}
+
+static void cdc_kafka_check_version(cdc_kafka_check *kc)
+{
+    char id[16];
+    char *rest = NULL;
+    cdc_settings settings;
+    snprintf(id, sizeof id, "%d", (int)kc->broker);
+    cdc_admin_settings(&kc->client, RD_KAFKA_RESOURCE_BROKER, id, ANSWER_MS, &settings);
+    long major = strtol(settings.protocol, &rest, 10);
+    long version = 100 * major + (*rest == '.' ? strtol(rest + 1, NULL, 10) : 0);
+    bool told = settings.protocol[0] != '\0';
+    cdc_check_status status = told && version < TRANSACTIONS_VERSION ? CDC_CHECK_FAIL
+                              : told && version < TESTED_VERSION     ? CDC_CHECK_WARN
+                                                                     : CDC_CHECK_PASS;
+    cdc_checklist_add(kc->list, "kafka_version", status, kc->brokers,
+                      told ? "the brokers' protocol is %s"
+                           : "the brokers do not tell their version%s",
+                      settings.protocol);
+    if (status != CDC_CHECK_PASS) {
+        cdc_checklist_cure(kc->list, "brokers of version 2.1 or later");
+    }
+}
+
+/* --- a topic that is there --- */
+
+static void cdc_kafka_check_count(cdc_kafka_check *kc, const cdc_topic_check *topic, int32_t found)
+{
+    if (!topic->counts || found == topic->wanted) {
+        return;
+    }
+    cdc_checklist_add(kc->list, "kafka_topics", CDC_CHECK_FAIL, topic->name,
+                      "it has %d partitions, and topics.partitions is %d: another number sends a "
+                      "key to another partition",
+                      (int)found, (int)topic->wanted);
+    if (found < topic->wanted) {
+        cdc_checklist_cure(kc->list,
+                           "topics.partitions: %d; or, before its first message: kafka-topics.sh "
+                           "--bootstrap-server %s --alter --topic %s --partitions %d",
+                           (int)found, kc->brokers, topic->name, (int)topic->wanted);
+    } else {
+        cdc_checklist_cure(kc->list, "topics.partitions: %d", (int)found);
+    }
+}
+
+static void cdc_kafka_check_policy(cdc_kafka_check *kc, const cdc_topic_check *topic,
+                                   const cdc_settings *settings)
+{
+    if (topic->kind == CDC_TOPIC_COMPACTED && (!settings->compacted || settings->deleted)) {
+        cdc_checklist_add(kc->list, "kafka_checkpoints", CDC_CHECK_FAIL, topic->name,
+                          "its cleanup.policy deletes: a task that stands still for long would "
+                          "forget where it was");
+        cdc_kafka_configs_cure(kc, topic->name, "cleanup.policy", "compact");
+    }
+    if (topic->kind != CDC_TOPIC_COMPACTED && settings->compacted) {
+        cdc_checklist_add(kc->list, "kafka_cleanup_policy", CDC_CHECK_FAIL, topic->name,
+                          "its cleanup.policy is compact: it forgets all changes of a row but the "
+                          "last");
+        cdc_kafka_configs_cure(kc, topic->name, "cleanup.policy", "delete");
+    }
+}
+
+static void cdc_kafka_check_retention(cdc_kafka_check *kc, const cdc_topic_check *topic,
+                                      const cdc_settings *settings)
+{
+    char value[32];
+    bool copies = kc->env->task->phase_full;
+    if (settings->retention_ms > 0 && settings->retention_ms < RETENTION_MS) {
+        cdc_checklist_add(kc->list, "kafka_retention", CDC_CHECK_WARN, topic->name,
+                          "its retention.ms is %lld: what is not applied after that, during a full "
+                          "copy for example, is lost",
+                          (long long)settings->retention_ms);
+        snprintf(value, sizeof value, "%d", RETENTION_MS);
+        cdc_kafka_configs_cure(kc, topic->name, "retention.ms", value);
+    }
+    if (copies && settings->retention_bytes > 0 && settings->retention_bytes < kc->bytes) {
+        cdc_checklist_add(
+            kc->list, "kafka_retention", CDC_CHECK_WARN, topic->name,
+            "its retention.bytes is %lld for a partition, and the full copy has about "
+            "%lld",
+            (long long)settings->retention_bytes, (long long)kc->bytes);
+        cdc_kafka_configs_cure(kc, topic->name, "retention.bytes", "-1");
+    }
+}
+
+static void cdc_kafka_check_size(cdc_kafka_check *kc, const cdc_topic_check *topic,
+                                 const cdc_settings *settings)
+{
+    char value[32];
+    int64_t wanted = cdc_config_int(kc->env->task->cfg, "message.max_bytes");
+    if (settings->max_message_bytes > 0 && settings->max_message_bytes < wanted) {
+        cdc_checklist_add(
+            kc->list, "kafka_message_size", CDC_CHECK_WARN, topic->name,
+            "its max.message.bytes is %lld, below message.max_bytes = %lld: a message "
+            "between the two stops the task",
+            (long long)settings->max_message_bytes, (long long)wanted);
+        snprintf(value, sizeof value, "%lld", (long long)wanted + 65536);
+        cdc_kafka_configs_cure(kc, topic->name, "max.message.bytes", value);
+    }
+}
+
+static int cdc_kafka_replicas(cdc_kafka_check *kc, const char *name)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    int replicas = 0;
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(kc->client.rk, name, NULL);
+    if (rkt == NULL) {
+        return 0;
+    }
+    if (rd_kafka_metadata(kc->client.rk, 0, rkt, &md, ANSWER_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (md->topic_cnt > 0 && md->topics[0].partition_cnt > 0) {
+            replicas = md->topics[0].partitions[0].replica_cnt;
+        }
+        rd_kafka_metadata_destroy(md);
+    }
+    rd_kafka_topic_destroy(rkt);
+    return replicas;
+}
+
+static void cdc_kafka_check_replicas(cdc_kafka_check *kc, const char *name, int replicas,
+                                     int64_t min_insync)
+{
+    if (replicas > 0 && min_insync > replicas) {
+        char value[16];
+        cdc_checklist_add(kc->list, "kafka_replication", CDC_CHECK_FAIL, name,
+                          "its min.insync.replicas is %lld, and it has %d: with acks all nothing "
+                          "can be written",
+                          (long long)min_insync, replicas);
+        snprintf(value, sizeof value, "%d", replicas > 1 ? replicas - 1 : 1);
+        cdc_kafka_configs_cure(kc, name, "min.insync.replicas", value);
+    } else if (replicas >= BROKERS_FOR_REPLICAS && min_insync == 1) {
+        cdc_checklist_add(kc->list, "kafka_replication", CDC_CHECK_WARN, name,
+                          "its min.insync.replicas is 1: what one broker alone has acknowledged is "
+                          "lost with it");
+        cdc_kafka_configs_cure(kc, name, "min.insync.replicas", "2");
+    }
+    if (replicas == 1 && kc->nbrokers >= BROKERS_FOR_REPLICAS) {
+        cdc_checklist_add(kc->list, "kafka_replication", CDC_CHECK_WARN, name,
+                          "one replica of %d brokers: it is away with its broker", kc->nbrokers);
+        cdc_checklist_cure(kc->list, "topics.replication_factor: 3, or, for a topic that is there: "
+                                     "kafka-reassign-partitions.sh");
+    }
+}
+
+static void cdc_kafka_check_existing(cdc_kafka_check *kc, const cdc_topic_check *topic,
+                                     int32_t partitions)
+{
+    cdc_settings settings;
+    cdc_kafka_check_count(kc, topic, partitions);
+    cdc_admin_settings(&kc->client, RD_KAFKA_RESOURCE_TOPIC, topic->name, ANSWER_MS, &settings);
+    if (!settings.known) {
+        cdc_checklist_add(kc->list, "kafka_settings", CDC_CHECK_WARN, topic->name,
+                          "its settings (cleanup, retention, sizes) cannot be read");
+        cdc_checklist_cure(kc->list,
+                           "kafka-acls.sh --bootstrap-server %s --add --allow-principal "
+                           "User:... --operation DescribeConfigs --topic %s",
+                           kc->brokers, topic->name);
+        return;
+    }
+    cdc_kafka_check_policy(kc, topic, &settings);
+    if (topic->kind != CDC_TOPIC_COMPACTED) {
+        cdc_kafka_check_retention(kc, topic, &settings);
+        cdc_kafka_check_size(kc, topic, &settings);
+    }
+    cdc_kafka_check_replicas(kc, topic->name, cdc_kafka_replicas(kc, topic->name),
+                             settings.min_insync);
+}
+
+/* --- a topic that is not --- */
+
+static void cdc_kafka_check_missing(cdc_kafka_check *kc, const cdc_topic_check *topic)
+{
+    const cdc_config *cfg = kc->env->task->cfg;
+    int replicas = (int)cdc_config_int(cfg, "topics.replication_factor");
+    cdc_error why;
+    cdc_error_clear(&why);
+    if (!topic->ours || !cdc_config_bool(cfg, "topics.create")) {
+        cdc_checklist_add(kc->list, "kafka_topics", CDC_CHECK_FAIL, topic->name,
+                          "it does not exist%s",
+                          topic->ours ? ", and topics.create is false"
+                                      : ", and a task without a source makes none");
+        cdc_checklist_cure(kc->list,
+                           "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions "
+                           "%d --replication-factor %d%s",
+                           kc->brokers, topic->name, (int)topic->wanted, replicas,
+                           topic->kind == CDC_TOPIC_COMPACTED ? " --config cleanup.policy=compact"
+                                                              : "");
+        return;
+    }
+    if (cdc_admin_try_creation(&kc->client, topic->name, topic->wanted, topic->kind, &why) !=
+        CDC_OK) {
+        cdc_checklist_error(kc->list, "kafka_topics", topic->name, &why);
+        if (replicas > kc->nbrokers) {
+            cdc_checklist_cure(kc->list, "topics.replication_factor: %d, or more brokers",
+                               kc->nbrokers);
+        }
+        return;
+    }
+    cdc_kafka_check_replicas(kc, topic->name, replicas, 0);
+}
+
+static void cdc_kafka_check_topic(cdc_kafka_check *kc, const cdc_topic_check *topic)
+{
+    int32_t partitions = 0;
+    cdc_error why;
+    cdc_error_clear(&why);
+    if (cdc_client_partitions(&kc->client, topic->name, METADATA_MS, &partitions, NULL, &why) !=
+        CDC_OK) {
+        cdc_checklist_error(
+            kc->list, topic->kind == CDC_TOPIC_COMPACTED ? "kafka_checkpoints" : "kafka_topics",
+            topic->name, &why);
+    } else if (partitions > 0) {
+        cdc_kafka_check_existing(kc, topic, partitions);
+    } else {
+        cdc_kafka_check_missing(kc, topic);
+    }
+}
+
+/* --- which topics --- */
+
+/* Topics by database or table: those of the catalog's tables, each once. */
+static cdc_rc cdc_kafka_check_by_table(cdc_kafka_check *kc, const cdc_topic_check *like,
+                                       cdc_error *err)
+{
+    const cdc_catalog *cat = &kc->list->catalog;
+    const cdc_task *task = kc->env->task;
+    const char *pattern = cdc_config_str(task->cfg, "topics.data");
+    cdc_buffer done; /* "\nname\nname\n" */
+    cdc_rc rc = CDC_OK;
+    cdc_buffer_init(&done, 64 * 1024 * 1024);
+    cdc_buffer_add_char(&done, '\n');
+    for (size_t i = 0; rc == CDC_OK && i < cat->ntables; i++) {
+        cdc_buffer name;
+        char line[300];
+        cdc_buffer_init(&name, 4096);
+        rc = cdc_router_expand(pattern, task->name, cat->tables[i].database, cat->tables[i].name,
+                               &name, err);
+        if (rc == CDC_FATAL) { /* too long for Kafka */
+            cdc_checklist_error(kc->list, "kafka_topics", cat->tables[i].name, err);
+            rc = CDC_OK;
+        } else if (rc == CDC_OK) {
+            snprintf(line, sizeof line, "\n%s\n", cdc_buffer_cstr(&name));
+            if (strstr(cdc_buffer_cstr(&done), line) == NULL) {
+                cdc_topic_check topic = *like;
+                topic.name = cdc_buffer_cstr(&name);
+                cdc_kafka_check_topic(kc, &topic);
+                cdc_buffer_add_str(&done, line + 1);
+            }
+        }
+        cdc_buffer_fini(&name);
+    }
+    cdc_buffer_fini(&done);
+    return rc;
+}
+
+static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_error *err)
+{
+    const cdc_task *task = kc->env->task;
+    const char *pattern = cdc_config_str(task->cfg, "topics.data");
+    const char *policy = cdc_config_str(task->cfg, "topics.policy");
+    bool source = task->source_type != NULL;
+    bool by_table = strstr(pattern, "{database}") != NULL || strstr(pattern, "{table}") != NULL;
+    cdc_topic_check data = {.wanted = (int32_t)cdc_config_int(task->cfg, "topics.partitions"),
+                            .counts = source && strcmp(policy, "single") != 0,
+                            .ours = source};
+    const char *const *names = NULL;
+    const char *ddl = NULL;
+    size_t n = 0;
+    if (source) {
+        cdc_topic_check own = {
+            .name = CDC_CHECKPOINT_TOPIC, .wanted = 1, .kind = CDC_TOPIC_COMPACTED, .ours = true};
+        cdc_kafka_check_topic(kc, &own);
+    }
+    if (source && by_table) {
+        return cdc_kafka_check_by_table(kc, &data, err);
+    }
+    cdc_rc rc = cdc_router_topics(task, ar, &names, &n, &ddl, err);
+    for (size_t i = 0; rc == CDC_OK && i < n; i++) {
+        data.name = names[i];
+        cdc_kafka_check_topic(kc, &data);
+    }
+    if (rc == CDC_OK && ddl != NULL && ddl[0] != '\0' && source) {
+        cdc_topic_check own = {.name = ddl, .wanted = 1, .ours = true};
+        cdc_kafka_check_topic(kc, &own);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_router_side_topic(task, ar, &ddl, err);
+    }
+    if (rc == CDC_OK && ddl[0] != '\0') {
+        cdc_topic_check side = {.name = ddl, .wanted = 1, .kind = CDC_TOPIC_SIDE, .ours = true};
+        cdc_kafka_check_topic(kc, &side);
+    }
+    return rc;
+}
+
+/* --- transactions --- */
+
+static void cdc_kafka_check_transactions(cdc_kafka_check *kc, cdc_arena *ar)
+{
+    const cdc_env *env = kc->env;
+    cdc_checkpoint checkpoint;
+    cdc_error why;
+    cdc_error_clear(&why);
+    if (env->task->source_type == NULL) {
+        return;
+    }
+    cdc_rc rc = cdc_checkpoint_read(env, ar, &checkpoint, &why);
+    if (rc == CDC_OK) {
+        cdc_kafka_pass(kc, "kafka_transactions",
+                       "the task has begun: its transactional id was used before");
+        return;
+    }
+    if (rc != CDC_EOF) {
+        cdc_checklist_error(kc->list, "kafka_checkpoints", CDC_CHECKPOINT_TOPIC, &why);
+        return;
+    }
+    rc = cdc_producer_try(env, &why);
+    if (rc != CDC_OK) {
+        cdc_checklist_error(kc->list, "kafka_transactions", env->task->name, &why);
+        return;
+    }
+    cdc_kafka_pass(kc, "kafka_transactions",
+                   env->task->exactly_once ? "the task's transactional id can be used"
+                                           : "delivery is at-least-once, without transactions");
+}
+
+static cdc_rc cdc_kafka_check_all(cdc_kafka_check *kc, cdc_arena *ar, cdc_error *err)
+{
+    if (cdc_kafka_reach(kc) != CDC_OK) {
+        return CDC_OK;
+    }
+    cdc_kafka_check_version(kc);
+    cdc_rc rc = cdc_kafka_check_topics(kc, ar, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    cdc_kafka_check_transactions(kc, ar);
+    if (kc->env->task->source_type != NULL) {
+        cdc_kafka_pass(kc, "kafka_checkpoints", "can be read, or made");
+    }
+    cdc_kafka_pass(kc, "kafka_topics", "every topic is there, or can be made");
+    cdc_kafka_pass(kc, "kafka_settings", "the topics' settings can be read");
+    cdc_kafka_pass(kc, "kafka_cleanup_policy", "no topic is compacted that should not be");
+    cdc_kafka_pass(kc, "kafka_retention", "messages are kept for long enough");
+    cdc_kafka_pass(kc, "kafka_message_size", "topics take messages of message.max_bytes");
+    cdc_kafka_pass(kc, "kafka_replication", "replicas fit the brokers");
+    return CDC_OK;
+}
+
+cdc_rc cdc_topics_precheck(const cdc_env *env, cdc_checklist *list, cdc_error *err)
+{
+    cdc_kafka_check kc = {.env = env, .list = list};
+    cdc_arena ar;
+    const char *brokers = cdc_properties_given(env, "bootstrap.servers");
+    kc.brokers = brokers != NULL ? brokers : "(no bootstrap.servers)";
+    for (size_t i = 0; i < list->catalog.ntables; i++) {
+        kc.bytes += list->catalog.tables[i].bytes;
+    }
+    cdc_arena_init(&ar, 16 * 1024, 16 * 1024 * 1024);
+    cdc_rc rc = cdc_client_init(&kc.client, CDC_CLIENT_TOOL, env, err);
+    if (rc == CDC_OK) {
+        rc = cdc_kafka_check_all(&kc, &ar, err);
+    }
+    cdc_client_fini(&kc.client);
+    cdc_arena_fini(&ar);
+    return rc;
+}
