@@ -16,7 +16,11 @@ const cdc_check src_mysql_checks[] = {
      "`log_bin` in the server's configuration, and a restart"},
     {"source_binlog_format", "fail", "`binlog_format` is ROW.", "SET GLOBAL, SET PERSIST"},
     {"source_row_image", "fail", "`binlog_row_image` is FULL.", "SET GLOBAL, SET PERSIST"},
-    {"source_row_metadata", "fail", "`binlog_row_metadata` is FULL.", "SET GLOBAL, SET PERSIST"},
+    {"source_row_metadata", "warn",
+     "`binlog_row_metadata` is FULL; with MINIMAL the task stops when a table was altered before "
+     "its "
+     "definition could be read.",
+     "SET GLOBAL, SET PERSIST"},
     {"source_binlog_filter", "fail", "No `binlog_do_db` or `binlog_ignore_db` hides changes.",
      "take the option out of the server's configuration, and restart it"},
     {"source_log_retention", "warn",

@@ -167,7 +167,7 @@ static cdc_rc read_keys(MYSQL_RES *res, src_mysql_table_info *info, uint16_t *ke
 }
 
 static cdc_rc build(const src_mysql_copy_table *table, MYSQL_RES *columns, MYSQL_RES *keys,
-                    src_mysql_table **out, cdc_error *err)
+                    const src_mysql_table_map *map, src_mysql_table **out, cdc_error *err)
 {
     src_mysql_table_info info = {.database = table->database, .name = table->name};
     size_t ncols = (size_t)mysql_num_rows(columns);
@@ -185,7 +185,8 @@ static cdc_rc build(const src_mysql_copy_table *table, MYSQL_RES *columns, MYSQL
         rc = read_keys(keys, &info, key_cols, err);
     }
     if (rc == CDC_OK) {
-        rc = src_mysql_table_from_info(&info, out, err);
+        rc = map != NULL ? src_mysql_table_build(map, &info, out, err)
+                         : src_mysql_table_from_info(&info, out, err);
     }
     free(cols);
     free(key_cols);
@@ -193,7 +194,8 @@ static cdc_rc build(const src_mysql_copy_table *table, MYSQL_RES *columns, MYSQL
 }
 
 cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_copy_table *table,
-                                   src_mysql_table **out, cdc_error *err)
+                                   const src_mysql_table_map *map, src_mysql_table **out,
+                                   cdc_error *err)
 {
     MYSQL_RES *columns = NULL;
     MYSQL_RES *keys = NULL;
@@ -209,7 +211,7 @@ cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_c
                         " AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX", &keys, err);
     }
     if (rc == CDC_OK) {
-        rc = mysql_num_rows(columns) == 0 ? CDC_SKIP : build(table, columns, keys, out, err);
+        rc = mysql_num_rows(columns) == 0 ? CDC_SKIP : build(table, columns, keys, map, out, err);
     }
     if (columns != NULL) {
         mysql_free_result(columns);

@@ -26,9 +26,11 @@ cdc_rc src_mysql_copy_tables_load(src_mysql_copy_tables *tables, src_mysql_conne
                                   const cdc_selection *selection, cdc_error *err) CDC_MUST_CHECK;
 void src_mysql_copy_tables_fini(src_mysql_copy_tables *tables);
 
-/* The definition, as the binlog would give it. SKIP: the table is gone. */
+/* The definition, as the binlog would give it. map: an event that it must fit, or NULL. SKIP: the
+ * table is gone. */
 cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_copy_table *table,
-                                   src_mysql_table **out, cdc_error *err) CDC_MUST_CHECK;
+                                   const src_mysql_table_map *map, src_mysql_table **out,
+                                   cdc_error *err) CDC_MUST_CHECK;
 
 /* Appends `name`, with inner backticks doubled. */
 void src_mysql_add_name(cdc_buffer *out, const char *name);

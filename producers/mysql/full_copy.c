@@ -501,7 +501,7 @@ static cdc_rc open_table(src_mysql_copy *copy, cdc_error *err)
     copy->pos.chunk++;
     cdc_rc rc = lock_definition(copy, table, err);
     if (rc == CDC_OK) {
-        rc = src_mysql_copy_table_define(&copy->conn, table, &copy->tbl, err);
+        rc = src_mysql_copy_table_define(&copy->conn, table, NULL, &copy->tbl, err);
     }
     if (rc == CDC_OK) {
         rc = build_select(copy, err);

@@ -13,6 +13,8 @@ typedef struct id_entry {
 struct src_mysql_map_cache {
     const cdc_selection *selection;
     bool is_mariadb;
+    src_mysql_definer definer;
+    void *ctx;
     src_mysql_known_table *slots[SLOTS];
     size_t nknown;
     id_entry *ids; /* of the running transaction: few */
@@ -27,6 +29,12 @@ src_mysql_map_cache *src_mysql_map_cache_new(const cdc_selection *selection, boo
         cache->is_mariadb = is_mariadb;
     }
     return cache;
+}
+
+void src_mysql_map_cache_define_by(src_mysql_map_cache *cache, src_mysql_definer definer, void *ctx)
+{
+    cache->definer = definer;
+    cache->ctx = ctx;
 }
 
 static void drop_all(src_mysql_map_cache *cache)
@@ -52,6 +60,68 @@ void src_mysql_map_cache_free(src_mysql_map_cache *cache)
     drop_all(cache);
     free(cache->ids);
     free(cache);
+}
+
+static char plain(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+bool src_mysql_same_name(const char *a, const char *b)
+{
+    for (;;) {
+        while ((unsigned char)*a >= 0x80) {
+            a++;
+        }
+        while ((unsigned char)*b >= 0x80) {
+            b++;
+        }
+        if (plain(*a) != plain(*b)) {
+            return false;
+        }
+        if (*a == '\0') {
+            return true;
+        }
+        a++;
+        b++;
+    }
+}
+
+/* Takes the slot's table out, and puts those behind it where a search finds them. */
+static void empty_slot(src_mysql_map_cache *cache, size_t at)
+{
+    src_mysql_known_table *gone = cache->slots[at];
+    src_mysql_table_free(gone->tbl);
+    free(gone->bytes);
+    free(gone);
+    cache->slots[at] = NULL;
+    cache->nknown--;
+    for (at = (at + 1) & (SLOTS - 1); cache->slots[at] != NULL; at = (at + 1) & (SLOTS - 1)) {
+        src_mysql_known_table *known = cache->slots[at];
+        cache->slots[at] = NULL;
+        size_t to = known->hash & (SLOTS - 1);
+        while (cache->slots[to] != NULL) {
+            to = (to + 1) & (SLOTS - 1);
+        }
+        cache->slots[to] = known;
+    }
+}
+
+void src_mysql_map_cache_forget_table(src_mysql_map_cache *cache, const char *database,
+                                      const char *name)
+{
+    size_t at = 0;
+    cache->nids = 0;
+    while (at < SLOTS) {
+        const src_mysql_known_table *known = cache->slots[at];
+        if (known != NULL && known->defined &&
+            src_mysql_same_name(known->tbl->table->database, database) &&
+            src_mysql_same_name(known->tbl->table->name, name)) {
+            empty_slot(cache, at);
+        } else {
+            at++;
+        }
+    }
 }
 
 void src_mysql_map_cache_forget_ids(src_mysql_map_cache *cache)
@@ -110,7 +180,9 @@ static cdc_rc build(src_mysql_map_cache *cache, cdc_cursor body, src_mysql_known
         return rc;
     }
     map.is_mariadb = cache->is_mariadb;
-    return src_mysql_table_build(&map, NULL, &known->tbl, err);
+    known->defined = cache->definer != NULL && map.optional[SRC_MYSQL_META_COLUMN_NAME].p == NULL;
+    return known->defined ? cache->definer(cache->ctx, &map, &known->tbl, err)
+                          : src_mysql_table_build(&map, NULL, &known->tbl, err);
 }
 
 static cdc_rc learn(src_mysql_map_cache *cache, cdc_cursor body, src_mysql_known_table **slot,

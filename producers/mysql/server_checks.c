@@ -277,7 +277,7 @@ cdc_rc src_mysql_server_inspect(src_mysql_connection *conn, src_mysql_server *se
         check_log_bin(&in);
         check_value(&in, "source_binlog_format", "binlog_format", "ROW", CDC_CHECK_FAIL);
         check_value(&in, "source_row_image", "binlog_row_image", "FULL", CDC_CHECK_FAIL);
-        check_value(&in, "source_row_metadata", "binlog_row_metadata", "FULL", CDC_CHECK_FAIL);
+        check_value(&in, "source_row_metadata", "binlog_row_metadata", "FULL", CDC_CHECK_WARN);
         rc = read_grants(conn, &grants, err);
     }
     if (rc == CDC_OK) {

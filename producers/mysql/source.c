@@ -408,7 +408,8 @@ static cdc_rc leave_copy(source *src, cdc_error *err)
     return rc;
 }
 
-/* The unfinished transaction is complete: the stream goes on with all the others, from its token. */
+/* The unfinished transaction is complete: the stream goes on with all the others, from its token.
+ */
 static cdc_rc leave_unfinished(source *src, cdc_error *err)
 {
     cdc_arena ar;

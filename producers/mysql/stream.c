@@ -319,7 +319,9 @@ static cdc_rc unhandled(src_mysql_stream *st, const src_mysql_event *ev, cdc_err
 static cdc_rc handle_table_map(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
     cdc_rc rc = src_mysql_map_cache_event(st->tables, ev->body, err);
-    return rc == CDC_OK ? CDC_OK : src_mysql_stream_at(st, err);
+    st->is_waiting = rc == CDC_AGAIN;
+    st->waiting = *ev;
+    return rc == CDC_OK || rc == CDC_AGAIN ? CDC_OK : src_mysql_stream_at(st, err);
 }
 
 /* Says nothing that is needed; the statement it belongs to decides. */
@@ -395,6 +397,9 @@ static cdc_rc take_replayed(src_mysql_stream *st, cdc_error *err)
 
 static cdc_rc take_event(src_mysql_stream *st, cdc_error *err)
 {
+    if (st->ahead.active) {
+        return src_mysql_lookahead_take(st, err);
+    }
     if (st->search.active) {
         return src_mysql_search_take(st, err);
     }
@@ -521,6 +526,25 @@ static cdc_rc await_input(src_mysql_stream *st, int64_t deadline, cdc_error *err
     return CDC_AGAIN;
 }
 
+/* One step: what is in hand first, then the next event. AGAIN: there is none. */
+static cdc_rc go_on(src_mysql_stream *st, int64_t deadline, cdc_error *err)
+{
+    if (st->rows_open) {
+        return continue_rows(st, err);
+    }
+    if (st->is_waiting && !st->ahead.active) {
+        return handle_table_map(st, &st->waiting, err);
+    }
+    check_caught_up(st);
+    cdc_rc rc = await_input(st, deadline, err);
+    if (rc == CDC_OK) {
+        st->took = true;
+        rc = take_event(st, err);
+        st->stop = st->stop || token_is_due(st) || (st->stop_at_boundary && !st->txn.in_group);
+    }
+    return rc;
+}
+
 cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout_ms, cdc_error *err)
 {
     int64_t now = cdc_clock_mono_ms();
@@ -533,17 +557,7 @@ cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout
     begin_batch(st, batch);
     cdc_rc rc = CDC_OK;
     while (rc == CDC_OK && !st->stop && !batch_is_full(st)) {
-        if (st->rows_open) {
-            rc = continue_rows(st, err);
-            continue;
-        }
-        check_caught_up(st);
-        rc = await_input(st, now + timeout_ms, err);
-        if (rc == CDC_OK) {
-            st->took = true;
-            rc = take_event(st, err);
-            st->stop = st->stop || token_is_due(st) || (st->stop_at_boundary && !st->txn.in_group);
-        }
+        rc = go_on(st, now + timeout_ms, err);
     }
     if (rc != CDC_OK && rc != CDC_AGAIN) {
         return rc;
@@ -591,6 +605,7 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     st->server = start->server;
     st->dec = start->dec;
     st->tables = tables;
+    src_mysql_map_cache_define_by(tables, src_mysql_lookahead_define, st);
     st->at = st->done = start->at;
     st->executed = start->executed;
     st->until = start->until;
@@ -655,6 +670,7 @@ void src_mysql_stream_close(src_mysql_stream *st)
     src_mysql_replay_close(st);
     src_mysql_search_fini(&st->search);
     src_mysql_watch_fini(st);
+    src_mysql_lookahead_fini(&st->ahead);
     src_mysql_map_cache_free(st->tables);
     src_mysql_gtid_set_free(st->executed);
     cdc_buffer_fini(&st->token);

@@ -33,14 +33,14 @@ typedef struct src_mysql_stream_start {
     uint32_t server_id;           /* ours */
     src_mysql_gtid_set *executed; /* taken, also on failure; NULL: not known */
     bool by_gtid;                 /* start behind executed, else at the position */
-    src_mysql_gtid_set *ask;      /* taken; what the server is told instead of executed; NULL = it */
-    bool single;                  /* end behind the first transaction */
-    src_mysql_log_pos at;         /* file "" if only the GTIDs are known */
-    src_mysql_log_pos until;      /* phase is SNAPSHOT up to here; file "" = none */
-    src_mysql_log_pos end;        /* caught up from here on */
-    const char *xa;               /* prepared XA transactions of the token, or NULL */
-    bool moved;                   /* their places in the log are another server's */
-    bool at_end;                  /* nothing lies between the start and the end */
+    src_mysql_gtid_set *ask; /* taken; what the server is told instead of executed; NULL = it */
+    bool single;             /* end behind the first transaction */
+    src_mysql_log_pos at;    /* file "" if only the GTIDs are known */
+    src_mysql_log_pos until; /* phase is SNAPSHOT up to here; file "" = none */
+    src_mysql_log_pos end;   /* caught up from here on */
+    const char *xa;          /* prepared XA transactions of the token, or NULL */
+    bool moved;              /* their places in the log are another server's */
+    bool at_end;             /* nothing lies between the start and the end */
 } src_mysql_stream_start;
 
 /* The connection is taken, also on failure. */

@@ -6,6 +6,7 @@
 #include "map_cache.h"
 #include "prepared.h"
 #include "rows.h"
+#include "schema/mysql_sql/statement.h"
 #include "stream.h"
 #include "undo.h"
 
@@ -57,6 +58,24 @@ typedef struct src_mysql_watch {
     src_mysql_log_pos stuck_at;
 } src_mysql_watch;
 
+/* A statement that the stream has not reached alters this table. */
+typedef struct src_mysql_change {
+    char *database, *table; /* owned */
+    src_mysql_log_pos at;   /* its end, the latest one */
+} src_mysql_change;
+
+/* See stream_define.c. */
+typedef struct src_mysql_lookahead {
+    bool active;
+    src_mysql_connection conn; /* for definitions; closed until it is needed */
+    src_mysql_feed feed;
+    src_mysql_log_pos at;   /* looked through up to here; file "": not at all */
+    src_mysql_log_pos end;  /* end of the log when `built` had been read */
+    src_mysql_table *built; /* waits for the look ahead; NULL: none */
+    src_mysql_change *changes;
+    size_t nchanges, changes_cap;
+} src_mysql_lookahead;
+
 struct src_mysql_stream {
     const cdc_env *env;
     const src_mysql_server *server;
@@ -79,6 +98,9 @@ struct src_mysql_stream {
     src_mysql_replay replay;
     src_mysql_search search;
     src_mysql_watch watch;
+    src_mysql_lookahead ahead;
+    src_mysql_event waiting; /* a TABLE_MAP event whose definition is not there yet */
+    bool is_waiting;
 
     /* a ROWS event that is not finished: its rows lie in the library's buffer until the next fetch
      */
@@ -170,6 +192,23 @@ void src_mysql_replay_close(src_mysql_stream *st);
 cdc_rc src_mysql_search_begin(src_mysql_stream *st, const char *xid, cdc_error *err) CDC_MUST_CHECK;
 cdc_rc src_mysql_search_take(src_mysql_stream *st, cdc_error *err) CDC_MUST_CHECK;
 void src_mysql_search_fini(src_mysql_search *search);
+
+/* A statement of the log. */
+typedef struct src_mysql_statement {
+    cdc_sql_statement parsed;
+    const char *sql; /* UTF-8, as a session without special modes writes it; not terminated */
+    const char *database;
+} src_mysql_statement;
+
+/* In the scratch arena, until the next one. */
+cdc_rc src_mysql_txn_parse(src_mysql_stream *st, const src_mysql_query *query,
+                           src_mysql_statement *out, cdc_error *err) CDC_MUST_CHECK;
+
+/* stream_define.c */
+cdc_rc src_mysql_lookahead_define(void *ctx, const src_mysql_table_map *map, src_mysql_table **out,
+                                  cdc_error *err) CDC_MUST_CHECK; /* a src_mysql_definer */
+cdc_rc src_mysql_lookahead_take(src_mysql_stream *st, cdc_error *err) CDC_MUST_CHECK;
+void src_mysql_lookahead_fini(src_mysql_lookahead *la);
 
 /* stream_watch.c */
 void src_mysql_watch_event(src_mysql_stream *st);

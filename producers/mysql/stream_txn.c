@@ -194,11 +194,23 @@ static cdc_rc emit_ddl(src_mysql_stream *st, const src_mysql_event *ev,
     return CDC_OK;
 }
 
+static void forget_definitions(src_mysql_stream *st, const cdc_sql_statement *stmt)
+{
+    for (uint32_t i = 0; i < stmt->ntargets; i++) {
+        const cdc_sql_target *target = &stmt->targets[i];
+        src_mysql_map_cache_forget_table(st->tables, target->database, target->table);
+        src_mysql_map_cache_forget_table(st->tables, target->was_database, target->was_table);
+    }
+}
+
 static cdc_rc handle_ddl(src_mysql_stream *st, const src_mysql_event *ev,
                          const cdc_sql_statement *stmt, const char *sql, const char *database,
                          cdc_error *err)
 {
     cdc_rc rc = CDC_OK;
+    if (stmt->kind == CDC_SQL_DDL) {
+        forget_definitions(st, stmt);
+    }
     if (stmt->kind == CDC_SQL_DDL && !src_mysql_txn_is_silent(st)) {
         rc = emit_ddl(st, ev, stmt, sql, database, err);
     }
@@ -290,9 +302,29 @@ static bool is_exactly(const src_mysql_query *query, const char *text)
     return query->sql_len == strlen(text) && memcmp(query->sql, text, query->sql_len) == 0;
 }
 
+cdc_rc src_mysql_txn_parse(src_mysql_stream *st, const src_mysql_query *query,
+                           src_mysql_statement *out, cdc_error *err)
+{
+    size_t len;
+    unsigned mode = statement_mode(st, query);
+    cdc_arena_reset(&st->scratch, 64 * 1024);
+    out->database = cdc_arena_strndup(&st->scratch, query->database, query->database_len);
+    if (out->database == NULL || !statement_text(st, query, &out->sql, &len) ||
+        !cdc_sql_plain(&out->sql, &len, mode, &st->scratch) ||
+        !cdc_sql_statement_parse(out->sql, len, mode & CDC_SQL_MYSQL, out->database, &st->scratch,
+                                 &out->parsed)) {
+        (void)cdc_error_set(err, CDC_FATAL, "mysql_statement",
+                            "a statement of %zu bytes in database %.*s is too large to be read",
+                            query->sql_len, (int)query->database_len, query->database);
+        return src_mysql_stream_at(st, err);
+    }
+    return CDC_OK;
+}
+
 cdc_rc src_mysql_txn_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
     src_mysql_query query;
+    src_mysql_statement stmt;
     if (src_mysql_event_query(ev, &query, err) != CDC_OK) {
         return src_mysql_stream_at(st, err);
     }
@@ -303,21 +335,8 @@ cdc_rc src_mysql_txn_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_
         st->txn.open = true;
         return CDC_OK;
     }
-    cdc_arena_reset(&st->scratch, 64 * 1024);
-    const char *sql;
-    size_t len;
-    cdc_sql_statement stmt;
-    unsigned mode = statement_mode(st, &query);
-    const char *database = cdc_arena_strndup(&st->scratch, query.database, query.database_len);
-    if (database == NULL || !statement_text(st, &query, &sql, &len) ||
-        !cdc_sql_plain(&sql, &len, mode, &st->scratch) ||
-        !cdc_sql_statement_parse(sql, len, mode & CDC_SQL_MYSQL, database, &st->scratch, &stmt)) {
-        (void)cdc_error_set(err, CDC_FATAL, "mysql_statement",
-                            "a statement of %zu bytes in database %.*s is too large to be read",
-                            query.sql_len, (int)query.database_len, query.database);
-        return src_mysql_stream_at(st, err);
-    }
-    return handle_statement(st, ev, &stmt, sql, database, err);
+    cdc_rc rc = src_mysql_txn_parse(st, &query, &stmt, err);
+    return rc == CDC_OK ? handle_statement(st, ev, &stmt.parsed, stmt.sql, stmt.database, err) : rc;
 }
 
 /* LOAD DATA in STATEMENT format: the event begins like a QUERY event. */

@@ -284,6 +284,21 @@ static bool read_charsets(map_reader *rd, bool (*applies)(const src_mysql_column
     return !c.failed;
 }
 
+static bool read_text_charsets(map_reader *rd)
+{
+    const cdc_cursor *optional = rd->map->optional;
+    return read_charsets(rd, rd->map->is_mariadb ? is_mariadb_character : is_mysql_character,
+                         &optional[SRC_MYSQL_META_DEFAULT_CHARSET],
+                         &optional[SRC_MYSQL_META_COLUMN_CHARSET]);
+}
+
+static bool read_label_charsets(map_reader *rd)
+{
+    const cdc_cursor *optional = rd->map->optional;
+    return read_charsets(rd, is_labelled, &optional[SRC_MYSQL_META_ENUM_SET_DEFAULT_CHARSET],
+                         &optional[SRC_MYSQL_META_ENUM_SET_COLUMN_CHARSET]);
+}
+
 static bool read_labels_of(map_reader *rd, src_mysql_column_spec *spec, cdc_cursor *c)
 {
     uint64_t n = cdc_cursor_lenenc(c);
@@ -355,9 +370,26 @@ static bool read_keys(map_reader *rd, uint16_t **keys, uint32_t *nkeys)
     return *keys != NULL;
 }
 
-/* Does information_schema's column still have the event's type and size? */
-static bool spec_fits(const src_mysql_column_spec *info, const src_mysql_column_spec *event)
+/* What an event without names may tell beside the types. False: malformed. */
+static bool read_minimal(map_reader *rd)
 {
+    const cdc_cursor *optional = rd->map->optional;
+    bool text = optional[SRC_MYSQL_META_DEFAULT_CHARSET].p != NULL ||
+                optional[SRC_MYSQL_META_COLUMN_CHARSET].p != NULL;
+    bool labels = optional[SRC_MYSQL_META_ENUM_SET_DEFAULT_CHARSET].p != NULL ||
+                  optional[SRC_MYSQL_META_ENUM_SET_COLUMN_CHARSET].p != NULL;
+    return (optional[SRC_MYSQL_META_SIGNEDNESS].p == NULL || read_signedness(rd)) &&
+           (!text || read_text_charsets(rd)) && (!labels || read_label_charsets(rd));
+}
+
+/* Does information_schema's column still have the event's type and size? */
+static bool spec_fits(const src_mysql_column_spec *info, const src_mysql_column_spec *event,
+                      bool signs_known)
+{
+    if ((signs_known && info->is_unsigned != event->is_unsigned) ||
+        (event->charset != NULL && info->charset != event->charset)) {
+        return false;
+    }
     return info->type == event->type && info->digits == event->digits &&
            info->precision == event->precision && info->scale == event->scale &&
            info->pack == event->pack && info->nullable == event->nullable &&
@@ -387,9 +419,13 @@ static cdc_rc build_from_info(map_reader *rd, const src_mysql_table_info *info,
     if (info->ncols != rd->map->ncols) {
         return not_fitting(err);
     }
+    if (!read_minimal(rd)) {
+        return map_malformed(err);
+    }
+    bool signs_known = rd->map->optional[SRC_MYSQL_META_SIGNEDNESS].p != NULL;
     cdc_rc rc = src_mysql_specs_from_info(info, rd->ar, &specs, err);
     for (uint32_t i = 0; rc == CDC_OK && i < info->ncols; i++) {
-        if (!spec_fits(&specs[i], &rd->specs[i])) {
+        if (!spec_fits(&specs[i], &rd->specs[i], signs_known)) {
             return not_fitting(err);
         }
     }
@@ -403,16 +439,11 @@ static cdc_rc build_from_info(map_reader *rd, const src_mysql_table_info *info,
 
 static cdc_rc build_from_event(map_reader *rd, src_mysql_table **out, cdc_error *err)
 {
-    const cdc_cursor *optional = rd->map->optional;
     uint16_t *keys;
     uint32_t nkeys;
-    if (!read_names(rd) || !read_signedness(rd) ||
-        !read_charsets(rd, rd->map->is_mariadb ? is_mariadb_character : is_mysql_character,
-                       &optional[SRC_MYSQL_META_DEFAULT_CHARSET],
-                       &optional[SRC_MYSQL_META_COLUMN_CHARSET]) ||
-        !read_charsets(rd, is_labelled, &optional[SRC_MYSQL_META_ENUM_SET_DEFAULT_CHARSET],
-                       &optional[SRC_MYSQL_META_ENUM_SET_COLUMN_CHARSET]) ||
-        !read_labels(rd) || !read_shapes(rd) || !read_keys(rd, &keys, &nkeys)) {
+    if (!read_names(rd) || !read_signedness(rd) || !read_text_charsets(rd) ||
+        !read_label_charsets(rd) || !read_labels(rd) || !read_shapes(rd) ||
+        !read_keys(rd, &keys, &nkeys)) {
         return map_malformed(err);
     }
     src_mysql_definition def = {rd->map->database, rd->map->name, rd->specs,

@@ -42,7 +42,8 @@ typedef struct bed {
     cdc_buffer log;   /* "insert t 1 a; commit; " */
     cdc_buffer token; /* the last one */
     bool caught_up, full_done;
-    bool json; /* note JSON texts too */
+    bool json;  /* note JSON texts too */
+    bool names; /* note column names too */
     cdc_error err;
 } bed;
 
@@ -107,6 +108,9 @@ static void note_value(cdc_buffer *out, const cdc_value *val, bool json)
 static void note_row(bed *bd, const cdc_event *ev, const cdc_value *row)
 {
     for (uint32_t i = 0; row != NULL && i < ev->table->ncols; i++) {
+        if (bd->names) {
+            cdc_buffer_addf(&bd->log, " %s =", ev->table->cols[i].name);
+        }
         note_value(&bd->log, &row[i], bd->json);
     }
 }
@@ -199,6 +203,7 @@ static int each(void **state)
     if (connect_admin(state) != 0) {
         return -1;
     }
+    sql("SET GLOBAL binlog_row_metadata = 'FULL'"); /* whatever a failed test left */
     sql("DROP DATABASE IF EXISTS " DATABASE);
     sql("CREATE DATABASE " DATABASE);
     sql("USE " DATABASE);

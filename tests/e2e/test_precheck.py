@@ -123,7 +123,7 @@ def test_bad_usage(ends, sluice):
     "item, status, variable, bad",
     [("source_binlog_format", "fail", "binlog_format", "'MIXED'"),
      ("source_row_image", "fail", "binlog_row_image", "'MINIMAL'"),
-     ("source_row_metadata", "fail", "binlog_row_metadata", "'MINIMAL'"),
+     ("source_row_metadata", "warn", "binlog_row_metadata", "'MINIMAL'"),
      ("source_log_retention", "warn", "binlog_expire_logs_seconds", "3600")],
 )
 def test_source_settings(ends, sluice, item, status, variable, bad):
