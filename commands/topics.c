@@ -50,13 +50,11 @@ static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, c
 
 static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
 {
-    const char *const *data;
-    const char *ddl;
+    cdc_topic_names names;
     const char *side = "";
-    size_t n;
     const cdc_task *task = &tp->ce.task;
     bool source = task->source_type != NULL;
-    cdc_rc rc = cdc_router_topics(task, ar, &data, &n, &ddl, err);
+    cdc_rc rc = cdc_router_topics(task, ar, &names, err);
     if (rc == CDC_OK) {
         rc = cdc_router_side_topic(task, ar, &side, err);
     }
@@ -64,12 +62,13 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
         rc = cdc_consumer_new(&tp->consumer, &tp->ce.env, err);
     }
     cdc_buffer_add_str(&tp->out, "topic\tpartition\tbegin\tend\n");
-    for (size_t i = 0; rc == CDC_OK && i < n; i++) {
-        rc = cdc_topics_one(tp, data[i], (int32_t)cdc_config_int(task->cfg, "topics.partitions"),
+    for (size_t i = 0; rc == CDC_OK && i < names.ndata; i++) {
+        rc = cdc_topics_one(tp, names.data[i],
+                            (int32_t)cdc_config_int(task->cfg, "topics.partitions"),
                             CDC_TOPIC_RECORDS, err);
     }
-    if (rc == CDC_OK && ddl != NULL && ddl[0] != '\0') {
-        rc = cdc_topics_one(tp, ddl, 1, CDC_TOPIC_RECORDS, err);
+    for (size_t i = 0; rc == CDC_OK && i < names.nddl; i++) {
+        rc = cdc_topics_one(tp, names.ddl[i], 1, CDC_TOPIC_RECORDS, err);
     }
     if (rc == CDC_OK && side[0] != '\0') {
         rc = cdc_topics_one(tp, side, 1, CDC_TOPIC_SIDE, err);

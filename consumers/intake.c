@@ -16,6 +16,7 @@ enum {
     BATCH_BYTES = 512 * 1024,
     BATCH_EVENTS = 2000,
     POLL_MS = 100,
+    ASKED_MS = 5, /* while a question waits for its answer */
 };
 
 struct cdc_intake {
@@ -24,12 +25,17 @@ struct cdc_intake {
     void *codec_handle;
     cdc_consumer *consumer;
     const cdc_offset *offsets;
-    int64_t *ends;
     uint32_t n;
+    uint32_t latest; /* partition of the last record */
+    _Atomic bool *held;
+    bool *paused;         /* the thread's: it has told the consumer */
+    pthread_mutex_t lock; /* of the three below */
+    int64_t *ends;
+    uint64_t question;
+    _Atomic bool answered; /* written under the lock */
     cdc_queue *queue;
     pthread_t thread;
     bool runs;
-    bool caught_up_told;
     _Atomic bool stop;
     cdc_rc rc; /* written by the thread before it closes the queue */
     cdc_error err;
@@ -123,43 +129,75 @@ static cdc_rc cdc_intake_record(cdc_intake *in, cdc_message *msg, cdc_batch *bat
 static bool cdc_intake_at_end(cdc_intake *in)
 {
     for (uint32_t i = 0; i < in->n; i++) {
-        int64_t at =
-            cdc_consumer_position(in->consumer, in->offsets[i].topic, in->offsets[i].partition);
-        if (at < in->ends[i]) {
+        const cdc_offset *at = &in->offsets[i];
+        if (!atomic_load(&in->held[i]) &&
+            cdc_consumer_position(in->consumer, at->topic, at->partition) < in->ends[i]) {
             return false;
         }
     }
     return true;
 }
 
+/* Does this batch bring the answer? */
+static bool cdc_intake_answer(cdc_intake *in, cdc_batch *batch)
+{
+    pthread_mutex_lock(&in->lock);
+    if (!in->answered && cdc_intake_at_end(in)) {
+        in->answered = true;
+        batch->caught_up = true;
+        batch->question = in->question;
+    }
+    pthread_mutex_unlock(&in->lock);
+    return batch->caught_up;
+}
+
+/* The assigned partition of a message. Topic names outlive it only as the assignment's own strings.
+ */
+static uint32_t cdc_intake_part(cdc_intake *in, cdc_message *msg)
+{
+    uint32_t i = in->latest;
+    while (in->offsets[i].partition != msg->partition ||
+           strcmp(in->offsets[i].topic, msg->topic) != 0) {
+        i = i + 1 < in->n ? i + 1 : 0;
+    }
+    in->latest = i;
+    msg->topic = in->offsets[i].topic;
+    return i;
+}
+
+static cdc_rc cdc_intake_message(cdc_intake *in, cdc_message *msg, cdc_batch *batch)
+{
+    uint32_t part = cdc_intake_part(in, msg);
+    if (!atomic_load(&in->held[part])) {
+        return cdc_intake_record(in, msg, batch);
+    }
+    if (!in->paused[part]) {
+        in->paused[part] = true;
+        cdc_consumer_pause(in->consumer, msg->topic, msg->partition);
+    }
+    return CDC_OK;
+}
+
 /* Fills a batch: waits for the first record, then takes what is there. */
 static cdc_rc cdc_intake_fill(cdc_intake *in, cdc_batch *batch)
 {
+    int patience = atomic_load(&in->answered) ? POLL_MS : ASKED_MS;
     cdc_rc rc = CDC_OK;
     while (rc == CDC_OK && batch->nevents < BATCH_EVENTS && cdc_batch_bytes(batch) < BATCH_BYTES) {
         cdc_message msg;
-        rc = cdc_consumer_poll(in->consumer, &msg, batch->nevents == 0 ? POLL_MS : 0, &in->err);
+        rc = cdc_consumer_poll(in->consumer, &msg, batch->nevents == 0 ? patience : 0, &in->err);
         if (rc == CDC_OK) {
-            /* Topic names outlive the consumer's message only as the assignment's own strings. */
-            for (uint32_t i = 0; i < in->n; i++) {
-                if (strcmp(in->offsets[i].topic, msg.topic) == 0) {
-                    msg.topic = in->offsets[i].topic;
-                    break;
-                }
-            }
-            rc = cdc_intake_record(in, &msg, batch);
+            rc = cdc_intake_message(in, &msg, batch);
             cdc_consumer_release(&msg);
         }
         if (atomic_load(&in->stop)) {
             return CDC_EOF;
         }
     }
-    if (rc == CDC_AGAIN && !in->caught_up_told && cdc_intake_at_end(in)) {
-        batch->caught_up = true;
-        in->caught_up_told = true;
+    if ((rc == CDC_AGAIN || rc == CDC_OK) && (cdc_intake_answer(in, batch) || batch->nevents > 0)) {
         return CDC_OK;
     }
-    return rc == CDC_AGAIN && batch->nevents > 0 ? CDC_OK : rc;
+    return rc;
 }
 
 static cdc_rc cdc_intake_hand_over(cdc_intake *in, cdc_batch *batch)
@@ -227,6 +265,7 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
     in->consumer = consumer;
     in->offsets = offsets;
     in->n = n;
+    pthread_mutex_init(&in->lock, NULL);
     cdc_error_clear(&in->err);
     cdc_intake_metrics(in);
     cdc_arena_init(&in->names, 1024, 64 * 1024);
@@ -241,8 +280,10 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
         goto fail;
     }
     in->ends = malloc(n * sizeof *in->ends);
+    in->held = calloc(n, sizeof *in->held);
+    in->paused = calloc(n, sizeof *in->paused);
     in->queue = cdc_queue_new(QUEUE_BYTES, BATCH_BYTES_MAX);
-    if (in->ends != NULL && in->queue != NULL) {
+    if (in->ends != NULL && in->held != NULL && in->paused != NULL && in->queue != NULL) {
         memcpy(in->ends, ends, n * sizeof *ends);
         in->runs = pthread_create(&in->thread, NULL, cdc_intake_main, in) == 0;
     }
@@ -274,8 +315,25 @@ void cdc_intake_stop(cdc_intake *in)
     }
     cdc_queue_free(in->queue);
     cdc_arena_fini(&in->names);
+    pthread_mutex_destroy(&in->lock);
     free(in->ends);
+    free((void *)in->held);
+    free(in->paused);
     free(in);
+}
+
+void cdc_intake_ask(cdc_intake *in, const int64_t *ends, uint64_t question)
+{
+    pthread_mutex_lock(&in->lock);
+    memcpy(in->ends, ends, in->n * sizeof *ends);
+    in->question = question;
+    in->answered = false;
+    pthread_mutex_unlock(&in->lock);
+}
+
+void cdc_intake_hold(cdc_intake *in, uint32_t part)
+{
+    atomic_store(&in->held[part], true);
 }
 
 cdc_rc cdc_intake_next(cdc_intake *in, cdc_batch **out, int timeout_ms, cdc_error *err)

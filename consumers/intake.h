@@ -19,8 +19,14 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
                         uint32_t n, cdc_error *err) CDC_MUST_CHECK;
 void cdc_intake_stop(cdc_intake *in); /* NULL is fine */
 
-/* Next batch; give it back. AGAIN after timeout_ms; otherwise how the reader ended.
- * batch->caught_up: everything up to the ends is in this batch or earlier ones. */
+/* Asks anew: a batch will be caught_up with this question when everything up to these ends, one for
+ * each partition, is in it or in earlier ones. Partitions that are held count as there. The first
+ * question is 0, with the ends of the start; a new one replaces one that is not answered yet. */
+void cdc_intake_ask(cdc_intake *in, const int64_t *ends, uint64_t question);
+/* No more records of this partition. */
+void cdc_intake_hold(cdc_intake *in, uint32_t part);
+
+/* Next batch; give it back. AGAIN after timeout_ms; otherwise how the reader ended. */
 cdc_rc cdc_intake_next(cdc_intake *in, cdc_batch **out, int timeout_ms,
                        cdc_error *err) CDC_MUST_CHECK;
 void cdc_intake_give_back(cdc_intake *in, cdc_batch *batch);

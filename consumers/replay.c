@@ -6,8 +6,8 @@
 #include "core/log.h"
 #include "core/retry.h"
 #include "core/stop.h"
-#include "ddl_feed.h"
 #include "intake.h"
+#include "order.h"
 #include "topics/admin.h"
 #include "topics/router.h"
 
@@ -16,7 +16,7 @@ enum {
         8000,     /* a target transaction takes further source transactions up to so many rows... */
     TXN_MS = 200, /* ...or this age */
     POLL_MS = 100,
-    DDL_EVERY_MS = 500,
+    TICK_MS = 100, /* between looks at the DDL topics while rows come */
     CAREFUL_ROWS =
         20000, /* after an error rows go one by one for so many rows, unless it is met again */
     PARTITIONS_MAX = 10000,
@@ -39,19 +39,25 @@ typedef struct cdc_session {
     void *sink;
     cdc_consumer *consumer;
     cdc_intake *intake;
+    cdc_ends *tails;
     cdc_ddl_feed *ddl;
+    cdc_order *order;
     cdc_arena arena; /* names and arrays below */
     cdc_offset
         *offsets; /* every partition read: the offset behind the last record handed to the sink */
     cdc_offset *changed; /* scratch: those that a commit writes */
     int64_t *committed;  /* by partition: what the target holds */
     int64_t *ends;       /* by partition: where Kafka ended when the session began */
+    int64_t *asked;      /* ...and when the order of DDL asked */
     uint32_t n, ndata;   /* partitions; those of data topics come first */
+    uint32_t latest;     /* partition of the last record */
+    bool fresh;          /* the target has applied nothing of the task yet */
+    bool anchored;       /* ...and where it begins does not depend on when it is asked */
     bool open;           /* a target transaction is open */
     bool unfinished; /* ...and the last record in it was not the last of its source transaction */
     bool caught_up;
     uint32_t open_rows, open_txns;
-    int64_t opened_ms, ddl_ms, newest_source_ms;
+    int64_t opened_ms, tick_ms, newest_source_ms;
     char position[320]; /* source position of the newest record handed to the sink */
 } cdc_session;
 
@@ -103,15 +109,14 @@ static cdc_rc cdc_session_begin(cdc_session *ss, cdc_error *err)
     return rc;
 }
 
-static void cdc_session_note_offset(cdc_session *ss, const cdc_event *ev)
+static uint32_t cdc_session_part(cdc_session *ss, const char *topic, int32_t partition)
 {
-    for (uint32_t i = 0; i < ss->n; i++) {
-        cdc_offset *at = &ss->offsets[i];
-        if (at->partition == ev->partition && at->topic == ev->topic) {
-            at->next = ev->offset + 1;
-            return;
-        }
+    uint32_t i = ss->latest;
+    while (ss->offsets[i].partition != partition || ss->offsets[i].topic != topic) {
+        i = i + 1 < ss->n ? i + 1 : 0;
     }
+    ss->latest = i;
+    return i;
 }
 
 static cdc_rc cdc_session_where(const cdc_event *ev, cdc_error *err)
@@ -134,20 +139,43 @@ static bool cdc_session_is_full(const cdc_session *ss)
            cdc_clock_mono_ms() - ss->opened_ms >= TXN_MS;
 }
 
-/* A definition change among the rows: a target transaction of its own. */
-static cdc_rc cdc_session_definition(cdc_session *ss, const cdc_event *ev, cdc_error *err)
+/* Offsets behind a definition change: those of data topics are ours. */
+static void cdc_session_note_definition(cdc_session *ss, const cdc_definition *def)
 {
-    cdc_offset at = {.topic = ev->topic, .partition = ev->partition, .next = ev->offset + 1};
-    cdc_rc rc = cdc_session_boundary(ss) ? cdc_session_commit(ss, err) : CDC_OK;
-    if (rc == CDC_OK) {
-        rc = ss->rp->sink->ddl(ss->sink, &ev, 1, &at, 1, err);
+    for (uint32_t i = 0; i < def->noffsets; i++) {
+        for (uint32_t p = 0; p < ss->n; p++) {
+            if (ss->offsets[p].topic == def->offsets[i].topic &&
+                ss->offsets[p].partition == def->offsets[i].partition) {
+                ss->offsets[p].next = def->offsets[i].next;
+                ss->committed[p] = def->offsets[i].next;
+            }
+        }
+    }
+    cdc_consumer_report(ss->consumer, def->offsets, def->noffsets);
+}
+
+/* A definition change whose place has come: a target transaction of its own. What is open belongs
+ * before it. */
+static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, cdc_error *err)
+{
+    const cdc_sink *sink = ss->rp->sink;
+    const cdc_event *ev = def->events[def->n - 1];
+    cdc_rc rc = ss->open ? cdc_session_commit(ss, err) : CDC_OK;
+    if (rc == CDC_OK && cdc_order_is_repeated(ss->order, def)) {
+        CDC_LOG(CDC_LOG_WARN, "ddl_repeated", CDC_NUM("id", ev->id), CDC_STR("txn", ev->txn));
+        rc = sink->begin(ss->sink, err);
+        rc = rc == CDC_OK ? sink->commit(ss->sink, def->offsets, def->noffsets, err) : rc;
+    } else if (rc == CDC_OK) {
+        rc = sink->ddl(ss->sink, def->events, def->n, def->offsets, def->noffsets, err);
     }
     if (rc != CDC_OK) {
         return cdc_session_where(ev, err);
     }
-    cdc_session_note_offset(ss, ev);
-    ss->newest_source_ms = ev->source_ms;
-    return CDC_OK;
+    cdc_session_note_definition(ss, def);
+    snprintf(ss->position, sizeof ss->position, "%s", ev->pos_text);
+    cdc_metrics_word(ss->rp->env->metrics, "position", ss->position);
+    cdc_retry_success(&ss->rp->retry);
+    return cdc_order_done(ss->order, def, err);
 }
 
 /* A record of topics.oversize: it is not applied; that it was seen is kept with the next commit. */
@@ -155,31 +183,34 @@ static cdc_rc cdc_session_left_out(cdc_session *ss, const cdc_event *ev, cdc_err
 {
     cdc_rc rc = ss->open ? CDC_OK : cdc_session_begin(ss, err);
     if (rc == CDC_OK) {
-        cdc_session_note_offset(ss, ev);
+        ss->offsets[cdc_session_part(ss, ev->topic, ev->partition)].next = ev->offset + 1;
         cdc_metric_add(ss->rp->left_out, 1);
     }
     return rc;
 }
 
-static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err)
+/* Every definition change that is due. */
+static cdc_rc cdc_session_definitions(cdc_session *ss, cdc_error *err)
 {
-    cdc_rc rc = CDC_OK;
-    if (ev->op == CDC_OP_COMMIT) {
-        return cdc_session_left_out(ss, ev, err);
+    cdc_definition *def = NULL;
+    cdc_rc rc = cdc_order_next(ss->order, &def, err);
+    while (rc == CDC_OK && def != NULL && !cdc_stop_requested()) {
+        rc = cdc_session_define(ss, def, err);
+        rc = rc == CDC_OK ? cdc_order_next(ss->order, &def, err) : rc;
     }
-    if (ev->op == CDC_OP_DDL) {
-        return cdc_session_definition(ss, ev, err);
-    }
-    if (!ss->open) {
-        rc = cdc_session_begin(ss, err);
-    }
+    return rc;
+}
+
+static cdc_rc cdc_session_row(cdc_session *ss, uint32_t part, const cdc_event *ev, cdc_error *err)
+{
+    cdc_rc rc = ss->open ? CDC_OK : cdc_session_begin(ss, err);
     if (rc == CDC_OK) {
         rc = ss->rp->sink->apply(ss->sink, ev, err);
     }
     if (rc != CDC_OK) {
         return cdc_session_where(ev, err);
     }
-    cdc_session_note_offset(ss, ev);
+    ss->offsets[part].next = ev->offset + 1;
     ss->open_rows++;
     ss->open_txns += ev->last ? 1 : 0;
     ss->newest_source_ms = ev->source_ms;
@@ -189,13 +220,38 @@ static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error 
                                                                : CDC_OK;
 }
 
+static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err)
+{
+    if (ev->op == CDC_OP_COMMIT) {
+        return cdc_session_left_out(ss, ev, err);
+    }
+    uint32_t part = cdc_session_part(ss, ev->topic, ev->partition);
+    cdc_admission admission = CDC_ORDER_STOP;
+    cdc_rc rc = cdc_order_admit(ss->order, part, ev, &admission, err);
+    if (rc != CDC_OK) {
+        return cdc_session_where(ev, err);
+    }
+    if (admission == CDC_ORDER_PASS) {
+        return cdc_session_row(ss, part, ev, err);
+    }
+    rc = cdc_session_definitions(ss, err);
+    if (rc == CDC_OK && admission == CDC_ORDER_STOP && !cdc_order_is_stopped(ss->order, part)) {
+        return cdc_session_event(ss, ev, err);
+    }
+    if (rc == CDC_OK && admission == CDC_ORDER_STOP) {
+        cdc_order_pass_over(ss->order, part);
+        cdc_intake_hold(ss->intake, part);
+    }
+    return rc;
+}
+
 static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_error *err)
 {
     if (batch->nevents > 0) {
         const char *pos = batch->events[batch->nevents - 1].pos_text;
         snprintf(ss->position, sizeof ss->position, "%s", pos != NULL ? pos : "");
     }
-    for (uint32_t i = 0; i < batch->nevents; i++) {
+    for (uint32_t i = 0; i < batch->nevents && !cdc_order_must_resume(ss->order); i++) {
         cdc_rc rc = cdc_session_event(ss, &batch->events[i], err);
         if (rc != CDC_OK) {
             return rc;
@@ -204,41 +260,92 @@ static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_err
     return CDC_OK;
 }
 
-/* Definitions come by a topic of their own. They are looked for when a row's table is missing, when
- * nothing else is to do, and now and then. */
-static cdc_rc cdc_session_ddl(cdc_session *ss, bool now, cdc_error *err)
+/* Looks at the definition changes that wait. */
+static cdc_rc cdc_session_tick(cdc_session *ss, cdc_error *err)
 {
-    int64_t ms = cdc_clock_mono_ms();
-    if (ss->ddl == NULL || ss->open || (!now && ms - ss->ddl_ms < DDL_EVERY_MS)) {
-        return CDC_OK;
+    bool ask = false;
+    ss->tick_ms = cdc_clock_mono_ms();
+    cdc_rc rc = cdc_order_tick(ss->order, &ask, err);
+    if (rc == CDC_OK && ask) {
+        memcpy(ss->asked, cdc_order_targets(ss->order), ss->ndata * sizeof *ss->asked);
+        cdc_intake_ask(ss->intake, ss->asked, cdc_order_round(ss->order));
     }
-    ss->ddl_ms = ms;
-    return cdc_ddl_feed_apply(ss->ddl, err);
+    return rc == CDC_OK ? cdc_session_definitions(ss, err) : rc;
+}
+
+/* Records were passed over: they are read again, from where the target is. */
+static cdc_rc cdc_session_resume(cdc_session *ss, cdc_error *err)
+{
+    cdc_rc rc = ss->open ? cdc_session_commit(ss, err) : CDC_OK;
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    cdc_order_resume(ss->order);
+    cdc_intake_stop(ss->intake);
+    ss->intake = NULL;
+    ss->caught_up = false; /* not with what was passed over */
+    return cdc_intake_start(&ss->intake, ss->rp->env, ss->rp->codec, ss->consumer, ss->offsets,
+                            ss->ends, ss->n, err);
+}
+
+/* Between batches. */
+static cdc_rc cdc_session_look(cdc_session *ss, bool idle, cdc_error *err)
+{
+    bool due = idle || cdc_clock_mono_ms() - ss->tick_ms >= TICK_MS;
+    cdc_rc rc = due ? cdc_session_tick(ss, err) : CDC_OK;
+    return rc == CDC_OK && cdc_order_must_resume(ss->order) ? cdc_session_resume(ss, err) : rc;
 }
 
 /* Nothing waits in the queue. */
 static cdc_rc cdc_session_idle(cdc_session *ss, cdc_error *err)
 {
     cdc_rc rc = cdc_session_boundary(ss) ? cdc_session_commit(ss, err) : CDC_OK;
-    return rc == CDC_OK ? cdc_session_ddl(ss, false, err) : rc;
+    return rc == CDC_OK ? cdc_session_look(ss, true, err) : rc;
+}
+
+/* All that was there when it was asked has been handed to the sink. */
+static void cdc_session_answer(cdc_session *ss, uint64_t question)
+{
+    if (question > 0) {
+        cdc_order_reached(ss->order, question);
+        if (!ss->caught_up) {
+            cdc_intake_ask(ss->intake, ss->ends, 0);
+        }
+        return;
+    }
+    ss->caught_up = true;
+    cdc_metrics_word(ss->rp->env->metrics, "phase", "incremental");
+    if (!ss->open) {
+        cdc_metric_set(ss->rp->lag, 0);
+    }
+}
+
+static cdc_rc cdc_session_take(cdc_session *ss, cdc_batch *batch, cdc_error *err)
+{
+    cdc_rc rc = cdc_session_batch(ss, batch, err);
+    /* After a must_resume the rest of the batch is read again. */
+    if (rc == CDC_OK && batch->caught_up && !cdc_order_must_resume(ss->order)) {
+        cdc_session_answer(ss, batch->question);
+        rc = cdc_session_definitions(ss, err);
+    }
+    cdc_intake_give_back(ss->intake, batch);
+    return rc == CDC_OK ? cdc_session_look(ss, false, err) : rc;
+}
+
+static bool cdc_session_is_done(const cdc_session *ss)
+{
+    return ss->rp->until_caught_up && ss->caught_up && !ss->open && cdc_order_is_idle(ss->order) &&
+           cdc_ddl_feed_caught_up(ss->ddl);
 }
 
 static cdc_rc cdc_session_pump(cdc_session *ss, cdc_error *err)
 {
-    while (!cdc_stop_requested() && !(ss->rp->until_caught_up && ss->caught_up && !ss->open)) {
+    while (!cdc_stop_requested() && !cdc_session_is_done(ss)) {
         cdc_batch *batch = NULL;
         cdc_rc rc =
             cdc_intake_next(ss->intake, &batch, cdc_session_boundary(ss) ? 0 : POLL_MS, err);
         if (rc == CDC_OK) {
-            rc = cdc_session_batch(ss, batch, err);
-            if (batch->caught_up && rc == CDC_OK) {
-                ss->caught_up = true;
-                cdc_metrics_word(ss->rp->env->metrics, "phase", "incremental");
-                if (!ss->open) {
-                    cdc_metric_set(ss->rp->lag, 0);
-                }
-            }
-            cdc_intake_give_back(ss->intake, batch);
+            rc = cdc_session_take(ss, batch, err);
         } else if (rc == CDC_AGAIN) {
             rc = cdc_session_idle(ss, err);
         }
@@ -251,17 +358,34 @@ static cdc_rc cdc_session_pump(cdc_session *ss, cdc_error *err)
 
 /* --- session --- */
 
-/* Every partition of the topics, with the offset that the target knows; where it knows none,
- * from.start. */
-static cdc_rc cdc_session_first_offset(cdc_session *ss, cdc_offset *at, cdc_error *err)
+/* Where to go on in a partition: where the target is; where it knows nothing, as from.start says.
+ * exists: the topic does. */
+static cdc_rc cdc_session_first_offset(cdc_session *ss, cdc_offset *at, bool exists, cdc_error *err)
 {
     const char *start = cdc_config_str(ss->rp->env->task->cfg, "from.start");
+    int64_t begin = 0;
+    int64_t wall_ms = 0;
     cdc_rc rc = ss->rp->sink->applied(ss->sink, at->topic, at->partition, &at->next, err);
-    if (rc == CDC_OK && at->next < 0) {
-        at->next =
-            start != NULL && strcmp(start, "latest") == 0 ? CDC_OFFSET_LATEST : CDC_OFFSET_EARLIEST;
+    if (rc != CDC_OK || at->next >= 0) {
+        ss->fresh = false;
+        return rc;
     }
-    return rc;
+    at->next = CDC_OFFSET_EARLIEST;
+    if (start == NULL || strcmp(start, "earliest") == 0) {
+        return CDC_OK;
+    }
+    /* Asked again after a restart, the answer would be another. */
+    ss->fresh = false;
+    ss->anchored = false;
+    if (!exists) {
+        at->next = 0;
+        return CDC_OK;
+    }
+    if (strncmp(start, "time:", 5) == 0 && cdc_task_time(start + 5, &wall_ms)) {
+        return cdc_consumer_offset_at(ss->consumer, at->topic, at->partition, wall_ms, &at->next,
+                                      err);
+    }
+    return cdc_consumer_bounds(ss->consumer, at->topic, at->partition, &begin, &at->next, err);
 }
 
 static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, cdc_topic_kind kind,
@@ -291,7 +415,7 @@ static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, cdc_topic_ki
         cdc_offset *at = &ss->offsets[ss->n];
         int64_t begin = 0;
         *at = (cdc_offset){.topic = topic, .partition = p};
-        rc = cdc_session_first_offset(ss, at, err);
+        rc = cdc_session_first_offset(ss, at, true, err);
         if (rc == CDC_OK) {
             rc = cdc_consumer_bounds(ss->consumer, topic, p, &begin, &ss->ends[ss->n], err);
         }
@@ -316,33 +440,86 @@ static cdc_rc cdc_session_open_side(cdc_session *ss, cdc_error *err)
     return cdc_session_topic(ss, side, CDC_TOPIC_SIDE, err);
 }
 
-static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
+/* The DDL topics come before the data topics: a definition change that is left out as older than
+ * the start must be older than every row that is read. */
+static cdc_rc cdc_session_open_ddl(cdc_session *ss, const cdc_topic_names *names, cdc_offset *at,
+                                   cdc_error *err)
 {
-    const char *const *data = NULL;
-    const char *ddl = NULL;
-    size_t ndata = 0;
+    const cdc_env *env = ss->rp->env;
+    cdc_rc rc = cdc_ends_new(&ss->tails, env, err);
+    if (rc == CDC_OK) {
+        rc = cdc_ddl_feed_new(&ss->ddl, env, ss->rp->codec, ss->tails, err);
+    }
+    for (size_t i = 0; i < names->nddl && rc == CDC_OK; i++) {
+        int32_t partitions = 0;
+        at[i].topic = names->ddl[i];
+        rc = cdc_consumer_partitions(ss->consumer, at[i].topic, &partitions, err);
+        if (rc == CDC_OK || rc == CDC_EOF) {
+            rc = cdc_session_first_offset(ss, &at[i], rc == CDC_OK, err);
+        }
+        if (rc == CDC_OK) {
+            rc = cdc_ddl_feed_add(ss->ddl, at[i].topic, at[i].next, err);
+        }
+    }
+    return rc;
+}
+
+/* What depends on the moment of the first start is kept at once, or a restart would begin at
+ * another. */
+static cdc_rc cdc_session_anchor(cdc_session *ss, const cdc_offset *ddl, uint32_t nddl,
+                                 cdc_error *err)
+{
+    const cdc_sink *sink = ss->rp->sink;
+    if (ss->anchored) {
+        return CDC_OK;
+    }
+    cdc_rc rc = sink->begin(ss->sink, err);
+    if (rc == CDC_OK) {
+        rc = sink->commit(ss->sink, ss->offsets, ss->n, err);
+    }
+    if (rc == CDC_OK && nddl > 0) {
+        rc = sink->begin(ss->sink, err);
+        rc = rc == CDC_OK ? sink->commit(ss->sink, ddl, nddl, err) : rc;
+    }
+    return rc;
+}
+
+static cdc_rc cdc_session_arrays(cdc_session *ss, cdc_error *err)
+{
     cdc_arena_init(&ss->arena, 64 * 1024, 64 * 1024 * 1024);
     ss->offsets = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->offsets);
     ss->changed = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->changed);
     ss->committed = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->committed);
     ss->ends = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->ends);
-    if (ss->offsets == NULL || ss->changed == NULL || ss->committed == NULL || ss->ends == NULL) {
-        return cdc_error_set(err, CDC_FATAL, "no_memory",
-                             "out of memory for the list of partitions");
+    ss->asked = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->asked);
+    return ss->offsets && ss->changed && ss->committed && ss->ends && ss->asked
+               ? CDC_OK
+               : cdc_error_set(err, CDC_FATAL, "no_memory",
+                               "out of memory for the list of partitions");
+}
+
+static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
+{
+    cdc_topic_names names = {.ndata = 0};
+    cdc_offset *ddl = NULL;
+    cdc_rc rc = cdc_session_arrays(ss, err);
+    if (rc == CDC_OK) {
+        rc = cdc_router_topics(ss->rp->env->task, &ss->arena, &names, err);
     }
-    cdc_rc rc = cdc_router_topics(ss->rp->env->task, &ss->arena, &data, &ndata, &ddl, err);
-    for (size_t i = 0; i < ndata && rc == CDC_OK; i++) {
-        rc = cdc_session_topic(ss, data[i], CDC_TOPIC_RECORDS, err);
+    if (rc == CDC_OK) {
+        ddl = cdc_arena_zalloc(&ss->arena, names.nddl * sizeof *ddl);
+        rc = ddl != NULL ? cdc_session_open_ddl(ss, &names, ddl, err)
+                         : cdc_error_set(err, CDC_FATAL, "no_memory",
+                                         "out of memory for the list of partitions");
+    }
+    for (size_t i = 0; i < names.ndata && rc == CDC_OK; i++) {
+        rc = cdc_session_topic(ss, names.data[i], CDC_TOPIC_RECORDS, err);
     }
     ss->ndata = ss->n;
     if (rc == CDC_OK) {
         rc = cdc_session_open_side(ss, err);
     }
-    if (rc == CDC_OK && ddl != NULL && ddl[0] != '\0') {
-        rc = cdc_ddl_feed_new(&ss->ddl, ss->rp->env, ss->rp->sink, ss->sink, ss->rp->codec, ddl,
-                              err);
-    }
-    return rc;
+    return rc == CDC_OK ? cdc_session_anchor(ss, ddl, (uint32_t)names.nddl, err) : rc;
 }
 
 static cdc_rc cdc_session_open(cdc_session *ss, cdc_error *err)
@@ -357,7 +534,10 @@ static cdc_rc cdc_session_open(cdc_session *ss, cdc_error *err)
         rc = cdc_session_open_topics(ss, err);
     }
     if (rc == CDC_OK) {
-        rc = cdc_session_ddl(ss, true, err);
+        rc = cdc_order_new(&ss->order, rp->env, ss->ddl, ss->tails, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_order_parts(ss->order, ss->offsets, ss->ndata, ss->fresh, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_intake_start(&ss->intake, rp->env, rp->codec, ss->consumer, ss->offsets, ss->ends,
@@ -369,7 +549,9 @@ static cdc_rc cdc_session_open(cdc_session *ss, cdc_error *err)
 static void cdc_session_close(cdc_session *ss)
 {
     cdc_intake_stop(ss->intake);
+    cdc_order_free(ss->order);
     cdc_ddl_feed_free(ss->ddl);
+    cdc_ends_free(ss->tails);
     cdc_consumer_free(ss->consumer);
     if (ss->sink != NULL && ss->open) {
         ss->rp->sink->rollback(ss->sink);
@@ -406,24 +588,7 @@ static cdc_rc cdc_session_run(cdc_session *ss, cdc_error *err)
     }
     cdc_session_ready(ss);
     rc = cdc_session_pump(ss, err);
-    if (rc == CDC_OK) {
-        return cdc_session_finish(ss, err);
-    }
-    /* The row's table may be defined by a record that has come since. */
-    if (rc == CDC_FATAL && strcmp(err->code, "target_table_missing") == 0 && ss->ddl != NULL) {
-        cdc_error first = *err;
-        ss->rp->sink->rollback(ss->sink);
-        ss->open = false;
-        uint64_t before = cdc_ddl_feed_count(ss->ddl);
-        cdc_error ddl_err;
-        cdc_error_clear(&ddl_err);
-        cdc_rc ddl_rc = cdc_session_ddl(ss, true, &ddl_err);
-        *err = ddl_rc == CDC_OK ? first : ddl_err;
-        rc = ddl_rc != CDC_OK                       ? ddl_rc
-             : cdc_ddl_feed_count(ss->ddl) > before ? CDC_RETRY
-                                                    : CDC_FATAL;
-    }
-    return rc;
+    return rc == CDC_OK ? cdc_session_finish(ss, err) : rc;
 }
 
 /* --- over sessions --- */
@@ -433,7 +598,8 @@ static cdc_rc cdc_session_run(cdc_session *ss, cdc_error *err)
 static bool cdc_replay_turn_careful(cdc_replay *rp, const cdc_session *ss, cdc_rc rc,
                                     const cdc_error *err)
 {
-    bool of_a_row = rc == CDC_FATAL && ss->open && strcmp(err->code, "applier_fenced") != 0;
+    bool of_a_row = rc == CDC_FATAL && ss->open && strcmp(err->code, "applier_fenced") != 0 &&
+                    strcmp(err->code, "ddl_missing") != 0;
     if (!of_a_row || rp->careful) {
         return false;
     }
@@ -490,7 +656,7 @@ cdc_rc cdc_replay_run(const cdc_env *env, const cdc_sink *sink, const cdc_codec 
     cdc_replay rp = {.env = env, .sink = sink, .codec = codec, .until_caught_up = until_caught_up};
     cdc_replay_init(&rp);
     while (!cdc_stop_requested()) {
-        cdc_session ss = {.rp = &rp};
+        cdc_session ss = {.rp = &rp, .fresh = true, .anchored = true};
         cdc_error_clear(err);
         cdc_rc rc = cdc_session_run(&ss, err);
         bool careful = cdc_replay_turn_careful(&rp, &ss, rc, err);

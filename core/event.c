@@ -50,6 +50,7 @@ void cdc_batch_reset(cdc_batch *batch)
     batch->full_done = false;
     batch->atomic = false;
     batch->caught_up = false;
+    batch->question = 0;
     batch->want_rows = 0;
     batch->want_bytes = 0;
     batch->source_bytes = 0;

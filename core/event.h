@@ -94,6 +94,7 @@ typedef struct cdc_batch {
     uint64_t want_bytes;
     uint64_t source_bytes; /* bytes read from the source for this batch */
     int64_t first_ms;      /* when the first event was read */
+    uint64_t question;     /* consumer side: which question caught_up answers (intake.h) */
 } cdc_batch;
 
 /* Position in a topic: the offset to read next. */

@@ -278,17 +278,18 @@ static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
     }
     cdc_arena ar;
     cdc_arena_init(&ar, 4096, 1024 * 1024);
-    const char *const *data = NULL;
-    const char *ddl = NULL;
-    size_t ndata = 0;
+    cdc_topic_names names;
     cdc_error ignored;
     cdc_error_clear(&ignored);
     /* A template with {database} or {table} has no fixed list: those topics are made when their
      * first row comes. */
-    if (cdc_router_topics(env->task, &ar, &data, &ndata, &ddl, &ignored) == CDC_OK) {
+    if (cdc_router_topics(env->task, &ar, &names, &ignored) == CDC_OK) {
         int32_t partitions = (int32_t)cdc_config_int(env->task->cfg, "topics.partitions");
-        for (size_t i = 0; i < ndata && rc == CDC_OK; i++) {
-            rc = cdc_admin_ensure(env, data[i], partitions, CDC_TOPIC_RECORDS, err);
+        for (size_t i = 0; i < names.ndata && rc == CDC_OK; i++) {
+            rc = cdc_admin_ensure(env, names.data[i], partitions, CDC_TOPIC_RECORDS, err);
+        }
+        for (size_t i = 0; i < names.nddl && rc == CDC_OK; i++) {
+            rc = cdc_admin_ensure(env, names.ddl[i], 1, CDC_TOPIC_RECORDS, err);
         }
     }
     const char *side = NULL;
@@ -297,14 +298,6 @@ static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
     }
     if (rc == CDC_OK && side[0] != '\0') {
         rc = cdc_admin_ensure(env, side, 1, CDC_TOPIC_SIDE, err);
-    }
-    ddl = cdc_config_str(env->task->cfg, "topics.ddl");
-    if (rc == CDC_OK && ignored.rc == CDC_OK && ddl != NULL && ddl[0] != '\0') {
-        const char *const *unused = NULL;
-        rc = cdc_router_topics(env->task, &ar, &unused, &ndata, &ddl, err);
-        if (rc == CDC_OK && ddl != NULL) {
-            rc = cdc_admin_ensure(env, ddl, 1, CDC_TOPIC_RECORDS, err);
-        }
     }
     cdc_arena_fini(&ar);
     return rc;

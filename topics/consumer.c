@@ -213,6 +213,9 @@ cdc_rc cdc_consumer_assign(cdc_consumer *cs, const cdc_offset *offsets, uint32_t
     }
     rd_kafka_resp_err_t code =
         good ? rd_kafka_assign(cs->client.rk, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (good && code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (void)rd_kafka_resume_partitions(cs->client.rk, list); /* a pause outlives the assignment */
+    }
     rd_kafka_topic_partition_list_destroy(list);
     if (!good) {
         return cdc_error_set(err, CDC_FATAL, "no_memory",
@@ -222,6 +225,14 @@ cdc_rc cdc_consumer_assign(cdc_consumer *cs, const cdc_offset *offsets, uint32_t
                ? CDC_OK
                : cdc_client_fail(&cs->client, code, rd_kafka_err2str(code), "assigning partitions",
                                  err);
+}
+
+void cdc_consumer_pause(cdc_consumer *cs, const char *topic, int32_t partition)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition);
+    (void)rd_kafka_pause_partitions(cs->client.rk, list); /* one that is not assigned is silent */
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* The assigned partition of a message, or NULL. */

@@ -341,9 +341,8 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
     cdc_topic_check data = {.wanted = (int32_t)cdc_config_int(task->cfg, "topics.partitions"),
                             .counts = source && strcmp(policy, "single") != 0,
                             .ours = source};
-    const char *const *names = NULL;
-    const char *ddl = NULL;
-    size_t n = 0;
+    cdc_topic_names names = {.ndata = 0};
+    const char *oversize = NULL;
     if (source) {
         cdc_topic_check own = {
             .name = CDC_CHECKPOINT_TOPIC, .wanted = 1, .kind = CDC_TOPIC_COMPACTED, .ours = true};
@@ -352,20 +351,20 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
     if (source && by_table) {
         return cdc_kafka_check_by_table(kc, &data, err);
     }
-    cdc_rc rc = cdc_router_topics(task, ar, &names, &n, &ddl, err);
-    for (size_t i = 0; rc == CDC_OK && i < n; i++) {
-        data.name = names[i];
+    cdc_rc rc = cdc_router_topics(task, ar, &names, err);
+    for (size_t i = 0; rc == CDC_OK && i < names.ndata; i++) {
+        data.name = names.data[i];
         cdc_kafka_check_topic(kc, &data);
     }
-    if (rc == CDC_OK && ddl != NULL && ddl[0] != '\0' && source) {
-        cdc_topic_check own = {.name = ddl, .wanted = 1, .ours = true};
+    for (size_t i = 0; rc == CDC_OK && i < names.nddl && source; i++) {
+        cdc_topic_check own = {.name = names.ddl[i], .wanted = 1, .ours = true};
         cdc_kafka_check_topic(kc, &own);
     }
     if (rc == CDC_OK) {
-        rc = cdc_router_side_topic(task, ar, &ddl, err);
+        rc = cdc_router_side_topic(task, ar, &oversize, err);
     }
-    if (rc == CDC_OK && ddl[0] != '\0') {
-        cdc_topic_check side = {.name = ddl, .wanted = 1, .kind = CDC_TOPIC_SIDE, .ours = true};
+    if (rc == CDC_OK && oversize[0] != '\0') {
+        cdc_topic_check side = {.name = oversize, .wanted = 1, .kind = CDC_TOPIC_SIDE, .ours = true};
         cdc_kafka_check_topic(kc, &side);
     }
     return rc;

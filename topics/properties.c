@@ -323,8 +323,8 @@ static cdc_rc cdc_properties_owned_producer(rd_kafka_conf_t *conf, const cdc_env
     return cdc_properties_set(conf, env, "max.in.flight.requests.per.connection", "1", err);
 }
 
-static cdc_rc cdc_properties_owned_consumer(rd_kafka_conf_t *conf, const cdc_env *env,
-                                            cdc_error *err)
+static cdc_rc cdc_properties_owned_consumer(rd_kafka_conf_t *conf, cdc_client_kind kind,
+                                            const cdc_env *env, cdc_error *err)
 {
     static const cdc_default fixed[] = {
         {"isolation.level", "read_committed"},
@@ -335,13 +335,16 @@ static cdc_rc cdc_properties_owned_consumer(rd_kafka_conf_t *conf, const cdc_env
         {"allow.auto.create.topics", "false"},
         {NULL, NULL},
     };
-    return cdc_properties_table(conf, env, fixed, err);
+    cdc_rc rc = cdc_properties_table(conf, env, fixed, err);
+    return rc == CDC_OK && kind == CDC_CLIENT_ENDS
+               ? cdc_properties_set(conf, env, "isolation.level", "read_uncommitted", err)
+               : rc;
 }
 
 static cdc_rc cdc_properties_names(rd_kafka_conf_t *conf, cdc_client_kind kind, const cdc_env *env,
                                    cdc_error *err)
 {
-    static const char *const roles[] = {"capture", "apply", "tool"};
+    static const char *const roles[] = {"capture", "apply", "tool", "ends"};
     char id[VALUE_BYTES_MAX];
     cdc_rc rc = CDC_OK;
     snprintf(id, sizeof id, "sluice-%s-%s", roles[kind], env->task->name);
@@ -376,7 +379,7 @@ cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc
     }
     if (rc == CDC_OK) {
         rc = producer ? cdc_properties_owned_producer(conf, env, err)
-                      : cdc_properties_owned_consumer(conf, env, err);
+                      : cdc_properties_owned_consumer(conf, kind, env, err);
     }
     if (rc != CDC_OK) {
         rd_kafka_conf_destroy(conf);

@@ -341,50 +341,94 @@ static cdc_rc cdc_router_no_list(const cdc_task *task, const char *pattern, cdc_
     return CDC_FATAL;
 }
 
-/* A topic beside those of from.topics ("topics.ddl", ".ddl"): where the option says; not given,
- * beside the one topic, under the default's name. */
-static const char *cdc_router_beside(const cdc_task *task, const char *option, const char *suffix,
-                                     cdc_arena *ar, cdc_error *err)
+static bool cdc_router_by_table(const char *pattern)
 {
-    const cdc_config *cfg = task->cfg;
-    const char *pattern = cdc_config_str(cfg, option);
-    if (pattern == NULL || pattern[0] == '\0') {
-        return "";
+    return strstr(pattern, "{database}") != NULL || strstr(pattern, "{table}") != NULL;
+}
+
+/* The topic's name with a tail, which is what the options' defaults make of another task's name. */
+static const char *cdc_router_beside(const char *topic, const char *tail, cdc_arena *ar,
+                                     cdc_error *err)
+{
+    size_t len = strlen(topic);
+    size_t tail_len = strlen(tail);
+    char *text = cdc_arena_alloc(ar, len + tail_len + 1);
+    if (text == NULL) {
+        (void)cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the names of topics");
+        return NULL;
     }
-    if (!cdc_config_has(cfg, "from.topics") || cdc_config_has(cfg, option)) {
-        return cdc_router_fixed(task, pattern, ar, err);
-    }
-    if (cdc_config_count(cfg, "from.topics") != 1) {
-        return "";
-    }
-    cdc_buffer name;
-    cdc_buffer_init(&name, 4096);
-    cdc_buffer_addf(&name, "%s%s", cdc_config_item(cfg, "from.topics", 0), suffix);
-    const char *text = cdc_arena_strndup(ar, name.data, name.len);
-    cdc_buffer_fini(&name);
+    memcpy(text, topic, len);
+    memcpy(text + len, tail, tail_len + 1);
     return text;
 }
 
 cdc_rc cdc_router_side_topic(const cdc_task *task, cdc_arena *ar, const char **out, cdc_error *err)
 {
-    *out = task->oversize == CDC_OVERSIZE_SIDE
-               ? cdc_router_beside(task, "topics.oversize", ".oversize", ar, err)
-               : "";
+    const cdc_config *cfg = task->cfg;
+    const char *pattern = cdc_config_str(cfg, "topics.oversize");
+    *out = "";
+    if (task->oversize != CDC_OVERSIZE_SIDE || pattern == NULL || pattern[0] == '\0') {
+        return CDC_OK;
+    }
+    if (!cdc_config_has(cfg, "from.topics") || cdc_config_has(cfg, "topics.oversize")) {
+        *out = cdc_router_fixed(task, pattern, ar, err);
+    } else if (cdc_config_count(cfg, "from.topics") == 1) {
+        *out = cdc_router_beside(cdc_config_item(cfg, "from.topics", 0), ".oversize", ar, err);
+    }
     return *out != NULL ? CDC_OK : err->rc;
 }
 
-cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, const char *const **data,
-                         size_t *ndata, const char **ddl, cdc_error *err)
+static bool cdc_router_has(const cdc_topic_names *names, const char *topic)
+{
+    for (size_t i = 0; i < names->ndata; i++) {
+        if (strcmp(names->data[i], topic) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static cdc_rc cdc_router_ddl_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *out,
+                                    cdc_error *err)
+{
+    const cdc_config *cfg = task->cfg;
+    const char *pattern = cdc_config_str(cfg, "topics.ddl");
+    bool others = cdc_config_has(cfg, "from.topics") && !cdc_config_has(cfg, "topics.ddl") &&
+                  !cdc_router_by_table(cdc_config_str(cfg, "topics.data"));
+    size_t n = others ? out->ndata : 1;
+    const char **names = cdc_arena_zalloc(ar, n * sizeof *names);
+    if (names == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the names of topics");
+    }
+    out->ddl = names;
+    if (pattern == NULL || pattern[0] == '\0') {
+        return CDC_OK;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *name = others ? cdc_router_beside(out->data[i], ".ddl", ar, err)
+                                  : cdc_router_fixed(task, pattern, ar, err);
+        if (name == NULL) {
+            return err->rc;
+        }
+        if (!cdc_router_has(out, name)) {
+            names[out->nddl++] = name;
+        }
+    }
+    return CDC_OK;
+}
+
+cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *out, cdc_error *err)
 {
     const cdc_config *cfg = task->cfg;
     const char *pattern = cdc_config_str(cfg, "topics.data");
     bool given = cdc_config_has(cfg, "from.topics");
     size_t n = given ? cdc_config_count(cfg, "from.topics") : 1;
     const char **names = cdc_arena_zalloc(ar, n * sizeof *names);
+    *out = (cdc_topic_names){.data = names, .ndata = n};
     if (names == NULL) {
         return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the names of topics");
     }
-    if (!given && (strstr(pattern, "{database}") != NULL || strstr(pattern, "{table}") != NULL)) {
+    if (!given && cdc_router_by_table(pattern)) {
         return cdc_router_no_list(task, pattern, err);
     }
     for (size_t i = 0; i < n; i++) {
@@ -394,8 +438,5 @@ cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, const char *const 
             return err->rc;
         }
     }
-    *data = names;
-    *ndata = n;
-    *ddl = cdc_router_beside(task, "topics.ddl", ".ddl", ar, err);
-    return *ddl != NULL ? CDC_OK : err->rc;
+    return cdc_router_ddl_topics(task, ar, out, err);
 }

@@ -30,13 +30,19 @@ cdc_rc cdc_router_side(cdc_router *rt, const cdc_event *ev, cdc_route *out, size
 /* Does the policy hash the key, so that an UPDATE of the key must become DELETE and INSERT? */
 bool cdc_router_hashes_key(const cdc_router *rt, const cdc_table *tbl);
 
+typedef struct cdc_topic_names {
+    const char *const *data;
+    size_t ndata;
+    const char *const *ddl; /* none: DDL travels in the data topics */
+    size_t nddl;
+} cdc_topic_names;
+
 /* The data topics that an applier of this task reads: from.topics, or topics.data's expansion when
- * it has no {database} or {table}; and the DDL topic. Also used by `sluice topics`. FATAL if the
- * template has {database} or {table} and from.topics is not given. ddl is "" when DDL travels in
- * the data topic, or cannot be named (several from.topics without topics.ddl); for one from.topics
- * without topics.ddl it is that topic's name with ".ddl". */
-cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, const char *const **data,
-                         size_t *ndata, const char **ddl, cdc_error *err) CDC_MUST_CHECK;
+ * it has no {database} or {table}; and the DDL topics: topics.ddl; when that is not given and the
+ * topics are other tasks', each topic's name with ".ddl". Also used by `sluice topics`. FATAL if
+ * the template has {database} or {table} and from.topics is not given. */
+cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *out,
+                         cdc_error *err) CDC_MUST_CHECK;
 
 /* topics.oversize of a task whose message.oversize is side-topic, "" of others; named after the one
  * topic of from.topics like the DDL topic. */

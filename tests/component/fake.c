@@ -7,7 +7,7 @@
 fake_plan fake;
 fake_row *fake_rows;
 size_t fake_nrows;
-uint64_t fake_commits, fake_torn;
+uint64_t fake_commits, fake_torn, fake_ddl, fake_misplaced;
 
 static fake_row *pending;
 static size_t npending, pending_cap, rows_cap;
@@ -17,7 +17,11 @@ static struct {
     int64_t next;
 } offsets[64];
 static size_t noffsets;
-static uint64_t source_rows, sink_rows, sink_commits;
+static uint64_t source_rows, sink_rows, sink_commits, sink_ddl;
+static struct {
+    char database[16];
+    uint64_t version; /* definition changes carried out */
+} shapes[4];
 
 void fake_reset(void)
 {
@@ -26,8 +30,10 @@ void fake_reset(void)
     fake_rows = NULL;
     pending = NULL;
     fake_nrows = npending = pending_cap = rows_cap = noffsets = 0;
-    fake_commits = fake_torn = source_rows = sink_rows = sink_commits = 0;
-    fake = (fake_plan){.transactions = 10, .batch_rows = 5};
+    fake_commits = fake_torn = fake_ddl = fake_misplaced = 0;
+    source_rows = sink_rows = sink_commits = sink_ddl = 0;
+    memset(shapes, 0, sizeof shapes);
+    fake = (fake_plan){.transactions = 10, .batch_rows = 5, .ddl_parts = 1, .database = "fake"};
 }
 
 /* --- source --- */
@@ -53,7 +59,7 @@ static cdc_rc fake_source_open(void **out, const cdc_env *env, cdc_error *err)
     const uint16_t keys[] = {0};
     fake_source *src = calloc(1, sizeof *src);
     *out = src;
-    return cdc_table_new(&src->tbl, "fake", "rows", cols, 2, keys, 1, err);
+    return cdc_table_new(&src->tbl, fake.database, "rows", cols, 2, keys, 1, err);
 }
 
 static cdc_rc fake_source_start(void *handle, const char *token, size_t len, cdc_error *err)
@@ -89,12 +95,35 @@ static cdc_event *fake_event(fake_source *src, cdc_batch *batch, cdc_op op)
     return ev;
 }
 
+static bool fake_is_ddl(const fake_source *src)
+{
+    return fake.ddl_every > 0 && src->txn % fake.ddl_every == 0;
+}
+
+static uint64_t fake_length(const fake_source *src)
+{
+    return fake_is_ddl(src) ? fake.ddl_parts : 1 + src->txn % 7;
+}
+
+static void fake_source_ddl(fake_source *src, cdc_batch *batch)
+{
+    cdc_event *ev = fake_event(src, batch, CDC_OP_DDL);
+    ev->ddl = CDC_DDL_ALTER;
+    ev->ddl_database = fake.database;
+    ev->ddl_table = "rows";
+    ev->ddl_default = fake.database;
+    ev->ddl_was = "";
+    ev->sql = fake_text(batch, "ALTER ", src->txn / fake.ddl_every);
+    ev->sql_len = (uint32_t)strlen(ev->sql);
+}
+
 static void fake_source_row(fake_source *src, cdc_batch *batch)
 {
     cdc_event *ev = fake_event(src, batch, CDC_OP_INSERT);
     cdc_value *values = cdc_arena_zalloc(&batch->arena, 2 * sizeof *values);
     values[0] = (cdc_value){.kind = CDC_UINT, .u = src->txn * 100 + src->row};
-    values[1] = (cdc_value){.kind = CDC_TEXT, .p = "x", .len = 1};
+    const char *note = fake_text(batch, "", fake.ddl_every > 0 ? src->txn / fake.ddl_every : 0);
+    values[1] = (cdc_value){.kind = CDC_TEXT, .p = note, .len = (uint32_t)strlen(note)};
     ev->after = values;
     ev->table = src->tbl;
     cdc_batch_hold(batch, src->tbl);
@@ -111,7 +140,7 @@ static cdc_rc fake_source_poll(void *handle, cdc_batch *batch, int timeout_ms, c
             fake.source_retry_after_rows = 0;
             return cdc_error_set(err, CDC_RETRY, "fake", "the source went away");
         }
-        if (src->row == 1 + src->txn % 7) {
+        if (src->row == fake_length(src)) {
             fake_event(src, batch, CDC_OP_COMMIT);
             batch->token = fake_text(batch, "", src->txn);
             batch->token_len = (uint32_t)strlen(batch->token);
@@ -119,7 +148,11 @@ static cdc_rc fake_source_poll(void *handle, cdc_batch *batch, int timeout_ms, c
             src->row = 0;
             continue;
         }
-        fake_source_row(src, batch);
+        if (fake_is_ddl(src)) {
+            fake_source_ddl(src, batch);
+        } else {
+            fake_source_row(src, batch);
+        }
         src->row++;
         source_rows++;
     }
@@ -177,6 +210,16 @@ static cdc_rc fake_sink_begin(void *sink, cdc_error *err)
     return CDC_OK;
 }
 
+static uint64_t *fake_shape(const char *database)
+{
+    size_t i = 0;
+    while (shapes[i].database[0] != '\0' && strcmp(shapes[i].database, database) != 0) {
+        i++;
+    }
+    snprintf(shapes[i].database, sizeof shapes[i].database, "%s", database);
+    return &shapes[i].version;
+}
+
 static cdc_rc fake_sink_apply(void *sink, const cdc_event *ev, cdc_error *err)
 {
     (void)sink;
@@ -197,6 +240,9 @@ static cdc_rc fake_sink_apply(void *sink, const cdc_event *ev, cdc_error *err)
     row->seq = ev->seq;
     snprintf(row->txn, sizeof row->txn, "%s", ev->txn);
     torn = !ev->last;
+    char note[24];
+    snprintf(note, sizeof note, "%.*s", (int)ev->after[1].len, ev->after[1].p);
+    fake_misplaced += strtoull(note, NULL, 10) != *fake_shape(ev->table->database) ? 1 : 0;
     return CDC_OK;
 }
 
@@ -240,11 +286,23 @@ static cdc_rc fake_sink_ddl(void *sink, const cdc_event *const *events, uint32_t
                             const cdc_offset *at, uint32_t nat, cdc_error *err)
 {
     (void)sink;
-    (void)events;
-    (void)n;
-    (void)err;
+    sink_ddl++;
+    if (sink_ddl == fake.sink_retry_at_ddl) {
+        return cdc_error_set(err, CDC_RETRY, "fake", "the target went away before the change");
+    }
+    uint64_t *shape = fake_shape(events[0]->ddl_database);
+    bool right = npending == 0 && n == fake.ddl_parts && events[0]->seq == 1 &&
+                 events[n - 1]->seq == n && events[n - 1]->last &&
+                 strtoull(events[0]->sql + strlen("ALTER "), NULL, 10) == *shape + 1 &&
+                 strcmp(events[0]->ddl_default, events[0]->ddl_database) == 0;
+    fake_misplaced += right ? 0 : 1;
+    ++*shape;
+    fake_ddl++;
     for (uint32_t i = 0; i < nat; i++) {
         fake_sink_set_offset(&at[i]);
+    }
+    if (sink_ddl == fake.sink_lost_answer_at_ddl) {
+        return cdc_error_set(err, CDC_RETRY, "fake", "the answer to the change was lost");
     }
     return CDC_OK;
 }

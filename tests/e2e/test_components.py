@@ -27,9 +27,9 @@ def run(program, **servers):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("program", ["component_pipeline", "component_topics_producer",
-                                     "component_topics_consumer", "component_topics_checkpoint",
-                                     "component_topics_router"])
+@pytest.mark.parametrize("program", ["component_pipeline", "component_ddl_order",
+                                     "component_topics_producer", "component_topics_consumer",
+                                     "component_topics_checkpoint", "component_topics_router"])
 def test_with_kafka(kafka, program):
     run(program, SLUICE_TEST_KAFKA=kafka.address)
 
