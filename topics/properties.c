@@ -8,6 +8,7 @@ enum {
     CONSUMER_QUEUE_KBYTES = 8192,
     CONSUMER_QUEUE_MESSAGES = 20000, /* each costs some 500 bytes beside its own */
     PRODUCER_QUEUE_KBYTES = 12288,
+    SOCKET_TIMEOUT_MS = 20000,
 };
 
 typedef struct cdc_default {
@@ -18,6 +19,7 @@ typedef struct cdc_default {
 static const cdc_default common_defaults[] = {
     {"socket.nagle.disable", "true"}, /* small requests wait for nobody */
     {"socket.keepalive.enable", "true"},
+    {"socket.timeout.ms", "20000"}, /* a broker that hangs is noticed within half a minute */
     {"reconnect.backoff.ms", "50"}, /* a restarted broker is back within a second or two */
     {"reconnect.backoff.max.ms", "1000"},
     {"retry.backoff.ms", "50"},
@@ -216,6 +218,10 @@ static cdc_rc cdc_properties_producer(rd_kafka_conf_t *conf, const cdc_env *env,
         rc = cdc_properties_set_number(
             conf, env, "queue.buffering.max.kbytes",
             kbytes > PRODUCER_QUEUE_KBYTES ? kbytes : PRODUCER_QUEUE_KBYTES, err);
+    }
+    if (rc == CDC_OK && timeout > 1000 && timeout <= SOCKET_TIMEOUT_MS) {
+        /* librdkafka wants it to be less */
+        rc = cdc_properties_set_number(conf, env, "socket.timeout.ms", timeout / 4 * 3, err);
     }
     if (rc == CDC_OK) {
         /* before the broker ends the transaction, so that the reason is known here */

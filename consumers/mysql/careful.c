@@ -63,7 +63,7 @@ static cdc_rc sink_mysql_careful_run(sink_mysql_careful *cf, cdc_error *err)
         return sink_mysql_too_large(sm, cf->ev, err);
     }
     cdc_metric_add(sm->metrics.statements, 1);
-    if (mysql_real_query(sm->conn.my, sql->data, sql->len) == 0) {
+    if (sink_mysql_send(&sm->conn, sql->data, sql->len)) {
         cf->count = (int64_t)mysql_affected_rows(sm->conn.my);
         return CDC_OK;
     }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "schema/mysql_sql/reach.h"
+#include "core/socket.h"
 
 #if defined(MARIADB_BASE_VERSION) || defined(MARIADB_VERSION_ID)
 #define SINK_MYSQL_CONNECTOR_C 1
@@ -14,8 +15,9 @@
 
 enum {
     CONNECT_S = 5,
-    READ_S = 120, /* longer than any lock wait below, so that a silent server is told from a waiting
-                     one */
+    PROBE_READ_S = 5,
+    READ_S =
+        7 * 86400, /* a statement may take long: the watch tells a silent server from a busy one */
     UNDO_MS = 800,
     PORT = 3306,
     CLIENT_PACKET_MAX = 1024 * 1024 * 1024,
@@ -257,10 +259,9 @@ static cdc_rc sink_mysql_is_encrypted(sink_mysql_conn *conn, const cdc_config *c
         conn->where, mode);
 }
 
-static void sink_mysql_set_options(MYSQL *my)
+static void sink_mysql_set_options(MYSQL *my, unsigned read_s)
 {
     unsigned connect_s = CONNECT_S;
-    unsigned read_s = READ_S;
     unsigned long packet = CLIENT_PACKET_MAX;
     unsigned no_local = 0;
     unsigned tcp = MYSQL_PROTOCOL_TCP; /* "localhost" would mean a socket file */
@@ -312,12 +313,50 @@ static cdc_rc sink_mysql_session(sink_mysql_conn *conn, cdc_error *err)
                                         sizeof isolation - 1, err);
 }
 
+/* The watch's question. An error that the server sends is an answer, too. */
+static bool sink_mysql_answers(void *arg)
+{
+    const sink_mysql_conn *conn = arg;
+    const cdc_config *cfg = conn->env->task->cfg;
+    cdc_error ignored;
+    cdc_error_clear(&ignored);
+    MYSQL *my = mysql_init(NULL);
+    if (my == NULL) {
+        return true;
+    }
+    sink_mysql_set_options(my, PROBE_READ_S);
+    bool alive = sink_mysql_set_tls(my, cfg, &ignored) != CDC_OK ||
+                 mysql_real_connect(my, conn->host, cdc_config_str(cfg, "target.user"),
+                                    cdc_config_secret(cfg, "target.password"), NULL, conn->port,
+                                    NULL, 0) != NULL;
+    unsigned number = mysql_errno(my);
+    alive = alive || (number >= 1000 && number < 2000);
+    mysql_close(my);
+    mysql_thread_end();
+    return alive;
+}
+
+static cdc_rc sink_mysql_connect_socket(sink_mysql_conn *conn, cdc_error *err)
+{
+    const cdc_config *cfg = conn->env->task->cfg;
+    unsigned long flags = CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS;
+    if (mysql_real_connect(conn->my, conn->host, cdc_config_str(cfg, "target.user"),
+                           cdc_config_secret(cfg, "target.password"), NULL, conn->port, NULL,
+                           flags) == NULL) {
+        return sink_mysql_fail_connect(conn, err);
+    }
+    cdc_socket_end_when_lost(sink_mysql_socket(conn->my));
+    return sink_mysql_watch_new(&conn->watch, sink_mysql_socket(conn->my), sink_mysql_answers, conn,
+                                err);
+}
+
 cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host, cdc_error *err)
 {
     const cdc_config *cfg = env->task->cfg;
     const char *text = cdc_config_item(cfg, "target.hosts", host);
     const char *user = cdc_config_str(cfg, "target.user");
     memset(conn, 0, sizeof *conn);
+    conn->env = env;
     if (!sink_mysql_split_host(text, conn->host, sizeof conn->host, &conn->port)) {
         return cdc_error_refuse(err, "target_hosts", "target.hosts: %s is no host:port", text);
     }
@@ -327,13 +366,10 @@ cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host
     if (conn->my == NULL) {
         return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for a connection");
     }
-    sink_mysql_set_options(conn->my);
+    sink_mysql_set_options(conn->my, READ_S);
     cdc_rc rc = sink_mysql_set_tls(conn->my, cfg, err);
-    unsigned long flags = CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS;
-    if (rc == CDC_OK &&
-        mysql_real_connect(conn->my, conn->host, user, cdc_config_secret(cfg, "target.password"),
-                           NULL, conn->port, NULL, flags) == NULL) {
-        rc = sink_mysql_fail_connect(conn, err);
+    if (rc == CDC_OK) {
+        rc = sink_mysql_connect_socket(conn, err);
     }
     if (rc == CDC_OK) {
         rc = sink_mysql_is_encrypted(conn, cfg, err);
@@ -349,6 +385,8 @@ cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host
 
 void sink_mysql_disconnect(sink_mysql_conn *conn)
 {
+    sink_mysql_watch_free(conn->watch);
+    conn->watch = NULL;
     if (conn->my != NULL) {
         mysql_close(conn->my);
         conn->my = NULL;
@@ -357,21 +395,45 @@ void sink_mysql_disconnect(sink_mysql_conn *conn)
 
 /* --- statements --- */
 
+bool sink_mysql_send(sink_mysql_conn *conn, const char *sql, size_t len)
+{
+    sink_mysql_watch_begin(conn->watch);
+    bool done = mysql_real_query(conn->my, sql, len) == 0;
+    sink_mysql_watch_end(conn->watch);
+    return done;
+}
+
+int sink_mysql_next(sink_mysql_conn *conn)
+{
+    sink_mysql_watch_begin(conn->watch);
+    int more = mysql_next_result(conn->my);
+    sink_mysql_watch_end(conn->watch);
+    return more;
+}
+
+MYSQL_RES *sink_mysql_store(sink_mysql_conn *conn)
+{
+    sink_mysql_watch_begin(conn->watch);
+    MYSQL_RES *res = mysql_store_result(conn->my);
+    sink_mysql_watch_end(conn->watch);
+    return res;
+}
+
 cdc_rc sink_mysql_exec(sink_mysql_conn *conn, const char *doing, const char *sql, size_t len,
                        cdc_error *err)
 {
-    if (mysql_real_query(conn->my, sql, len) != 0) {
+    if (!sink_mysql_send(conn, sql, len)) {
         return sink_mysql_fail(conn, doing, err);
     }
     int more;
     do {
-        MYSQL_RES *res = mysql_store_result(conn->my);
+        MYSQL_RES *res = sink_mysql_store(conn);
         if (res != NULL) {
             mysql_free_result(res);
         } else if (mysql_errno(conn->my) != 0) {
             return sink_mysql_fail(conn, doing, err);
         }
-        more = mysql_next_result(conn->my);
+        more = sink_mysql_next(conn);
     } while (more == 0);
     return more > 0 ? sink_mysql_fail(conn, doing, err) : CDC_OK;
 }
@@ -380,8 +442,7 @@ cdc_rc sink_mysql_query(sink_mysql_conn *conn, const char *doing, const char *sq
                         MYSQL_RES **out, cdc_error *err)
 {
     *out = NULL;
-    if (mysql_real_query(conn->my, sql, len) != 0 ||
-        (*out = mysql_store_result(conn->my)) == NULL) {
+    if (!sink_mysql_send(conn, sql, len) || (*out = sink_mysql_store(conn)) == NULL) {
         return sink_mysql_fail(conn, doing, err);
     }
     return CDC_OK;

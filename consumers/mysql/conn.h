@@ -6,9 +6,12 @@
 #include <mysql.h>
 
 #include "core/plugin.h"
+#include "watch.h"
 
 typedef struct sink_mysql_conn {
-    MYSQL *my;       /* NULL: not connected */
+    MYSQL *my; /* NULL: not connected */
+    sink_mysql_watch *watch;
+    const cdc_env *env;
     char where[512]; /* "user@host:port", for messages */
     char host[256];
     unsigned port;
@@ -30,6 +33,12 @@ cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host
 cdc_rc sink_mysql_servers_mode(sink_mysql_conn *conn, bool servers, cdc_error *err) CDC_MUST_CHECK;
 /* Any state; sends a goodbye without waiting for an answer. */
 void sink_mysql_disconnect(sink_mysql_conn *conn);
+
+/* The library's calls that may wait for the server, under the watch. False, > 0, NULL: see
+ * mysql_errno. */
+bool sink_mysql_send(sink_mysql_conn *conn, const char *sql, size_t len); /* mysql_real_query */
+int sink_mysql_next(sink_mysql_conn *conn);                               /* mysql_next_result */
+MYSQL_RES *sink_mysql_store(sink_mysql_conn *conn);                       /* mysql_store_result */
 
 /* Runs statements whose results do not matter. `doing` stands in the message: "create table
  * sluice.applied". */

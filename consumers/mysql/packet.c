@@ -143,10 +143,10 @@ static cdc_rc sink_mysql_check_count(sink_mysql_handle *sm, const sink_mysql_stm
 }
 
 /* Reads the results that are left, so that the connection can be used to undo the transaction. */
-static void sink_mysql_drain(MYSQL *my)
+static void sink_mysql_drain(sink_mysql_conn *conn)
 {
-    while (mysql_next_result(my) == 0) {
-        MYSQL_RES *res = mysql_store_result(my);
+    while (sink_mysql_next(conn) == 0) {
+        MYSQL_RES *res = sink_mysql_store(conn);
         if (res != NULL) {
             mysql_free_result(res);
         }
@@ -160,7 +160,7 @@ static cdc_rc sink_mysql_result(sink_mysql_handle *sm, const sink_mysql_stmt *st
     if (mysql_field_count(my) == 0) {
         return sink_mysql_check_count(sm, stmt, err);
     }
-    MYSQL_RES *res = mysql_store_result(my);
+    MYSQL_RES *res = sink_mysql_store(&sm->conn);
     if (res == NULL) {
         return sink_mysql_fail(&sm->conn, "read a result", err);
     }
@@ -169,7 +169,7 @@ static cdc_rc sink_mysql_result(sink_mysql_handle *sm, const sink_mysql_stmt *st
     if (stmt->check != SINK_MYSQL_FENCE || any) {
         return CDC_OK;
     }
-    sink_mysql_drain(my);
+    sink_mysql_drain(&sm->conn);
     return sink_mysql_fenced(sm, err);
 }
 
@@ -193,9 +193,9 @@ static cdc_rc sink_mysql_stmt_failed(sink_mysql_handle *sm, const sink_mysql_stm
 static cdc_rc sink_mysql_results(sink_mysql_handle *sm, cdc_error *err)
 {
     const sink_mysql_packet *pk = &sm->packet;
-    MYSQL *my = sm->conn.my;
     for (uint32_t i = 0; i < pk->nstmts; i++) {
-        int more = i == 0 ? mysql_real_query(my, pk->sql.data, pk->sql.len) : mysql_next_result(my);
+        int more = i > 0 ? sink_mysql_next(&sm->conn)
+                         : !sink_mysql_send(&sm->conn, pk->sql.data, pk->sql.len);
         if (more > 0) {
             return sink_mysql_stmt_failed(sm, &pk->stmts[i], err);
         }
@@ -206,7 +206,7 @@ static cdc_rc sink_mysql_results(sink_mysql_handle *sm, cdc_error *err)
         }
         cdc_rc rc = sink_mysql_result(sm, &pk->stmts[i], err);
         if (rc != CDC_OK) {
-            sink_mysql_drain(my);
+            sink_mysql_drain(&sm->conn);
             return rc;
         }
     }

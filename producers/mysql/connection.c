@@ -3,6 +3,7 @@
 #include <errmsg.h>
 #include <sys/socket.h>
 
+#include "core/socket.h"
 #include "raw_stream.h"
 #include "schema/mysql_sql/reach.h"
 
@@ -237,6 +238,7 @@ static cdc_rc connect_one(src_mysql_connection *conn, const cdc_config *cfg, con
         conn->mysql = NULL;
         return rc;
     }
+    cdc_socket_end_when_lost(src_mysql_input_socket(conn->mysql));
     conn->is_mariadb = strstr(mysql_get_server_info(conn->mysql), "MariaDB") != NULL;
     conn->version = (unsigned)mysql_get_server_version(conn->mysql);
     ask_account(conn);

@@ -14,7 +14,7 @@ class Proxy:
     def __init__(self, server, delay_s=0.0, bytes_per_s=None):
         self.to = (server.host, server.port)
         self.delay_s, self.bytes_per_s = delay_s, bytes_per_s
-        self.accepted = 0
+        self.held = 0  # chunks from clients that a pause keeps back
         self._running = threading.Event()
         self._running.set()
         self._pairs = []
@@ -32,15 +32,20 @@ class Proxy:
     def resume(self):
         self._running.set()
 
-    def cut(self):
-        """Ends every connection at once, with what was not forwarded yet, and takes no new ones."""
-        self._listener.close()
+    def drop(self):
+        """Ends every connection at once, with what was not forwarded yet."""
         for pair in self._pairs:
             for end in pair:
                 try:
                     end.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
+        self._pairs.clear()
+
+    def cut(self):
+        """The same, and takes no new ones."""
+        self._listener.close()
+        self.drop()
         self._running.set()
 
     def __enter__(self):
@@ -54,7 +59,6 @@ class Proxy:
         while True:
             try:
                 client, _ = self._listener.accept()
-                self.accepted += 1
                 self._running.wait()
                 server = socket.create_connection(self.to, timeout=10)
                 server.settimeout(None)
@@ -93,11 +97,11 @@ class Proxy:
         threading.Thread(target=send, daemon=True).start()
         data = True
         while data:
-            self._running.wait()
             try:
                 data = source.recv(65536) or None
             except OSError:
                 data = None
+            self.held += not (from_server or self._running.is_set())
             with ready:
                 late.append((time.monotonic() + (self.delay_s if from_server else 0), data))
                 ready.notify()
