@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "schema/mysql_sql/reach.h"
 #include "core/socket.h"
+#include "schema/mysql_sql/reach.h"
 
 #if defined(MARIADB_BASE_VERSION) || defined(MARIADB_VERSION_ID)
 #define SINK_MYSQL_CONNECTOR_C 1
