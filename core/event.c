@@ -81,6 +81,8 @@ cdc_event *cdc_batch_add(cdc_batch *batch)
     ev->ddl_default = "";
     ev->ddl_was = "";
     ev->sql = "";
+    ev->key_arg = -1;
+    ev->expire_at_ms = -1;
     return ev;
 }
 
@@ -108,7 +110,8 @@ bool cdc_batch_hold(cdc_batch *batch, cdc_table *tbl)
 
 const char *cdc_op_name(cdc_op op)
 {
-    static const char *const names[] = {"?", "insert", "update", "delete", "ddl", "commit"};
+    static const char *const names[] = {"?",   "insert", "update", "delete",
+                                        "ddl", "commit", "command"};
     return (unsigned)op < sizeof names / sizeof names[0] ? names[op] : "?";
 }
 

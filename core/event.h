@@ -16,9 +16,10 @@ typedef enum cdc_op {
     CDC_OP_INSERT = 1,
     CDC_OP_UPDATE,
     CDC_OP_DELETE,
-    CDC_OP_DDL,    /* ddl_* is set; table is NULL */
-    CDC_OP_COMMIT, /* marker from a source: the transaction that txn names is complete; nothing
-                      published */
+    CDC_OP_DDL,     /* ddl_* is set; table is NULL */
+    CDC_OP_COMMIT,  /* marker from a source: the transaction that txn names is complete; nothing
+                       published */
+    CDC_OP_COMMAND, /* a command of Redis: after, nargs... are set; table is NULL */
 } cdc_op;
 
 typedef enum cdc_phase {
@@ -38,13 +39,24 @@ typedef enum cdc_ddl {
     CDC_DDL_DINDEX,
 } cdc_ddl;
 
+/* A full resynchronization of a Redis source (of one of its shards) begins and ends with a command
+ * of this name, whose one argument says which: what the target has and no command between the two
+ * set is gone at the source. */
+#define CDC_COMMAND_FULLSYNC "SLUICE.FULLSYNC"
+#define CDC_FULLSYNC_BEGIN "BEGIN"
+#define CDC_FULLSYNC_END "END"
+
+#define CDC_DATABASES_MAX 256 /* of Redis: numbers 0 to 255 */
+
 #define CDC_TXN_TEXT_MAX 384 /* a transaction's name (cdc_event.txn) with its NUL */
 
 typedef struct cdc_event {
     uint8_t op;     /* cdc_op */
     uint8_t phase;  /* cdc_phase */
     uint8_t ddl;    /* cdc_ddl, for CDC_OP_DDL */
-    bool last;      /* decoded records: last of its transaction */
+    bool last;      /* decoded records: last of its transaction; commands, at the source too: the
+                       last of its MULTI block, or a single command */
+    bool more;      /* decoded records: the next event is of the same record */
     bool unchecked; /* the source changed the row without looking at foreign keys: by a cascade that
                        it logs row by row, or in a session with foreign_key_checks=0 */
     uint32_t server_id;
@@ -70,6 +82,16 @@ typedef struct cdc_event {
     const char *ddl_was;     /* RENAME: old "database.table", "" otherwise */
     const char *sql;         /* DDL: statement, UTF-8 */
     uint32_t sql_len;
+    /* COMMAND: after holds the whole command as nargs values of kind CDC_BYTES, after[0] its name
+     * in upper case. txn is "replid:offset" of the MULTI, or of a single command itself; decoded,
+     * that of the record's first command for the single ones of a record. pos_file is the replid,
+     * pos the offset behind the command. */
+    uint32_t nargs;
+    int32_t key_arg;      /* index of the first key in after, -1 if it has none */
+    int32_t redis_db;     /* 0 to CDC_DATABASES_MAX - 1 */
+    uint32_t shard;       /* of a cluster source, from 0 */
+    uint32_t tx_seq;      /* number in its MULTI block, from 1; 0: not in a block */
+    int64_t expire_at_ms; /* when the key that it sets expires, ms since 1970; -1: not told */
 } cdc_event;
 
 typedef struct cdc_batch {

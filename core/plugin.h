@@ -52,6 +52,15 @@ typedef struct cdc_source {
      * txn, gtid, pos, source_ms, capture_ms, server_id set. Rows of tables that the selection
      * leaves out never appear; a transaction without any selected row gives no row events, but its
      * COMMIT may appear and the token moves on. A table's rows have exactly table->ncols values.
+     *
+     * Commands (Redis): those of a MULTI block come in one run, with tx_seq from 1 and `last` on
+     * the last; a single command is `last` too. A COMMIT does not follow each of them: it stands
+     * where the token is valid, at the end of every batch that does not end inside of a block. So
+     * no restart has commands to skip: the token of the full copy's batches begins the copy anew,
+     * with another marker CDC_COMMAND_FULLSYNC. The publisher ends no Kafka transaction inside of
+     * a block. What may be grouped into a record are commands of one redis_db, phase and shard.
+     * source_ms is when the command was read. SELECT, MULTI and EXEC are no events.
+     *
      * OK: the batch has events or a token; AGAIN: nothing came (also a heartbeat). RETRY:
      * connection lost; close, open, start from the last token that is safe. EOF: phases end with
      * the full copy and it is complete. Thread: the reader's. Returns within timeout_ms + 1 s. */
@@ -82,17 +91,20 @@ typedef struct cdc_codec {
 
     cdc_rc (*open)(void **codec, const cdc_env *env, cdc_error *err);
 
-    /* Appends the message's key and value for one row or DDL event. err names table and column. Key
-     * and value of more than message.max_bytes together are FATAL, "message_too_large"; with
-     * message.oversize other than fail the limit is CDC_MESSAGE_BYTES_MAX. */
-    cdc_rc (*encode)(void *codec, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
-                     cdc_error *err);
+    /* Appends the message's key and value for one row or DDL event, or for n consecutive commands
+     * of one database and phase. The message's id and times are those of the first event, its key
+     * too. err names table and column. Key and value of more than message.max_bytes together are
+     * FATAL, "message_too_large"; with message.oversize other than fail the limit is
+     * CDC_MESSAGE_BYTES_MAX. */
+    cdc_rc (*encode)(void *codec, const cdc_event *events, uint32_t n, cdc_buffer *key,
+                     cdc_buffer *value, cdc_error *err);
 
     /* Appends the events of one message to the batch (one, or one per row of a grouped message):
      * op, table (a reference held by the batch), before, after, source_ms, capture_ms, id, gtid,
      * server_id, ddl and sql. before of an UPDATE has the old values of changed columns and the
-     * after values of the rest. The caller adds what the cdc header says. Nothing of the batch
-     * points into key or value afterwards. SKIP: a message that is not ours. */
+     * after values of the rest. Commands: after, nargs, key_arg, redis_db, expire_at_ms, phase,
+     * tx_seq, last, and txn of those in a block. The caller adds what the cdc header says. Nothing
+     * of the batch points into key or value afterwards. SKIP: a message that is not ours. */
     cdc_rc (*decode)(void *codec, cdc_bytes key, cdc_bytes value, cdc_batch *batch, cdc_error *err);
 
     void (*close)(void *codec);
@@ -114,10 +126,13 @@ typedef struct cdc_sink {
 
     cdc_rc (*begin)(void *sink, cdc_error *err);
 
-    /* Adds one row (never DDL or COMMIT) to the open target transaction. May be buffered, but
-     * not beyond commit; what it keeps it copies, or it has executed before it returns. err names
-     * table and key. RETRY: connection lost, deadlock, lock wait: the whole transaction is undone;
-     * begin again from the last committed offsets. FATAL: conflict, missing table, ... */
+    /* Adds one row or command (never DDL or COMMIT) to the open target transaction, which ends only
+     * behind a whole source transaction or MULTI block. Commands come as they were published: with
+     * the source's database number, names and expiry, and with the markers CDC_COMMAND_FULLSYNC,
+     * which are the sink's to carry out and never sent. May be buffered, but not beyond commit;
+     * what it keeps it copies, or it has executed before it returns. err names table and key.
+     * RETRY: connection lost, deadlock, lock wait: the whole transaction is undone; begin again
+     * from the last committed offsets. FATAL: conflict, missing table, ... */
     cdc_rc (*apply)(void *sink, const cdc_event *ev, cdc_error *err);
 
     /* Writes the offsets (next to read, one per partition) and commits, all in the same target

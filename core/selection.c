@@ -13,7 +13,8 @@ typedef struct cdc_pattern {
 struct cdc_selection {
     cdc_pattern *include, *exclude;
     size_t ninclude, nexclude;
-    char *text; /* holds the patterns' bytes */
+    bool numbered; /* databases have numbers, and no tables */
+    char *text;    /* holds the patterns' bytes */
     cdc_rules rules;
 };
 
@@ -60,13 +61,51 @@ cdc_rc cdc_pattern_refuse(const cdc_config *cfg, const char *path, const char *o
     return CDC_FATAL;
 }
 
-static cdc_rc cdc_selection_list(cdc_pattern **out, size_t *nout, char **text,
+/* A number of a Redis database, or all of them. */
+static bool cdc_selection_number(const char *pattern)
+{
+    size_t n = strlen(pattern);
+    if (strcmp(pattern, "*") == 0) {
+        return true;
+    }
+    return n > 0 && n <= 3 && strspn(pattern, "0123456789") == n && (n == 1 || *pattern != '0') &&
+           strtol(pattern, NULL, 10) < CDC_DATABASES_MAX;
+}
+
+static cdc_rc cdc_selection_numbers(cdc_pattern *out, size_t *nout, char **text,
+                                    const cdc_config *cfg, const char *path, cdc_error *err)
+{
+    for (size_t i = 0; cdc_config_has(cfg, path) && i < cdc_config_count(cfg, path); i++) {
+        const char *pattern = cdc_config_item(cfg, path, i);
+        if (!cdc_selection_number(pattern)) {
+            char item[64];
+            snprintf(item, sizeof item, "%s[%zu]", path, i);
+            cdc_error_set(err, CDC_FATAL, "config",
+                          "%s: %s '%s' is no database of Redis; write its number, 0 to %d, or *",
+                          cdc_config_where(cfg, item), path, pattern, CDC_DATABASES_MAX - 1);
+            err->exit = CDC_EXIT_USAGE;
+            return CDC_FATAL;
+        }
+        size_t len = strlen(pattern) + 1;
+        memcpy(*text, pattern, len);
+        out[(*nout)++] = (cdc_pattern){*text, "*"};
+        *text += len;
+    }
+    return CDC_OK;
+}
+
+static cdc_rc cdc_selection_list(cdc_selection *sel, bool excluded, char **text,
                                  const cdc_config *cfg, const char *path, cdc_error *err)
 {
+    cdc_pattern **out = excluded ? &sel->exclude : &sel->include;
+    size_t *nout = excluded ? &sel->nexclude : &sel->ninclude;
     size_t n = cdc_config_count(cfg, path);
     *out = calloc(n + 1, sizeof **out);
     if (*out == NULL) {
         return cdc_error_set(err, CDC_FATAL, "memory", "out of memory");
+    }
+    if (sel->numbered) {
+        return cdc_selection_numbers(*out, nout, text, cfg, path, err);
     }
     for (size_t i = 0; i < n; i++) {
         const char *pattern = cdc_config_item(cfg, path, i);
@@ -110,9 +149,14 @@ cdc_rc cdc_selection_new(cdc_selection **out, const cdc_config *cfg, cdc_error *
         goto out;
     }
     char *text = sel->text;
-    rc = cdc_selection_list(&sel->include, &sel->ninclude, &text, cfg, include, err);
+    sel->numbered = cdc_config_has(cfg, "source.type") &&
+                    strcmp(cdc_config_str(cfg, "source.type"), "redis") == 0;
+    rc = cdc_selection_list(sel, false, &text, cfg, include, err);
+    if (rc == CDC_OK && sel->numbered && !cdc_config_has(cfg, include)) {
+        sel->include[sel->ninclude++] = (cdc_pattern){"*", "*"};
+    }
     if (rc == CDC_OK) {
-        rc = cdc_selection_list(&sel->exclude, &sel->nexclude, &text, cfg, exclude, err);
+        rc = cdc_selection_list(sel, true, &text, cfg, exclude, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_rules_init(&sel->rules, cfg, err);
@@ -176,19 +220,27 @@ const cdc_rules *cdc_selection_rules(const cdc_selection *sel)
 
 /* --- in words --- */
 
-static void cdc_selection_words(const cdc_pattern *list, size_t n, cdc_buffer *out)
+static void cdc_selection_words(const cdc_selection *sel, const cdc_pattern *list, size_t n,
+                                cdc_buffer *out)
 {
     for (size_t i = 0; i < n; i++) {
-        cdc_buffer_addf(out, "%s%s.%s", i > 0 ? " or " : "", list[i].database, list[i].table);
+        cdc_buffer_addf(out, "%s%s", i > 0 ? " or " : "", list[i].database);
+        if (!sel->numbered) {
+            cdc_buffer_addf(out, ".%s", list[i].table);
+        }
     }
 }
 
 void cdc_selection_print(const cdc_selection *sel, const char *prefix, cdc_buffer *out)
 {
-    cdc_buffer_addf(out, "%stables that match ", prefix);
-    cdc_selection_words(sel->include, sel->ninclude, out);
+    cdc_buffer_addf(out, "%s%s that match ", prefix, sel->numbered ? "databases" : "tables");
+    cdc_selection_words(sel, sel->include, sel->ninclude, out);
     cdc_buffer_add_str(out, sel->nexclude > 0 ? " and do not match " : "");
-    cdc_selection_words(sel->exclude, sel->nexclude, out);
+    cdc_selection_words(sel, sel->exclude, sel->nexclude, out);
+    if (sel->numbered) {
+        cdc_buffer_add_char(out, '\n');
+        return;
+    }
     cdc_buffer_add_str(out, "; also those that are created later\n");
     cdc_rules_print(&sel->rules, prefix, out);
 }

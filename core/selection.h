@@ -1,5 +1,6 @@
 /* Which databases and tables a task takes: objects.include and objects.exclude, patterns "db.table"
- * with * and ?; and, as rules.h says, what is taken of them. Sources know the tables only; the
+ * with * and ?, of a Redis source numbers of databases (0 to 255) or *, with every table; and, as
+ * rules.h says, what is taken of them. Sources know the tables only; the
  * capture loop applies the rules. Names are compared as the source gives them (case-sensitive).
  * Immutable; any thread. */
 #ifndef CDC_SELECTION_H

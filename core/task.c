@@ -6,6 +6,7 @@
 #include "rename.h"
 
 #define NAME_MAX_BYTES 64
+#define COMMANDS_IN_MESSAGE 100 /* message.rows of a Redis source, unless given */
 
 static cdc_rc cdc_task_fault(const cdc_task *task, const char *path, cdc_error *err,
                              const char *fmt, ...) CDC_PRINTF(4, 5);
@@ -265,6 +266,116 @@ static cdc_rc cdc_task_check_rename(cdc_task *task, cdc_error *err)
     return rc;
 }
 
+/* --- Redis: commands, and databases that are numbers --- */
+
+static bool cdc_task_is(const char *type, const char *name)
+{
+    return type != NULL && strcmp(type, name) == 0;
+}
+
+/* A command log has no tables, and nothing may be taken out of it but by database and key. */
+static cdc_rc cdc_task_check_commands(cdc_task *task, cdc_error *err)
+{
+    static const struct {
+        const char *path, *reason;
+    } refused[] = {
+        {"objects.operations", "a command may do several of them"},
+        {"objects.tables", "it has no tables"},
+    };
+    const cdc_config *cfg = task->cfg;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        if (cdc_config_has(cfg, refused[i].path)) {
+            return cdc_task_fault(task, refused[i].path, err,
+                                  "%s does not fit a Redis source, %s; remove it, and select by "
+                                  "objects.include and objects.key_prefixes",
+                                  refused[i].path, refused[i].reason);
+        }
+    }
+    for (size_t i = 0; i < cdc_config_count(cfg, "objects.key_prefixes"); i++) {
+        if (cdc_config_item(cfg, "objects.key_prefixes", i)[0] == '\0') {
+            return cdc_task_fault(task, "objects.key_prefixes", err,
+                                  "objects.key_prefixes has an empty prefix, which fits every key; "
+                                  "remove it");
+        }
+    }
+    if (task->phase_schema) {
+        return cdc_task_fault(task, "phases", err,
+                              "phases has schema, and a Redis source has none; remove it");
+    }
+    if (strcmp(cdc_config_str(cfg, "topics.policy"), "single") != 0) {
+        return cdc_task_fault(task, "topics.policy", err,
+                              "topics.policy %s would lose the order of a Redis source's commands; "
+                              "use single: the shards of a cluster still have partitions of their "
+                              "own",
+                              cdc_config_str(cfg, "topics.policy"));
+    }
+    if (task->oversize == CDC_OVERSIZE_SIDE) {
+        return cdc_task_fault(task, "message.oversize", err,
+                              "message.oversize side-topic would leave a command out, and those "
+                              "behind it may need it; use fail or split");
+    }
+    return CDC_OK;
+}
+
+static int cdc_task_database(const char *text)
+{
+    size_t n = strlen(text);
+    long v = n > 0 && n <= 3 && strspn(text, "0123456789") == n ? strtol(text, NULL, 10) : -1;
+    return v >= 0 && v < CDC_DATABASES_MAX ? (int)v : -1;
+}
+
+static cdc_rc cdc_task_check_databases(cdc_task *task, cdc_error *err)
+{
+    static const char path[] = "target.databases";
+    bool given[CDC_DATABASES_MAX] = {false};
+    for (int i = 0; i < CDC_DATABASES_MAX; i++) {
+        task->databases[i] = (uint8_t)i;
+    }
+    for (size_t i = 0; i < cdc_config_count(task->cfg, path); i++) {
+        const char *from;
+        const char *to;
+        cdc_config_entry(task->cfg, path, i, &from, &to);
+        int a = cdc_task_database(from);
+        int b = cdc_task_database(to);
+        if (a < 0 || b < 0 || given[a]) {
+            return cdc_task_fault(task, path, err,
+                                  "%s '%.40s: %.40s': give each number from 0 to %d once, from: to",
+                                  path, from, to, CDC_DATABASES_MAX - 1);
+        }
+        given[a] = true;
+        task->databases[a] = (uint8_t)b;
+    }
+    return CDC_OK;
+}
+
+static cdc_rc cdc_task_check_redis(cdc_task *task, cdc_error *err)
+{
+    const cdc_config *cfg = task->cfg;
+    bool source = cdc_task_is(task->source_type, "redis");
+    bool target = cdc_task_is(task->target_type, "redis");
+    bool grouped = cdc_config_has(cfg, "message.rows");
+    const char *foreign =
+        !source && cdc_config_count(cfg, "objects.key_prefixes") > 0 ? "objects.key_prefixes"
+        : !target && cdc_config_count(cfg, "target.databases") > 0   ? "target.databases"
+        : !target && cdc_config_int(cfg, "target.extend_expiry_seconds") > 0
+            ? "target.extend_expiry_seconds"
+            : NULL;
+    if (foreign != NULL) {
+        return cdc_task_fault(task, foreign, err, "%s is for a Redis %s; remove it", foreign,
+                              foreign[0] == 'o' ? "source" : "target");
+    }
+    task->message_rows = grouped  ? (uint32_t)cdc_config_int(cfg, "message.rows")
+                         : source ? COMMANDS_IN_MESSAGE
+                                  : 1;
+    if (task->message_rows > 1 && !source) {
+        return cdc_task_fault(task, "message.rows", err,
+                              "message.rows above 1 is for a Redis source in this version of "
+                              "sluice; remove it");
+    }
+    cdc_rc rc = cdc_task_check_databases(task, err);
+    return rc == CDC_OK && source ? cdc_task_check_commands(task, err) : rc;
+}
+
 static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
 {
     cdc_rc rc = cdc_task_check_name(task, err);
@@ -293,6 +404,9 @@ static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
     task->oversize = strcmp(oversize, "split") == 0        ? CDC_OVERSIZE_SPLIT
                      : strcmp(oversize, "side-topic") == 0 ? CDC_OVERSIZE_SIDE
                                                            : CDC_OVERSIZE_FAIL;
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_redis(task, err);
+    }
     task->exactly_once = strcmp(cdc_config_str(task->cfg, "delivery"), "exactly-once") == 0;
     task->state_dir = cdc_config_str(task->cfg, "state_dir");
     return rc;

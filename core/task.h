@@ -4,6 +4,7 @@
 #define CDC_TASK_H
 
 #include "config.h"
+#include "event.h"
 
 extern const cdc_option
     cdc_task_options[]; /* name, objects, phases, full, topics, delivery, retry... */
@@ -28,14 +29,16 @@ typedef struct cdc_task {
     bool phase_schema, phase_full, phase_incremental;
     bool exactly_once;
     cdc_oversize oversize;
+    uint32_t message_rows;                /* rows or commands in one message */
+    uint8_t databases[CDC_DATABASES_MAX]; /* target.databases: by number at the source */
     int64_t retry_connect_ms, retry_other_ms;
     const char *state_dir;
 } cdc_task;
 
 /* Loads a task file against the option tables of the whole product (all plug-ins) and checks the
- * rules between options: name's characters, phases, source or from, retry times... Errors have exit
- * code 2. phases: full is left out when source.start says another place to begin and phases is not
- * given. */
+ * rules between options: name's characters, phases, source or from, retry times, what only Redis
+ * has... Errors have exit code 2. phases: full is left out when source.start says another place to
+ * begin and phases is not given. */
 cdc_rc cdc_task_load(cdc_task *task, const char *path, const cdc_option *const *tables,
                      cdc_error *err) CDC_MUST_CHECK;
 /* The same from memory; `file` stands for the file's name in messages. */

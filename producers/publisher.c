@@ -251,7 +251,7 @@ static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_
     cdc_record *rec = &pub->made;
     cdc_buffer_reset(&rec->key);
     cdc_buffer_reset(&rec->value);
-    cdc_rc rc = pub->codec->encode(pub->codec_handle, ev, &rec->key, &rec->value, err);
+    cdc_rc rc = pub->codec->encode(pub->codec_handle, ev, 1, &rec->key, &rec->value, err);
     if (rc != CDC_OK) {
         return cdc_publisher_where(ev, err);
     }

@@ -2,6 +2,7 @@
  */
 #include "schema/codec.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -86,14 +87,16 @@ static cdc_rc canal_open(void **codec, const cdc_env *env, cdc_error *err)
     return CDC_OK;
 }
 
-static cdc_rc canal_encode(void *codec, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
-                           cdc_error *err)
+static cdc_rc canal_encode(void *codec, const cdc_event *events, uint32_t n, cdc_buffer *key,
+                           cdc_buffer *value, cdc_error *err)
 {
     cdc_canal_codec *cc = codec;
+    assert(n == 1);
+    (void)n;
     if (cc->enc == NULL && (cc->enc = cdc_canal_encoder_new(&cc->opt)) == NULL) {
         return cdc_error_set(err, CDC_FATAL, "no_memory", "no memory for the encoder");
     }
-    cdc_rc rc = cdc_canal_encode(cc->enc, ev, key, value, err);
+    cdc_rc rc = cdc_canal_encode(cc->enc, events, key, value, err);
     uint64_t replaced = cdc_canal_encoder_replaced(cc->enc);
     if (replaced != cc->replaced_told && cc->replaced != NULL) {
         cdc_metric_add(cc->replaced, (int64_t)(replaced - cc->replaced_told));

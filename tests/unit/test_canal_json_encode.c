@@ -421,7 +421,7 @@ static void test_plugin(void **state)
     assert_int_equal(plugin->open(&codec, &env, &error), CDC_OK);
     cdc_table *tbl = table_of("p", cols, 2);
     cdc_event ev = {.op = CDC_OP_INSERT, .table = tbl, .after = row, .gtid = "\xff"};
-    assert_int_equal(plugin->encode(codec, &ev, &key, &value, &error), CDC_OK);
+    assert_int_equal(plugin->encode(codec, &ev, 1, &key, &value, &error), CDC_OK);
     assert_true(has(&value, "\"data\":[{\"e\":\"y\",\"b\":\"ab\"}]"));
     assert_memory_equal(key.data, "[\"shop\",\"p\",\"y\"]", key.len);
     cdc_batch *batch = cdc_batch_new(1 << 20);

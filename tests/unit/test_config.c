@@ -266,7 +266,8 @@ static void test_reserved(void **state)
         "t.yaml:5:11: message.time_zone Asia/Tokyo is not carried out by this version of sluice; "
         "use UTC");
     bad(GOOD "message: {rows: 2}\n",
-        "t.yaml:5:11: message.rows is not carried out by this version of sluice; remove it");
+        "t.yaml:5:11: message.rows above 1 is for a Redis source in this version of sluice; remove "
+        "it");
     bad(GOOD "message: {registry: {url: 'http://r'}}\n",
         "t.yaml:5:22: message.registry.url is not carried out by this version of sluice; remove "
         "it");

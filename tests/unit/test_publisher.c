@@ -153,9 +153,10 @@ static void add_row(cdc_buffer *out, const cdc_table *tbl, const cdc_value *row)
     }
 }
 
-static cdc_rc text_encode(void *codec, const cdc_event *ev, cdc_buffer *key, cdc_buffer *value,
-                          cdc_error *err)
+static cdc_rc text_encode(void *codec, const cdc_event *ev, uint32_t n, cdc_buffer *key,
+                          cdc_buffer *value, cdc_error *err)
 {
+    assert_int_equal(n, 1);
     (void)codec;
     (void)err;
     cdc_buffer_add_str(key, "k");
