@@ -170,6 +170,19 @@ out:
     return rc;
 }
 
+bool cdc_selection_exclude(cdc_selection *sel, const char *const *tables, size_t n)
+{
+    cdc_pattern *more = reallocarray(sel->exclude, sel->nexclude + n + 1, sizeof *more);
+    if (more == NULL) {
+        return false;
+    }
+    sel->exclude = more;
+    for (size_t i = 0; i < n; i++) {
+        more[sel->nexclude++] = (cdc_pattern){"*", tables[i]};
+    }
+    return true;
+}
+
 void cdc_selection_free(cdc_selection *sel)
 {
     if (sel != NULL) {

@@ -2,7 +2,7 @@
  * with * and ?, of a Redis source numbers of databases (0 to 255) or *, with every table; and, as
  * rules.h says, what is taken of them. Sources know the tables only; the
  * capture loop applies the rules. Names are compared as the source gives them (case-sensitive).
- * Immutable; any thread. */
+ * Immutable once made; any thread. */
 #ifndef CDC_SELECTION_H
 #define CDC_SELECTION_H
 
@@ -13,6 +13,9 @@ typedef struct cdc_selection cdc_selection;
 
 cdc_rc cdc_selection_new(cdc_selection **out, const cdc_config *cfg, cdc_error *err) CDC_MUST_CHECK;
 void cdc_selection_free(cdc_selection *sel);
+/* Leaves out tables of these patterns, in any database; before the selection is shared. The texts
+ * are borrowed for its life. False: no memory. */
+bool cdc_selection_exclude(cdc_selection *sel, const char *const *tables, size_t n) CDC_MUST_CHECK;
 bool cdc_selection_table(const cdc_selection *sel, const char *database, const char *table);
 /* Could any table of this database be taken? */
 bool cdc_selection_database(const cdc_selection *sel, const char *database);

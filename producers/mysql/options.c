@@ -44,5 +44,12 @@ const cdc_option src_mysql_options[] = {
      .help = "Where a task begins that has no checkpoint yet: gtid:SET and position:FILE:POS are "
              "the transactions that are left out and the place in the binlog; unless given, full "
              "if phases has full, else now."},
+    {.path = "source.online_schema_change",
+     .type = CDC_OPTION_ENUM,
+     .def = "capture",
+     .choices = "capture|skip-shadow",
+     .help = "What gh-ost and pt-online-schema-change do: captured as any other change, or their "
+             "tables (_*_gho, _*_ghc, _*_del, _*_new, _*_old) left out and the final RENAME "
+             "published as the ALTER TABLE that it amounts to."},
     {.path = NULL},
 };

@@ -119,6 +119,9 @@ void src_mysql_position_print(const src_mysql_position *pos, cdc_buffer *out)
     if (given(pos->xa)) {
         add_text(out, "xa", pos->xa);
     }
+    if (given(pos->shadows)) {
+        add_text(out, "shadows", pos->shadows);
+    }
     if (pos->stage == SRC_MYSQL_STREAM) {
         return;
     }
@@ -212,6 +215,8 @@ static bool set_field(src_mysql_position *pos, const char *name, size_t nname, c
         pos->gtid = value;
     } else if (is(name, nname, "xa")) {
         pos->xa = value;
+    } else if (is(name, nname, "shadows")) {
+        pos->shadows = value;
     } else if (is(name, nname, "until")) {
         return src_mysql_log_pos_parse(&pos->until, value, nvalue);
     } else if (is(name, nname, "stage")) {
@@ -242,7 +247,7 @@ cdc_rc src_mysql_position_parse(src_mysql_position *pos, const char *text, size_
                                 cdc_arena *ar, cdc_error *err)
 {
     memset(pos, 0, sizeof(*pos));
-    pos->server = pos->database = pos->table = pos->key = pos->xa = "";
+    pos->server = pos->database = pos->table = pos->key = pos->xa = pos->shadows = "";
     const char *p = text;
     const char *end = text + len;
     for (bool first = true; p <= end; first = false) {

@@ -37,10 +37,11 @@ typedef struct src_mysql_position {
         until; /* changes up to here may be in the full copy already; file "" = none */
     src_mysql_stage stage;
     const char *database, *table; /* ROWS: the table the copy is at; "" = before the first */
-    const char *key; /* its last copied primary key as SQL literals; "" = from its start */
-    bool table_done; /* nothing of it is left */
-    uint64_t chunk;  /* number of its last chunk */
-    const char *xa;  /* prepared XA transactions, see prepared.h; "" = none */
+    const char *key;     /* its last copied primary key as SQL literals; "" = from its start */
+    bool table_done;     /* nothing of it is left */
+    uint64_t chunk;      /* number of its last chunk */
+    const char *xa;      /* prepared XA transactions, see prepared.h; "" = none */
+    const char *shadows; /* online schema changes under way, see shadow.h; "" = none */
 } src_mysql_position;
 
 /* <0, 0, >0 as a stands before, at, or behind b. Files are ordered by the number at their end. */

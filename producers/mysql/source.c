@@ -4,13 +4,16 @@
 #include "failover.h"
 #include "full_copy.h"
 #include "precheck.h"
+#include "shadow.h"
 #include "stream.h"
 
 #define VALUE_MAX ((size_t)1 << 30)
 #define TEXT_MAX (64U << 20)
 
 typedef struct source {
-    const cdc_env *env;
+    const cdc_env *env;        /* the loop's, or own_env */
+    cdc_env own_env;           /* with the selection below */
+    cdc_selection *selection;  /* NULL: the loop's counts */
     src_mysql_connection conn; /* closed while it serves a stream or a copy runs */
     src_mysql_server server;
     src_mysql_decode dec;
@@ -33,6 +36,7 @@ static void close_source(void *handle)
     src_mysql_disconnect(&src->conn);
     src_mysql_decode_fini(&src->dec);
     cdc_buffer_fini(&src->finished);
+    cdc_selection_free(src->selection);
     free(src);
 }
 
@@ -73,6 +77,24 @@ static cdc_rc attach_for(source *src, const src_mysql_position *pos, cdc_error *
     return attach(src, pos, err);
 }
 
+/* The source has a selection of its own where the tables of schema change tools are left out. */
+static cdc_rc leave_out_shadows(source *src, cdc_error *err)
+{
+    if (!src_mysql_shadows_wanted(src->env->task->cfg)) {
+        return CDC_OK;
+    }
+    cdc_rc rc = cdc_selection_new(&src->selection, src->env->task->cfg, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    src->own_env = *src->env;
+    src->own_env.selection = src->selection;
+    src->env = &src->own_env;
+    return src_mysql_shadows_exclude(src->selection)
+               ? CDC_OK
+               : cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the source");
+}
+
 static cdc_rc open_source(void **out, const cdc_env *env, cdc_error *err)
 {
     *out = NULL;
@@ -83,7 +105,10 @@ static cdc_rc open_source(void **out, const cdc_env *env, cdc_error *err)
     src->env = env;
     src_mysql_decode_init(&src->dec, VALUE_MAX);
     cdc_buffer_init(&src->finished, TEXT_MAX);
-    cdc_rc rc = attach(src, NULL, err);
+    cdc_rc rc = leave_out_shadows(src, err);
+    if (rc == CDC_OK) {
+        rc = attach(src, NULL, err);
+    }
     if (rc != CDC_OK) {
         close_source(src);
         return rc;
@@ -214,7 +239,8 @@ static cdc_rc ask_for_unfinished(source *src, const char *executed, src_mysql_st
 
 static cdc_rc start_at_position(source *src, const src_mysql_position *pos, cdc_error *err)
 {
-    src_mysql_stream_start start = {.at = pos->at, .until = pos->until, .xa = pos->xa};
+    src_mysql_stream_start start = {
+        .at = pos->at, .until = pos->until, .xa = pos->xa, .shadows = pos->shadows};
     bool same = pos->server[0] == '\0' || strcmp(pos->server, src->server.identity) == 0;
     cdc_rc rc = CDC_OK;
     if (pos->gtid != NULL && src->server.has_gtids) {

@@ -444,11 +444,15 @@ static cdc_rc make_token(src_mysql_stream *st, cdc_error *err)
     cdc_buffer_reset(&st->xa_text);
     src_mysql_prepared_print(&st->prepared, &st->xa_text);
     pos.xa = cdc_buffer_cstr(&st->xa_text);
+    cdc_buffer_reset(&st->shadow_text);
+    src_mysql_shadows_print(&st->shadows, &st->shadow_text);
+    pos.shadows = cdc_buffer_cstr(&st->shadow_text);
     cdc_buffer_reset(&st->token);
     src_mysql_position_print(&pos, &st->token);
-    char *token = st->token.failed || st->set_text.failed || st->xa_text.failed
-                      ? NULL
-                      : cdc_arena_strndup(&st->batch->arena, st->token.data, st->token.len);
+    bool failed =
+        st->token.failed || st->set_text.failed || st->xa_text.failed || st->shadow_text.failed;
+    char *token =
+        failed ? NULL : cdc_arena_strndup(&st->batch->arena, st->token.data, st->token.len);
     if (token == NULL) {
         return src_mysql_stream_full(st, err);
     }
@@ -616,6 +620,7 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     cdc_buffer_init(&st->token, TOKEN_MAX);
     cdc_buffer_init(&st->set_text, TOKEN_MAX);
     cdc_buffer_init(&st->xa_text, TOKEN_MAX);
+    cdc_buffer_init(&st->shadow_text, TOKEN_MAX);
     cdc_arena_init(&st->scratch, 16384, STATEMENT_MAX);
     st->logs_undone = start->server->is_mariadb || !start->server->has_gtids;
     register_metrics(st);
@@ -627,6 +632,10 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     src_mysql_gtid_set_free(start->ask);
     if (rc == CDC_OK) {
         rc = src_mysql_prepared_parse(&st->prepared, start->xa, err);
+    }
+    if (rc == CDC_OK) {
+        bool skip = src_mysql_shadows_wanted(start->env->task->cfg);
+        rc = src_mysql_shadows_init(&st->shadows, skip, start->shadows, err);
     }
     for (size_t i = 0; start->moved && i < st->prepared.n; i++) {
         st->prepared.items[i].begin = (src_mysql_log_pos){.file = ""};
@@ -676,6 +685,8 @@ void src_mysql_stream_close(src_mysql_stream *st)
     cdc_buffer_fini(&st->token);
     cdc_buffer_fini(&st->set_text);
     cdc_buffer_fini(&st->xa_text);
+    cdc_buffer_fini(&st->shadow_text);
+    src_mysql_shadows_fini(&st->shadows);
     src_mysql_prepared_fini(&st->prepared);
     src_mysql_undo_fini(&st->undo);
     cdc_arena_fini(&st->scratch);

@@ -39,6 +39,7 @@ typedef struct src_mysql_stream_start {
     src_mysql_log_pos until; /* phase is SNAPSHOT up to here; file "" = none */
     src_mysql_log_pos end;   /* caught up from here on */
     const char *xa;          /* prepared XA transactions of the token, or NULL */
+    const char *shadows;     /* of the token; NULL = none */
     bool moved;              /* their places in the log are another server's */
     bool at_end;             /* nothing lies between the start and the end */
 } src_mysql_stream_start;

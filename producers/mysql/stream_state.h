@@ -7,6 +7,7 @@
 #include "prepared.h"
 #include "rows.h"
 #include "schema/mysql_sql/statement.h"
+#include "shadow.h"
 #include "stream.h"
 #include "undo.h"
 
@@ -121,8 +122,9 @@ struct src_mysql_stream {
     const char *txn_text, *gtid_text, *file_text; /* in the batch's arena; NULL: not yet */
 
     int64_t token_ms; /* when the last token was made */
-    cdc_buffer token, set_text, xa_text;
-    cdc_arena scratch;     /* statements; reset for each */
+    cdc_buffer token, set_text, xa_text, shadow_text;
+    cdc_arena scratch; /* statements; reset for each */
+    src_mysql_shadows shadows;
     unsigned queries_told; /* kinds of objects, as bits, whose QUERY was said */
     cdc_metric *transactions_total, *events_total, *lag_ms, *bad_text_total;
 };

@@ -203,16 +203,36 @@ static void forget_definitions(src_mysql_stream *st, const cdc_sql_statement *st
     }
 }
 
-static cdc_rc handle_ddl(src_mysql_stream *st, const src_mysql_event *ev,
-                         const cdc_sql_statement *stmt, const char *sql, const char *database,
-                         cdc_error *err)
+/* The statement, or what it amounts to without the tables of schema change tools. */
+static cdc_rc publish_ddl(src_mysql_stream *st, const src_mysql_event *ev, cdc_sql_statement *stmt,
+                          const char *sql, const char *database, cdc_error *err)
+{
+    const char *alters[SRC_MYSQL_SHADOWS_MAX];
+    uint32_t n = 0;
+    if (!src_mysql_shadows_statement(&st->shadows, sql, stmt, &st->scratch, alters, &n)) {
+        return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for a schema change");
+    }
+    cdc_rc rc = emit_ddl(st, ev, stmt, sql, database, err);
+    for (uint32_t i = 0; i < n && rc == CDC_OK; i++) {
+        cdc_sql_statement alter;
+        if (!cdc_sql_statement_parse(alters[i], strlen(alters[i]), 0, database, &st->scratch,
+                                     &alter)) {
+            return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for a schema change");
+        }
+        rc = emit_ddl(st, ev, &alter, alters[i], database, err);
+    }
+    return rc;
+}
+
+static cdc_rc handle_ddl(src_mysql_stream *st, const src_mysql_event *ev, cdc_sql_statement *stmt,
+                         const char *sql, const char *database, cdc_error *err)
 {
     cdc_rc rc = CDC_OK;
     if (stmt->kind == CDC_SQL_DDL) {
         forget_definitions(st, stmt);
     }
     if (stmt->kind == CDC_SQL_DDL && !src_mysql_txn_is_silent(st)) {
-        rc = emit_ddl(st, ev, stmt, sql, database, err);
+        rc = publish_ddl(st, ev, stmt, sql, database, err);
     }
     if (stmt->opens_transaction) {
         st->txn.open = true;
@@ -242,7 +262,7 @@ static cdc_rc handle_words(src_mysql_stream *st, const src_mysql_event *ev,
 }
 
 static cdc_rc handle_statement(src_mysql_stream *st, const src_mysql_event *ev,
-                               const cdc_sql_statement *stmt, const char *sql, const char *database,
+                               cdc_sql_statement *stmt, const char *sql, const char *database,
                                cdc_error *err)
 {
     switch (stmt->kind) {
