@@ -25,9 +25,8 @@ enum {
 
 /* No strict mode is left out: a value that the target cannot hold as it is must be an error. What
  * the source could hold passes: zero dates, 31 February, 0 in an AUTO_INCREMENT column. */
-#define SQL_MODE                                                                                   \
-    "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,"             \
-    "NO_ENGINE_SUBSTITUTION"
+#define LOOSE_MODE "ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
+#define SQL_MODE "STRICT_TRANS_TABLES,STRICT_ALL_TABLES," LOOSE_MODE
 
 static const char SESSION[] = "SET NAMES utf8mb4;"
                               "SET autocommit=0,time_zone='+00:00',sql_mode='" SQL_MODE "',"
@@ -454,6 +453,14 @@ cdc_rc sink_mysql_servers_mode(sink_mysql_conn *conn, bool servers, cdc_error *e
     static const char ours[] = "SET sql_mode='" SQL_MODE "',time_zone='+00:00'";
     return servers ? sink_mysql_exec(conn, "set sql_mode", theirs, sizeof theirs - 1, err)
                    : sink_mysql_exec(conn, "set sql_mode", ours, sizeof ours - 1, err);
+}
+
+cdc_rc sink_mysql_strict(sink_mysql_conn *conn, bool on, cdc_error *err)
+{
+    static const char strict[] = "SET sql_mode='" SQL_MODE "'";
+    static const char loose[] = "SET sql_mode='" LOOSE_MODE "'";
+    return on ? sink_mysql_exec(conn, "set sql_mode", strict, sizeof strict - 1, err)
+              : sink_mysql_exec(conn, "set sql_mode", loose, sizeof loose - 1, err);
 }
 
 void sink_mysql_undo(sink_mysql_conn *conn)

@@ -47,6 +47,9 @@ cdc_rc sink_mysql_exec(sink_mysql_conn *conn, const char *doing, const char *sql
 /* Runs one query and gives its result; free it. */
 cdc_rc sink_mysql_query(sink_mysql_conn *conn, const char *doing, const char *sql, size_t len,
                         MYSQL_RES **out, cdc_error *err) CDC_MUST_CHECK;
+/* Strict mode off: what the column cannot hold is written as the server likes, with a warning, as
+ * the source's server did with an ENUM's invalid value. Switch it on again before anything else. */
+cdc_rc sink_mysql_strict(sink_mysql_conn *conn, bool on, cdc_error *err) CDC_MUST_CHECK;
 /* Undoes the open transaction within a second, or else drops the connection (the server undoes it
  * then). */
 void sink_mysql_undo(sink_mysql_conn *conn);

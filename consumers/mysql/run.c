@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "careful.h"
 #include "handle.h"
 
 enum {
@@ -390,6 +391,16 @@ static cdc_rc sink_mysql_run_row(sink_mysql_handle *sm, sink_mysql_map *map, con
     return rc == CDC_OK ? sink_mysql_run_row(sm, map, ev, plan, err) : rc;
 }
 
+/* A row that takes a session of another mode: at once, behind all that waits. */
+static cdc_rc sink_mysql_run_apart(sink_mysql_handle *sm, const cdc_event *ev, cdc_error *err)
+{
+    cdc_rc rc = sink_mysql_runs_flush(sm, err);
+    if (rc == CDC_OK) {
+        rc = sink_mysql_packet_send(sm, err);
+    }
+    return rc == CDC_OK ? sink_mysql_careful_event(sm, ev, err) : rc;
+}
+
 cdc_rc sink_mysql_run_event(sink_mysql_handle *sm, const cdc_event *ev, cdc_error *err)
 {
     sink_mysql_map *map = NULL;
@@ -399,6 +410,9 @@ cdc_rc sink_mysql_run_event(sink_mysql_handle *sm, const cdc_event *ev, cdc_erro
     }
     if (rc != CDC_OK) {
         return rc;
+    }
+    if (sink_mysql_has_invalid_enum(map, ev->after)) {
+        return sink_mysql_run_apart(sm, ev, err);
     }
     sink_mysql_plan plan = sink_mysql_plan_of(sm, map, ev);
     if (plan.cascade_first) {

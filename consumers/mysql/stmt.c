@@ -203,6 +203,17 @@ bool sink_mysql_is_complete(const sink_mysql_map *map, const cdc_value *row)
     return true;
 }
 
+bool sink_mysql_has_invalid_enum(const sink_mysql_map *map, const cdc_value *row)
+{
+    for (uint32_t i = 0; map->enums && row != NULL && i < map->nfields; i++) {
+        const cdc_value *v = &row[map->fields[i].source];
+        if (v->kind == CDC_ENUM && v->u == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sink_mysql_same_key(const sink_mysql_map *map, const cdc_event *ev)
 {
     for (uint32_t i = 0; i < map->nkeys; i++) {

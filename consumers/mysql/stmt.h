@@ -33,6 +33,8 @@ sink_mysql_row sink_mysql_add_delete(cdc_buffer *sql, const sink_mysql_map *map,
 
 /* Has the row every column that is written? */
 bool sink_mysql_is_complete(const sink_mysql_map *map, const cdc_value *row);
+/* Has the row an ENUM of value 0, the invalid value? What strict mode refuses to write. */
+bool sink_mysql_has_invalid_enum(const sink_mysql_map *map, const cdc_value *row);
 /* Does the UPDATE leave the key as it is? */
 bool sink_mysql_same_key(const sink_mysql_map *map, const cdc_event *ev);
 

@@ -366,6 +366,7 @@ static cdc_rc sink_mysql_map_fields(sink_mysql_cache *cache, const sink_mysql_co
                                     .write = sink_mysql_write_how(col, to),
                                     .compare = sink_mysql_compare_how(conn, col, to, false),
                                     .quoted = sink_mysql_dup_quoted(&cache->arena, NULL, to->name)};
+        map->enums = map->enums || col->kind == CDC_ENUM;
         if (field->quoted == NULL) {
             return sink_mysql_no_memory(err);
         }

@@ -72,6 +72,7 @@ typedef struct sink_mysql_map {
         *keys; /* source's primary key in its order; none: rows are found by all columns */
     uint32_t nkeys;
     bool upserts; /* INSERT ... ON DUPLICATE KEY UPDATE can only meet the row of the same key */
+    bool enums;   /* has ENUM columns */
     bool updates; /* ...and stands for an UPDATE: no trigger would tell the difference, no default
                      is missing */
     sink_mysql_text columns; /* " INTO `db`.`t` (`a`,`b`) VALUES " */

@@ -54,13 +54,6 @@ void src_mysql_copy_tables_fini(src_mysql_copy_tables *tables)
 
 static cdc_rc add_table(src_mysql_copy_tables *tables, MYSQL_ROW row, cdc_error *err)
 {
-    if (strcmp(row[2], "BASE TABLE") != 0) {
-        return cdc_error_refuse(
-            err, "mysql_copy_table",
-            "table %s.%s is system-versioned, its history cannot be copied; exclude it "
-            "(objects.exclude)",
-            row[0], row[1]);
-    }
     src_mysql_copy_table *table = &tables->items[tables->n];
     table->database = strdup(row[0]);
     table->name = strdup(row[1]);
@@ -145,6 +138,7 @@ static void read_column(MYSQL_ROW row, src_mysql_column_info *col)
     col->scale = (uint32_t)number(row[7]);
     col->datetime_precision = (uint32_t)number(row[8]);
     col->nullable = row[9] != NULL && strcmp(row[9], "YES") == 0;
+    col->generation = row[10];
 }
 
 /* keys: room for ncols. The primary key's columns by their place in cols. */
@@ -203,7 +197,7 @@ cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_c
     cdc_rc rc = select_for(conn,
                            "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, "
                            "CHARACTER_OCTET_LENGTH, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, "
-                           "NUMERIC_SCALE, DATETIME_PRECISION, IS_NULLABLE "
+                           "NUMERIC_SCALE, DATETIME_PRECISION, IS_NULLABLE, GENERATION_EXPRESSION "
                            "FROM information_schema.COLUMNS",
                            table, " ORDER BY ORDINAL_POSITION", &columns, err);
     if (rc == CDC_OK) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/log.h"
+
 #define KNOWN_MAX 4096U
 #define SLOTS 16384U /* open addressing, a power of two, well above KNOWN_MAX */
 
@@ -15,6 +17,7 @@ struct src_mysql_map_cache {
     bool is_mariadb;
     src_mysql_definer definer;
     void *ctx;
+    const src_mysql_resolver *resolver;
     src_mysql_known_table *slots[SLOTS];
     size_t nknown;
     id_entry *ids; /* of the running transaction: few */
@@ -31,10 +34,12 @@ src_mysql_map_cache *src_mysql_map_cache_new(const cdc_selection *selection, boo
     return cache;
 }
 
-void src_mysql_map_cache_define_by(src_mysql_map_cache *cache, src_mysql_definer definer, void *ctx)
+void src_mysql_map_cache_define_by(src_mysql_map_cache *cache, src_mysql_definer definer, void *ctx,
+                                   const src_mysql_resolver *resolver)
 {
     cache->definer = definer;
     cache->ctx = ctx;
+    cache->resolver = resolver;
 }
 
 static void drop_all(src_mysql_map_cache *cache)
@@ -181,8 +186,16 @@ static cdc_rc build(src_mysql_map_cache *cache, cdc_cursor body, src_mysql_known
     }
     map.is_mariadb = cache->is_mariadb;
     known->defined = cache->definer != NULL && map.optional[SRC_MYSQL_META_COLUMN_NAME].p == NULL;
-    return known->defined ? cache->definer(cache->ctx, &map, &known->tbl, err)
-                          : src_mysql_table_build(&map, NULL, &known->tbl, err);
+    map.resolver = cache->resolver;
+    rc = known->defined ? cache->definer(cache->ctx, &map, &known->tbl, err)
+                        : src_mysql_table_build(&map, NULL, &known->tbl, err);
+    if (rc == CDC_SKIP) { /* a sequence: a target's own numbers are its own */
+        CDC_LOG(CDC_LOG_INFO, "sequence_left_out", CDC_STR("database", map.database),
+                CDC_STR("sequence", map.name));
+        return CDC_OK;
+    }
+    known->defined = known->defined || (rc == CDC_OK && known->tbl->resolved);
+    return rc;
 }
 
 static cdc_rc learn(src_mysql_map_cache *cache, cdc_cursor body, src_mysql_known_table **slot,

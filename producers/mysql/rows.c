@@ -86,6 +86,15 @@ typedef struct rows_json {
     const uint8_t *bits; /* after-image: by JSON column, diffs instead of a value; NULL: none */
 } rows_json;
 
+static const char *column_name(const src_mysql_table *tbl, uint32_t col)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < col; i++) {
+        at += tbl->plan[i].hidden ? 0 : 1;
+    }
+    return tbl->plan[col].hidden ? "of system versioning" : tbl->table->cols[at].name;
+}
+
 /* json: NULL unless the event is partial. */
 static cdc_rc rows_image(src_mysql_rows *rows, const src_mysql_table *tbl, src_mysql_decode *dec,
                          cdc_value *values, rows_json *json, cdc_error *err)
@@ -114,7 +123,7 @@ static cdc_rc rows_image(src_mysql_rows *rows, const src_mysql_table *tbl, src_m
             rc = src_mysql_value_read(&tbl->plan[i], &rows->data, dec, &values[i], err);
         }
         if (rc != CDC_OK) {
-            return cdc_error_context(err, "column %s", tbl->table->cols[i].name);
+            return cdc_error_context(err, "column %s", column_name(tbl, i));
         }
     }
     return CDC_OK;
@@ -213,4 +222,38 @@ out:
         cdc_error_context(err, "table %s.%s", tbl->table->database, tbl->table->name);
     }
     return rc;
+}
+
+/* --- system versioning --- */
+
+/* The end of time: the largest TIMESTAMP, of 31 bits, from MariaDB 11.5 on of 32; the largest
+ * number of a transaction. */
+static bool is_current(const cdc_value *row_end)
+{
+    if (row_end->kind == CDC_TIMESTAMP) {
+        return row_end->ts.usec == 999999 &&
+               (row_end->ts.sec == INT32_MAX || row_end->ts.sec == (int64_t)UINT32_MAX);
+    }
+    return row_end->kind == CDC_UINT && row_end->u == UINT64_MAX;
+}
+
+static cdc_value *current_image(const src_mysql_table *tbl, cdc_value *row)
+{
+    uint32_t n = 0;
+    if (row == NULL || !is_current(&row[tbl->row_end])) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < tbl->ncols; i++) {
+        if (!tbl->plan[i].hidden) {
+            row[n++] = row[i];
+        }
+    }
+    return row;
+}
+
+bool src_mysql_rows_current(const src_mysql_table *tbl, cdc_value **before, cdc_value **after)
+{
+    *before = current_image(tbl, *before);
+    *after = current_image(tbl, *after);
+    return *before != NULL || *after != NULL;
 }

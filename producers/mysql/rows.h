@@ -40,4 +40,9 @@ cdc_rc src_mysql_rows_begin(const src_mysql_event *ev, src_mysql_rows *out,
 cdc_rc src_mysql_rows_next(src_mysql_rows *rows, const src_mysql_table *tbl, src_mysql_decode *dec,
                            cdc_value **before, cdc_value **after, cdc_error *err) CDC_MUST_CHECK;
 
+/* For a table with system versioning: what the row event means for the current rows, of which
+ * alone the table consists for us. Hidden columns are taken out of the images; an UPDATE that ends
+ * a row leaves its before-image (a DELETE), history leaves nothing. False: nothing is left. */
+bool src_mysql_rows_current(const src_mysql_table *tbl, cdc_value **before, cdc_value **after);
+
 #endif

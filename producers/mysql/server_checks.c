@@ -461,34 +461,6 @@ cdc_rc src_mysql_server_check_copy(src_mysql_connection *conn, src_mysql_server 
     return rc;
 }
 
-cdc_rc src_mysql_server_check_types(src_mysql_connection *conn, const src_mysql_server *server,
-                                    const cdc_selection *selection, cdc_error *err)
-{
-    if (!server->is_mariadb) {
-        return CDC_OK;
-    }
-    MYSQL_RES *res;
-    MYSQL_ROW row;
-    cdc_rc rc = src_mysql_select(
-        conn,
-        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS"
-        " WHERE DATA_TYPE IN ('uuid', 'inet4', 'inet6')",
-        &res, err);
-    if (rc != CDC_OK) {
-        return rc;
-    }
-    while (rc == CDC_OK && (row = mysql_fetch_row(res)) != NULL) {
-        if (cdc_selection_table(selection, row[0], row[1])) {
-            rc = cdc_error_refuse(err, "mysql_type_unsupported",
-                                  "table %s.%s, column %s: type %s is not decoded by this version; "
-                                  "leave the table out (objects.exclude)",
-                                  row[0], row[1], row[2], row[3]);
-        }
-    }
-    mysql_free_result(res);
-    return rc;
-}
-
 /* --- positions --- */
 
 cdc_rc src_mysql_server_log_end(src_mysql_connection *conn, const src_mysql_server *server,

@@ -43,12 +43,6 @@ cdc_rc src_mysql_server_check(src_mysql_connection *conn, src_mysql_server *serv
 cdc_rc src_mysql_server_check_copy(src_mysql_connection *conn, src_mysql_server *server,
                                    const cdc_config *cfg, cdc_error *err) CDC_MUST_CHECK;
 
-/* MariaDB logs UUID, INET4 and INET6 columns as plain BINARY, so the stream cannot refuse them by
- * itself: does a selected table have one now? FATAL with exit 3, naming the column. Sees only what
- * the account may see. */
-cdc_rc src_mysql_server_check_types(src_mysql_connection *conn, const src_mysql_server *server,
-                                    const cdc_selection *selection, cdc_error *err) CDC_MUST_CHECK;
-
 /* The end of the binary log now. */
 cdc_rc src_mysql_server_log_end(src_mysql_connection *conn, const src_mysql_server *server,
                                 src_mysql_log_pos *end, cdc_error *err) CDC_MUST_CHECK;

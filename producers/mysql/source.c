@@ -47,9 +47,6 @@ static cdc_rc attach(source *src, const src_mysql_position *pos, cdc_error *err)
     src_mysql_goal goal = {.pos = pos, .txn = src->unfinished};
     cdc_rc rc = src_mysql_failover_connect(&src->conn, &src->server, env->task->cfg, &goal, err);
     if (rc == CDC_OK) {
-        rc = src_mysql_server_check_types(&src->conn, &src->server, env->selection, err);
-    }
-    if (rc == CDC_OK) {
         uint32_t wish = (uint32_t)cdc_config_int(env->task->cfg, "source.server_id");
         rc = src_mysql_server_choose_id(&src->conn, &src->server, wish, &src->server_id, err);
     }

@@ -165,13 +165,20 @@ static cdc_rc decode_rows(src_mysql_stream *st, src_mysql_rows *part, cdc_error 
         cdc_value *before = NULL;
         cdc_value *after = NULL;
         cdc_cursor from = part->data;
-        cdc_rc rc = src_mysql_rows_next(part, st->rows_table->tbl, st->dec, &before, &after, err);
+        const src_mysql_table *known = st->rows_table->tbl;
+        cdc_rc rc = src_mysql_rows_next(part, known, st->dec, &before, &after, err);
+        if (rc == CDC_OK && known->versioned && !src_mysql_rows_current(known, &before, &after)) {
+            continue;
+        }
         if (rc == CDC_OK && !cdc_batch_hold(st->batch, tbl)) {
             rc = src_mysql_stream_full(st, err);
         }
         cdc_event *out = NULL;
         if (rc == CDC_OK) {
-            out = src_mysql_stream_add(st, part->op, st->rows_ms, st->rows_server_id);
+            cdc_op op = before == NULL  ? CDC_OP_INSERT
+                        : after == NULL ? CDC_OP_DELETE
+                                        : CDC_OP_UPDATE;
+            out = src_mysql_stream_add(st, op, st->rows_ms, st->rows_server_id);
             rc = out != NULL ? CDC_OK : src_mysql_stream_full(st, err);
         }
         if (rc != CDC_OK) {
@@ -318,6 +325,7 @@ static cdc_rc unhandled(src_mysql_stream *st, const src_mysql_event *ev, cdc_err
 
 static cdc_rc handle_table_map(src_mysql_stream *st, const src_mysql_event *ev, cdc_error *err)
 {
+    st->resolve.event_s = ev->timestamp;
     cdc_rc rc = src_mysql_map_cache_event(st->tables, ev->body, err);
     st->is_waiting = rc == CDC_AGAIN;
     st->waiting = *ev;
@@ -609,7 +617,8 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     st->server = start->server;
     st->dec = start->dec;
     st->tables = tables;
-    src_mysql_map_cache_define_by(tables, src_mysql_lookahead_define, st);
+    st->resolver = (src_mysql_resolver){st, src_mysql_stream_resolve};
+    src_mysql_map_cache_define_by(tables, src_mysql_lookahead_define, st, &st->resolver);
     st->at = st->done = start->at;
     st->executed = start->executed;
     st->until = start->until;
@@ -680,6 +689,7 @@ void src_mysql_stream_close(src_mysql_stream *st)
     src_mysql_search_fini(&st->search);
     src_mysql_watch_fini(st);
     src_mysql_lookahead_fini(&st->ahead);
+    src_mysql_resolve_fini(&st->resolve);
     src_mysql_map_cache_free(st->tables);
     src_mysql_gtid_set_free(st->executed);
     cdc_buffer_fini(&st->token);

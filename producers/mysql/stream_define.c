@@ -45,12 +45,19 @@ static src_mysql_change *find_change(const src_mysql_lookahead *la, const char *
     return NULL;
 }
 
-/* The latest place of each table is enough. False: no memory. */
-static bool note_change(src_mysql_lookahead *la, const char *database, const char *table)
+const src_mysql_change *src_mysql_lookahead_change(const src_mysql_stream *st, const char *database,
+                                                   const char *table)
+{
+    return find_change(&st->ahead, database, table);
+}
+
+/* The latest place of each table is enough. kind: see src_mysql_change. False: no memory. */
+static bool note_change(src_mysql_lookahead *la, const char *database, const char *table, bool kind)
 {
     src_mysql_change *old = find_change(la, database, table);
     if (old != NULL) {
         old->at = la->at;
+        old->kind = kind ? la->at : old->kind;
         return true;
     }
     if (la->nchanges == la->changes_cap) {
@@ -63,7 +70,9 @@ static bool note_change(src_mysql_lookahead *la, const char *database, const cha
         la->changes_cap = cap;
     }
     src_mysql_change *change = &la->changes[la->nchanges];
-    *change = (src_mysql_change){strdup(database), strdup(table), la->at};
+    *change = (src_mysql_change){.database = strdup(database), .table = strdup(table)};
+    change->at = la->at;
+    change->kind = kind ? la->at : change->kind;
     la->nchanges += change->database != NULL && change->table != NULL ? 1 : 0;
     return change->database != NULL && change->table != NULL;
 }
@@ -81,13 +90,16 @@ static cdc_rc note_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
         return rc;
     }
     bool ok = true;
+    bool words = src_mysql_resolve_may_change(stmt.sql, stmt.parsed.sql_len);
     for (uint32_t i = 0; ok && i < stmt.parsed.ntargets; i++) {
         const cdc_sql_target *target = &stmt.parsed.targets[i];
+        bool alters = target->type == CDC_DDL_ALTER || target->type == CDC_DDL_CINDEX ||
+                      target->type == CDC_DDL_DINDEX;
         if (target->table[0] != '\0' && target->type != CDC_DDL_TRUNCATE) {
-            ok = note_change(la, target->database, target->table);
+            ok = note_change(la, target->database, target->table, !alters || words);
         }
         if (ok && target->was_table[0] != '\0') {
-            ok = note_change(la, target->was_database, target->was_table);
+            ok = note_change(la, target->was_database, target->was_table, true);
         }
     }
     return ok ? CDC_OK
@@ -168,15 +180,28 @@ static cdc_rc refuse(const src_mysql_table_map *map, const char *why, cdc_error 
                          map->database, map->name, why);
 }
 
+cdc_rc src_mysql_lookahead_connect(src_mysql_stream *st, cdc_error *err)
+{
+    src_mysql_lookahead *la = &st->ahead;
+    return la->conn.mysql != NULL ? CDC_OK
+                                  : src_mysql_connect(&la->conn, st->env->task->cfg,
+                                                      st->feed.conn.name, READ_TIMEOUT_S, err);
+}
+
+cdc_rc src_mysql_lookahead_reach(src_mysql_stream *st, cdc_error *err)
+{
+    if (src_mysql_log_pos_compare(&st->ahead.at, &st->ahead.end) >= 0) {
+        return CDC_OK;
+    }
+    cdc_rc rc = begin(st, err);
+    return rc == CDC_OK ? CDC_AGAIN : rc;
+}
+
 /* Reads the definition, and then where the log ends: all that can have changed it stands before. */
 static cdc_rc read_definition(src_mysql_stream *st, const src_mysql_table_map *map, cdc_error *err)
 {
     src_mysql_lookahead *la = &st->ahead;
-    cdc_rc rc = CDC_OK;
-    if (la->conn.mysql == NULL) {
-        rc = src_mysql_connect(&la->conn, st->env->task->cfg, st->feed.conn.name, READ_TIMEOUT_S,
-                               err);
-    }
+    cdc_rc rc = src_mysql_lookahead_connect(st, err);
     if (rc != CDC_OK) {
         return rc;
     }
@@ -210,9 +235,11 @@ cdc_rc src_mysql_lookahead_define(void *ctx, const src_mysql_table_map *map, src
     src_mysql_stream *st = ctx;
     src_mysql_lookahead *la = &st->ahead;
     cdc_rc rc = la->built == NULL ? read_definition(st, map, err) : CDC_OK;
-    if (rc == CDC_OK && src_mysql_log_pos_compare(&la->at, &la->end) < 0) {
-        rc = begin(st, err);
-        return rc == CDC_OK ? CDC_AGAIN : rc;
+    if (rc == CDC_OK) {
+        rc = src_mysql_lookahead_reach(st, err);
+    }
+    if (rc == CDC_AGAIN) {
+        return rc;
     }
     if (rc != CDC_OK) {
         forget_built(la);

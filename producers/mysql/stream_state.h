@@ -63,6 +63,7 @@ typedef struct src_mysql_watch {
 typedef struct src_mysql_change {
     char *database, *table; /* owned */
     src_mysql_log_pos at;   /* its end, the latest one */
+    src_mysql_log_pos kind; /* the same of one that may change what src_mysql_stream_resolve asks */
 } src_mysql_change;
 
 /* See stream_define.c. */
@@ -76,6 +77,15 @@ typedef struct src_mysql_lookahead {
     src_mysql_change *changes;
     size_t nchanges, changes_cap;
 } src_mysql_lookahead;
+
+/* What MariaDB's log does not say about the table of the event at hand. See stream_resolve.c. */
+typedef struct src_mysql_resolve {
+    uint32_t event_s; /* the event's time */
+    bool asked;       /* the rest is there: it waits for the look ahead */
+    MYSQL_RES *cols;
+    bool exists, versioned, sequence;
+    int64_t created_s; /* when the definition was made, by the server's clock */
+} src_mysql_resolve;
 
 struct src_mysql_stream {
     const cdc_env *env;
@@ -100,6 +110,8 @@ struct src_mysql_stream {
     src_mysql_search search;
     src_mysql_watch watch;
     src_mysql_lookahead ahead;
+    src_mysql_resolve resolve;
+    src_mysql_resolver resolver;
     src_mysql_event waiting; /* a TABLE_MAP event whose definition is not there yet */
     bool is_waiting;
 
@@ -211,6 +223,21 @@ cdc_rc src_mysql_lookahead_define(void *ctx, const src_mysql_table_map *map, src
                                   cdc_error *err) CDC_MUST_CHECK; /* a src_mysql_definer */
 cdc_rc src_mysql_lookahead_take(src_mysql_stream *st, cdc_error *err) CDC_MUST_CHECK;
 void src_mysql_lookahead_fini(src_mysql_lookahead *la);
+/* The connection for definitions, opened if it is not. */
+cdc_rc src_mysql_lookahead_connect(src_mysql_stream *st, cdc_error *err) CDC_MUST_CHECK;
+/* Is the log looked through up to ahead.end? AGAIN: not yet; poll goes on with that. */
+cdc_rc src_mysql_lookahead_reach(src_mysql_stream *st, cdc_error *err) CDC_MUST_CHECK;
+/* What was seen of the table; NULL: no statement about it. */
+const src_mysql_change *src_mysql_lookahead_change(const src_mysql_stream *st, const char *database,
+                                                   const char *table);
+
+/* stream_resolve.c: a src_mysql_resolver's function; ctx is the stream. AGAIN: the log has to be
+ * looked through first. FATAL: the answer is not certain. */
+cdc_rc src_mysql_stream_resolve(void *ctx, const src_mysql_table_map *map,
+                                struct src_mysql_column_spec *specs, cdc_error *err) CDC_MUST_CHECK;
+/* Could this statement, an ALTER, change what is asked for? */
+bool src_mysql_resolve_may_change(const char *sql, size_t len);
+void src_mysql_resolve_fini(src_mysql_resolve *re);
 
 /* stream_watch.c */
 void src_mysql_watch_event(src_mysql_stream *st);

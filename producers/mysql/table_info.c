@@ -229,8 +229,11 @@ static void spec_comment(const char *column_type, src_mysql_column_spec *spec)
 static cdc_rc spec_from_info(const src_mysql_column_info *col, cdc_arena *ar,
                              src_mysql_column_spec *spec, cdc_error *err)
 {
+    const char *generation = col->generation != NULL ? col->generation : "";
     spec->name = col->name;
     spec->nullable = col->nullable;
+    spec->row_end = strcasecmp(generation, "ROW END") == 0;
+    spec->hidden = spec->row_end || strcasecmp(generation, "ROW START") == 0;
     if (!spec_type(col->data_type, spec)) {
         spec->unsupported = col->data_type;
         return CDC_OK; /* refused where all types are */
@@ -266,6 +269,35 @@ cdc_rc src_mysql_specs_from_info(const src_mysql_table_info *info, cdc_arena *ar
     return CDC_OK;
 }
 
+/* Nobody selects them: they go, and the keys are counted anew. */
+static bool drop_hidden(src_mysql_definition *def, src_mysql_column_spec *specs, cdc_arena *ar)
+{
+    uint16_t *keys = cdc_arena_alloc(ar, (def->nkeys + 1) * sizeof *keys);
+    uint32_t ncols = 0;
+    uint32_t nkeys = 0;
+    if (keys == NULL) {
+        return false;
+    }
+    for (uint32_t k = 0; k < def->nkeys; k++) {
+        uint32_t before = 0;
+        for (uint32_t i = 0; i < def->keys[k]; i++) {
+            before += specs[i].hidden ? 1 : 0;
+        }
+        if (!specs[def->keys[k]].hidden) {
+            keys[nkeys++] = (uint16_t)(def->keys[k] - before);
+        }
+    }
+    for (uint32_t i = 0; i < def->ncols; i++) {
+        if (!specs[i].hidden) {
+            specs[ncols++] = specs[i];
+        }
+    }
+    def->ncols = ncols;
+    def->keys = keys;
+    def->nkeys = nkeys;
+    return true;
+}
+
 cdc_rc src_mysql_table_from_info(const src_mysql_table_info *info, src_mysql_table **out,
                                  cdc_error *err)
 {
@@ -277,7 +309,8 @@ cdc_rc src_mysql_table_from_info(const src_mysql_table_info *info, src_mysql_tab
     if (rc == CDC_OK) {
         src_mysql_definition def = {info->database, info->name, specs,
                                     info->ncols,    info->keys, info->nkeys};
-        rc = src_mysql_table_define(&def, &ar, out, err);
+        rc = drop_hidden(&def, specs, &ar) ? src_mysql_table_define(&def, &ar, out, err)
+                                           : no_memory(err);
     }
     cdc_arena_fini(&ar);
     return rc == CDC_OK ? rc : cdc_error_context(err, "table %s.%s", info->database, info->name);

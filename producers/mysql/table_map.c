@@ -144,10 +144,10 @@ static void spec_meta(src_mysql_column_spec *spec, cdc_cursor *meta)
     }
 }
 
-static bool is_old_temporal(uint8_t type)
+bool src_mysql_spec_is_old_temporal(const src_mysql_column_spec *spec)
 {
-    return type == SRC_MYSQL_TYPE_TIME || type == SRC_MYSQL_TYPE_DATETIME ||
-           type == SRC_MYSQL_TYPE_TIMESTAMP;
+    return spec->type == SRC_MYSQL_TYPE_TIME || spec->type == SRC_MYSQL_TYPE_DATETIME ||
+           spec->type == SRC_MYSQL_TYPE_TIMESTAMP;
 }
 
 static bool read_types(map_reader *rd)
@@ -157,7 +157,7 @@ static bool read_types(map_reader *rd)
         rd->specs[i].type = rd->map->types[i];
         rd->specs[i].nullable = ((unsigned)rd->map->nulls[i / 8] >> (i % 8) & 1U) != 0;
         spec_meta(&rd->specs[i], &meta);
-        if (rd->map->is_mariadb && is_old_temporal(rd->specs[i].type)) {
+        if (rd->map->is_mariadb && src_mysql_spec_is_old_temporal(&rd->specs[i])) {
             rd->specs[i].unsupported = "date or time in the format before MySQL 5.6, whose digits "
                                        "are not in the log (ALTER TABLE ... FORCE converts it)";
         }
@@ -437,6 +437,54 @@ static cdc_rc build_from_info(map_reader *rd, const src_mysql_table_info *info,
     return src_mysql_table_define(&def, rd->ar, out, err);
 }
 
+/* --- what the event does not say --- */
+
+bool src_mysql_spec_is_binary(const src_mysql_column_spec *spec)
+{
+    return spec->type == SRC_MYSQL_TYPE_STRING && (spec->length == 16 || spec->length == 4) &&
+           spec->charset != NULL && spec->charset->convert == SRC_MYSQL_CONVERT_BINARY;
+}
+
+bool src_mysql_specs_are_sequence(const src_mysql_column_spec *specs, uint32_t ncols)
+{
+    static const char *const names[] = {"next_not_cached_value", "minimum_value", "maximum_value",
+                                        "start_value",           "increment",     "cache_size",
+                                        "cycle_option",          "cycle_count"};
+    bool same = ncols == sizeof(names) / sizeof(names[0]);
+    for (uint32_t i = 0; same && i < ncols; i++) {
+        same = strcmp(specs[i].name, names[i]) == 0;
+    }
+    return same;
+}
+
+/* Could it be ROW START or ROW END: a time, or the number of a transaction? */
+static bool may_be_row_time(const src_mysql_column_spec *spec)
+{
+    return !spec->nullable && ((spec->type == SRC_MYSQL_TYPE_TIMESTAMP2 && spec->digits == 6) ||
+                               (spec->type == SRC_MYSQL_TYPE_LONGLONG && spec->is_unsigned));
+}
+
+/* A versioned table has two such columns, and the second is the last of its primary key. */
+static bool may_be_versioned(const map_reader *rd, const uint16_t *keys, uint32_t nkeys)
+{
+    unsigned n = 0;
+    for (uint32_t i = 0; i < rd->map->ncols; i++) {
+        n += may_be_row_time(&rd->specs[i]) ? 1 : 0;
+    }
+    return n >= 2 && (nkeys == 0 || (nkeys >= 2 && may_be_row_time(&rd->specs[keys[nkeys - 1]])));
+}
+
+static bool is_ambiguous(const map_reader *rd, const uint16_t *keys, uint32_t nkeys)
+{
+    bool ambiguous = may_be_versioned(rd, keys, nkeys) ||
+                     src_mysql_specs_are_sequence(rd->specs, rd->map->ncols);
+    for (uint32_t i = 0; !ambiguous && i < rd->map->ncols; i++) {
+        ambiguous = src_mysql_spec_is_binary(&rd->specs[i]) ||
+                    src_mysql_spec_is_old_temporal(&rd->specs[i]);
+    }
+    return ambiguous && rd->map->is_mariadb && rd->map->resolver != NULL;
+}
+
 static cdc_rc build_from_event(map_reader *rd, src_mysql_table **out, cdc_error *err)
 {
     uint16_t *keys;
@@ -448,7 +496,18 @@ static cdc_rc build_from_event(map_reader *rd, src_mysql_table **out, cdc_error 
     }
     src_mysql_definition def = {rd->map->database, rd->map->name, rd->specs,
                                 rd->map->ncols,    keys,          nkeys};
-    return src_mysql_table_define(&def, rd->ar, out, err);
+    bool resolved = is_ambiguous(rd, keys, nkeys);
+    cdc_rc rc = CDC_OK;
+    if (resolved) {
+        rc = rd->map->resolver->resolve(rd->map->resolver->ctx, rd->map, rd->specs, err);
+    }
+    if (rc == CDC_OK) {
+        rc = src_mysql_table_define(&def, rd->ar, out, err);
+    }
+    if (rc == CDC_OK) {
+        (*out)->resolved = resolved;
+    }
+    return rc;
 }
 
 cdc_rc src_mysql_table_build(const src_mysql_table_map *map, const src_mysql_table_info *info,
@@ -469,18 +528,40 @@ cdc_rc src_mysql_table_build(const src_mysql_table_map *map, const src_mysql_tab
         rc = build_from_event(&rd, out, err);
     }
     cdc_arena_fini(&ar);
-    return rc == CDC_OK ? rc : cdc_error_context(err, "table %s.%s", map->database, map->name);
+    return rc == CDC_OK || rc == CDC_SKIP || rc == CDC_AGAIN
+               ? rc
+               : cdc_error_context(err, "table %s.%s", map->database, map->name);
 }
 
 /* --- both ways --- */
 
-static cdc_rc fill_columns(const src_mysql_column_spec *specs, uint32_t ncols, cdc_arena *ar,
-                           cdc_column *cols, src_mysql_plan *plan, cdc_error *err)
+/* The table on its way: the event's columns without the hidden ones. */
+typedef struct table_builder {
+    cdc_column *cols;
+    uint32_t ncols;
+    uint16_t *places; /* of the event's columns among them */
+    uint16_t *keys;
+    uint32_t nkeys;
+} table_builder;
+
+static cdc_rc fill_columns(const src_mysql_definition *def, cdc_arena *ar, table_builder *to,
+                           src_mysql_table *tbl, cdc_error *err)
 {
-    for (uint32_t i = 0; i < ncols; i++) {
-        cdc_rc rc = src_mysql_column_fill(&specs[i], ar, &cols[i], &plan[i], err);
+    for (uint32_t i = 0; i < def->ncols; i++) {
+        const src_mysql_column_spec *spec = &def->specs[i];
+        cdc_rc rc = src_mysql_column_fill(spec, ar, &to->cols[to->ncols], &tbl->plan[i], err);
         if (rc != CDC_OK) {
-            return cdc_error_context(err, "column %s", specs[i].name);
+            return cdc_error_context(err, "column %s", spec->name);
+        }
+        to->places[i] = (uint16_t)to->ncols;
+        tbl->plan[i].hidden = spec->hidden;
+        tbl->versioned = tbl->versioned || spec->hidden;
+        tbl->row_end = spec->row_end ? i : tbl->row_end;
+        to->ncols += spec->hidden ? 0 : 1;
+    }
+    for (uint32_t i = 0; i < def->nkeys; i++) {
+        if (!def->specs[def->keys[i]].hidden) {
+            to->keys[to->nkeys++] = to->places[def->keys[i]];
         }
     }
     return CDC_OK;
@@ -489,20 +570,24 @@ static cdc_rc fill_columns(const src_mysql_column_spec *specs, uint32_t ncols, c
 cdc_rc src_mysql_table_define(const src_mysql_definition *def, cdc_arena *ar, src_mysql_table **out,
                               cdc_error *err)
 {
-    cdc_column *cols = cdc_arena_zalloc(ar, def->ncols * sizeof *cols);
+    table_builder to = {
+        .cols = cdc_arena_zalloc(ar, def->ncols * sizeof *to.cols),
+        .places = cdc_arena_alloc(ar, def->ncols * sizeof *to.places),
+        .keys = cdc_arena_alloc(ar, (def->nkeys + 1) * sizeof *to.keys),
+    };
     src_mysql_table *tbl = calloc(1, sizeof *tbl + def->ncols * sizeof *tbl->plan);
     cdc_rc rc;
     *out = NULL;
-    if (cols == NULL || tbl == NULL) {
+    if (to.cols == NULL || to.places == NULL || to.keys == NULL || tbl == NULL) {
         rc = no_memory(err);
         goto out;
     }
     tbl->ncols = def->ncols;
     tbl->plan = (src_mysql_plan *)(tbl + 1);
-    rc = fill_columns(def->specs, def->ncols, ar, cols, tbl->plan, err);
+    rc = fill_columns(def, ar, &to, tbl, err);
     if (rc == CDC_OK) {
-        rc = cdc_table_new(&tbl->table, def->database, def->name, cols, def->ncols, def->keys,
-                           def->nkeys, err);
+        rc = cdc_table_new(&tbl->table, def->database, def->name, to.cols, to.ncols, to.keys,
+                           to.nkeys, err);
     }
     if (rc == CDC_OK) {
         *out = tbl;

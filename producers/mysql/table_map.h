@@ -35,7 +35,9 @@ enum {
 };
 
 typedef struct src_mysql_table_map {
-    bool is_mariadb; /* set by the caller: it counts other columns among those with a charset */
+    /* Set by the caller: */
+    bool is_mariadb; /* it counts other columns among those with a charset */
+    const struct src_mysql_resolver *resolver; /* NULL: BINARY is taken for what it seems */
     uint64_t table_id;
     uint16_t flags;
     const char *database; /* NUL-terminated in the event */
@@ -55,6 +57,17 @@ typedef struct src_mysql_table_map {
 cdc_rc src_mysql_table_map_parse(cdc_cursor body, src_mysql_table_map *out,
                                  cdc_error *err) CDC_MUST_CHECK;
 
+struct src_mysql_column_spec;
+
+/* Tells what MariaDB's log does not: sets special, digits, unsupported, hidden and row_end of the
+ * specs. SKIP: not a table of rows. AGAIN: not yet. Asked only for tables that could have such
+ * columns. */
+typedef struct src_mysql_resolver {
+    void *ctx;
+    cdc_rc (*resolve)(void *ctx, const src_mysql_table_map *map,
+                      struct src_mysql_column_spec *specs, cdc_error *err);
+} src_mysql_resolver;
+
 /* One row of information_schema.COLUMNS; texts are UTF-8 and NUL-terminated. In ORDINAL_POSITION
  * order. */
 typedef struct src_mysql_column_info {
@@ -68,6 +81,7 @@ typedef struct src_mysql_column_info {
     uint32_t scale;              /* NUMERIC_SCALE, 0 if NULL */
     uint32_t datetime_precision; /* DATETIME_PRECISION, 0 if NULL */
     bool nullable;               /* IS_NULLABLE is YES */
+    const char *generation;      /* GENERATION_EXPRESSION, NULL if NULL */
 } src_mysql_column_info;
 
 typedef struct src_mysql_table_info {
@@ -122,19 +136,23 @@ typedef struct src_mysql_plan {
     uint8_t digits;           /* fraction digits */
     uint8_t convert;          /* src_mysql_convert */
     uint8_t precision, scale; /* DECIMAL */
+    bool hidden;              /* no column of the table: system versioning */
     uint32_t length;          /* BINARY: padded length; BIT: bits; ENUM: labels; SET: labels */
 } src_mysql_plan;
 
 typedef struct src_mysql_table {
-    cdc_table *table; /* one reference, owned */
-    uint32_t ncols;
+    cdc_table *table;     /* one reference, owned */
+    uint32_t ncols;       /* of the row images: the table's, and hidden ones */
     src_mysql_plan *plan; /* ncols */
+    bool versioned;       /* has hidden columns: src_mysql_rows_current */
+    bool resolved;        /* the resolver was asked: a change of the table may change the answer */
+    uint32_t row_end;     /* versioned: index of that column */
 } src_mysql_table;
 
-/* The definition from the event. info: where the event holds no names
- * (binlog_row_metadata=MINIMAL), the definition comes from there and must fit the event; NULL: that
- * is an error which names the cure. FATAL also for a type or charset that this version does not
- * take; err names table and column. */
+/* The definition from the event; SKIP and AGAIN as the resolver. info: where the event holds no
+ * names (binlog_row_metadata=MINIMAL), the definition comes from there and must fit the event;
+ * NULL: that is an error which names the cure. FATAL also for a type or charset that this version
+ * does not take; err names table and column. */
 cdc_rc src_mysql_table_build(const src_mysql_table_map *map, const src_mysql_table_info *info,
                              src_mysql_table **out, cdc_error *err) CDC_MUST_CHECK;
 

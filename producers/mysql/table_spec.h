@@ -15,6 +15,12 @@ typedef struct src_mysql_definition {
     uint32_t nkeys;
 } src_mysql_definition;
 
+/* Is what it shows in the log also another type's? BINARY(16), BINARY(4), old dates and times. */
+bool src_mysql_spec_is_binary(const src_mysql_column_spec *spec);
+bool src_mysql_spec_is_old_temporal(const src_mysql_column_spec *spec);
+/* The shape of a MariaDB sequence. */
+bool src_mysql_specs_are_sequence(const src_mysql_column_spec *specs, uint32_t ncols);
+
 /* Builds the table; ar is for the texts on the way, nothing of it is kept. */
 cdc_rc src_mysql_table_define(const src_mysql_definition *def, cdc_arena *ar, src_mysql_table **out,
                               cdc_error *err) CDC_MUST_CHECK;

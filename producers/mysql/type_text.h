@@ -60,6 +60,8 @@ typedef struct src_mysql_column_spec {
     uint32_t length;
     uint8_t geometry; /* GEOMETRY: 0 to 7, in the order of their well-known-binary numbers */
     uint8_t special;  /* src_mysql_special */
+    bool hidden;      /* of system versioning: decoded, and left out of the table */
+    bool row_end;     /* of system versioning: until when the row was the current one */
     const src_mysql_charset *charset; /* NULL: none */
     const char *const *labels;        /* ENUM, SET: UTF-8 */
     uint32_t nlabels;
