@@ -364,7 +364,8 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
         rc = cdc_router_side_topic(task, ar, &oversize, err);
     }
     if (rc == CDC_OK && oversize[0] != '\0') {
-        cdc_topic_check side = {.name = oversize, .wanted = 1, .kind = CDC_TOPIC_SIDE, .ours = true};
+        cdc_topic_check side = {
+            .name = oversize, .wanted = 1, .kind = CDC_TOPIC_SIDE, .ours = true};
         cdc_kafka_check_topic(kc, &side);
     }
     return rc;

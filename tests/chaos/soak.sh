@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# soak.sh [KILLS] - kills captures, appliers and Kafka KILLS times (1000) under load and proves
-# after each round that nothing was lost and nothing came twice: tests/e2e/test_kill.py, in rounds
-# of SOAK_ROUND kills (100), each with another seed. SLUICE_SEED is the first (default: from the
-# clock), so that a round can be repeated. Stops at the first round that fails; logs in build/soak.
+# soak.sh [KILLS] - sends a transaction of SOAK_GB (10; 0 = none) through both programs
+# (tests/e2e/test_big_transaction.py), then kills captures, appliers and Kafka KILLS times (1000)
+# under load and proves after each round that nothing was lost and nothing came twice:
+# tests/e2e/test_kill.py, in rounds of SOAK_ROUND kills (100), each with another seed. SLUICE_SEED
+# is the first (default: from the clock), so that a round can be repeated. Stops at the first round
+# that fails; logs in build/soak.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../stack/common.sh"
 cd "$ROOT"
@@ -16,6 +18,19 @@ fi
 seed=${SLUICE_SEED:-$(date +%s)}
 logs=$ROOT/build/soak
 mkdir -p "$logs"
+
+gigabytes=${SOAK_GB:-10}
+if [ "$gigabytes" -gt 0 ]; then
+    log=$logs/big-transaction.log
+    started=$SECONDS
+    if ! SLUICE_BIN=${SLUICE_BIN:-$ROOT/build/bin} SLUICE_BIG_WIDTH=2000 \
+        SLUICE_BIG_ROWS=$((gigabytes * 500000)) \
+        "$CACHE/venv/bin/pytest" tests/e2e/test_big_transaction.py -s >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        die "the transaction of $gigabytes GB failed, log: $log"
+    fi
+    say "transaction of $gigabytes GB: $(grep -o "{'capture.*}" "$log"), $((SECONDS - started)) s"
+fi
 
 done_kills=0 round=0 transactions=0 records=0
 while [ "$done_kills" -lt "$kills" ]; do
