@@ -142,10 +142,11 @@ static void one_event(fuzz *fz, const uint8_t *p, size_t n)
         src_mysql_event_parse(p, n, format ? SRC_MYSQL_CHECKSUM_NONE : fz->checksum, &ev, &fz->err);
     if (rc == CDC_OK && ev.type == SRC_MYSQL_TABLE_MAP_EVENT) {
         one_table_map(fz, &ev);
-    } else if (rc == CDC_OK && ((ev.type >= SRC_MYSQL_WRITE_ROWS_V1_EVENT &&
-                                 ev.type <= SRC_MYSQL_DELETE_ROWS_V1_EVENT) ||
-                                (ev.type >= SRC_MYSQL_WRITE_ROWS_EVENT &&
-                                 ev.type <= SRC_MYSQL_DELETE_ROWS_EVENT))) {
+    } else if (rc == CDC_OK &&
+               ((ev.type >= SRC_MYSQL_WRITE_ROWS_V1_EVENT &&
+                 ev.type <= SRC_MYSQL_DELETE_ROWS_V1_EVENT) ||
+                (ev.type >= SRC_MYSQL_WRITE_ROWS_EVENT && ev.type <= SRC_MYSQL_DELETE_ROWS_EVENT) ||
+                ev.type == SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT)) {
         one_rows(fz, &ev);
     } else {
         rc = rc == CDC_OK ? one_fixed(fz, &ev) : rc;
