@@ -1,6 +1,8 @@
 #include "dump.h"
 
 #define TEXT_MAX (16U << 20)
+#define FLAG_HEARTBEAT_V2 2U /* heartbeats with a position of 64 bits */
+#define HEARTBEAT_V2_VERSION 80026U
 
 /* Both spellings of each variable: MySQL from 8.4 on reads source_*, others master_*. Without the
  * checksum variable MySQL ends the stream. The backlog may have to wait for Kafka: the server shall
@@ -46,6 +48,9 @@ cdc_rc src_mysql_dump_open(src_mysql_raw_stream **out, src_mysql_connection *con
         return rc;
     }
     src_mysql_raw_request request = {.file = "", .pos = 4, .server_id = server_id};
+    if (!conn->is_mariadb && conn->version >= HEARTBEAT_V2_VERSION) {
+        request.flags = FLAG_HEARTBEAT_V2; /* to MariaDB it would mean ANNOTATE_ROWS */
+    }
     cdc_buffer set;
     cdc_buffer_init(&set, TEXT_MAX);
     if (executed == NULL) {

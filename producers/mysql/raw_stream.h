@@ -17,6 +17,7 @@ typedef struct src_mysql_raw_request {
     const char *file; /* "" with a GTID set */
     uint64_t pos;     /* at least 4; without a GTID set below 2^32 */
     uint32_t server_id;
+    uint16_t flags;       /* of the dump command */
     const void *gtid_set; /* encoded for COM_BINLOG_DUMP_GTID, or NULL */
     size_t gtid_set_len;
 } src_mysql_raw_request;

@@ -36,7 +36,7 @@ cdc_rc src_mysql_raw_open(src_mysql_raw_stream **out, MYSQL *mysql,
     cdc_buffer packet;
     cdc_buffer_init(&packet, nfile + request->gtid_set_len + 64);
     if (command == COMMAND_DUMP_GTID) {
-        add_le(&packet, 0, 2); /* flags */
+        add_le(&packet, request->flags, 2);
         add_le(&packet, request->server_id, 4);
         add_le(&packet, nfile, 4);
         cdc_buffer_add(&packet, request->file, nfile);
@@ -45,7 +45,7 @@ cdc_rc src_mysql_raw_open(src_mysql_raw_stream **out, MYSQL *mysql,
         cdc_buffer_add(&packet, request->gtid_set, request->gtid_set_len);
     } else {
         add_le(&packet, request->pos, 4);
-        add_le(&packet, 0, 2);
+        add_le(&packet, request->flags, 2);
         add_le(&packet, request->server_id, 4);
         cdc_buffer_add(&packet, request->file, nfile);
     }

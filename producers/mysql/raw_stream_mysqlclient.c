@@ -27,12 +27,13 @@ cdc_rc src_mysql_raw_open(src_mysql_raw_stream **out, MYSQL *mysql,
     raw->rpl.file_name_length = strlen(request->file);
     raw->rpl.start_position = request->pos;
     raw->rpl.server_id = request->server_id;
+    raw->rpl.flags = request->flags;
     if (request->gtid_set != NULL) {
         raw->gtid_set = malloc(request->gtid_set_len);
         if (raw->gtid_set != NULL) {
             memcpy(raw->gtid_set, request->gtid_set, request->gtid_set_len);
         }
-        raw->rpl.flags = MYSQL_RPL_GTID;
+        raw->rpl.flags |= MYSQL_RPL_GTID;
         raw->rpl.gtid_set_encoded_size = request->gtid_set_len;
         raw->rpl.gtid_set_arg = raw->gtid_set;
     }
