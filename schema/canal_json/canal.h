@@ -27,8 +27,9 @@ typedef struct cdc_canal_encoder cdc_canal_encoder;
 /* NULL: out of memory. */
 cdc_canal_encoder *cdc_canal_encoder_new(const cdc_canal_options *opt);
 void cdc_canal_encoder_free(cdc_canal_encoder *enc);
-cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,
-                        cdc_buffer *value, cdc_error *err) CDC_MUST_CHECK;
+/* One row or statement, or n commands. */
+cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *events, uint32_t n,
+                        cdc_buffer *key, cdc_buffer *value, cdc_error *err) CDC_MUST_CHECK;
 /* Octets of text values that were not valid UTF-8 and became U+FFFD, so far. */
 uint64_t cdc_canal_encoder_replaced(const cdc_canal_encoder *enc);
 
@@ -62,6 +63,10 @@ void cdc_canal_limits_init(cdc_canal_limits *lim, const cdc_column *col);
 cdc_canal_fault cdc_canal_value_read(const cdc_canal_options *opt, const cdc_column *col,
                                      const cdc_canal_limits *lim, cdc_bytes text, cdc_arena *ar,
                                      cdc_value *out) CDC_MUST_CHECK;
+
+/* Writes the octets at `to` (room for n bytes; may be s itself) and returns how many, or SIZE_MAX:
+ * not base64 with padding. */
+size_t cdc_base64_read(const char *s, size_t n, char *to);
 
 extern const char cdc_canal_no_memory[]; /* the fault "the batch is full" */
 

@@ -2,7 +2,6 @@
  */
 #include "schema/codec.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -91,12 +90,10 @@ static cdc_rc canal_encode(void *codec, const cdc_event *events, uint32_t n, cdc
                            cdc_buffer *value, cdc_error *err)
 {
     cdc_canal_codec *cc = codec;
-    assert(n == 1);
-    (void)n;
     if (cc->enc == NULL && (cc->enc = cdc_canal_encoder_new(&cc->opt)) == NULL) {
         return cdc_error_set(err, CDC_FATAL, "no_memory", "no memory for the encoder");
     }
-    cdc_rc rc = cdc_canal_encode(cc->enc, events, key, value, err);
+    cdc_rc rc = cdc_canal_encode(cc->enc, events, n, key, value, err);
     uint64_t replaced = cdc_canal_encoder_replaced(cc->enc);
     if (replaced != cc->replaced_told && cc->replaced != NULL) {
         cdc_metric_add(cc->replaced, (int64_t)(replaced - cc->replaced_told));

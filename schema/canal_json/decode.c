@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "schema/canal_json/canal.h"
+#include "schema/canal_json/command.h"
 #include "schema/canal_json/definition.h"
 #include "schema/canal_json/reader.h"
 
@@ -531,6 +532,30 @@ static bool decode_ddl(cdc_message *msg, cdc_ddl ddl)
     return true;
 }
 
+static bool is_command(const cdc_message *msg)
+{
+    return is_word(msg->f[FIELD_TABLE], "\"" CDC_COMMAND_TABLE "\"") &&
+           is_null(msg->f[FIELD_MYSQL_TYPE]);
+}
+
+static bool decode_commands(cdc_message *msg)
+{
+    const char *name = NULL;
+    char *end = NULL;
+    if (!get_common(msg) || !get_name(msg, FIELD_DATABASE, &name)) {
+        return false;
+    }
+    unsigned long database = strtoul(name, &end, 10);
+    if (name[0] < '0' || name[0] > '9' || *end != '\0' || database >= CDC_DATABASES_MAX) {
+        return fail_field(msg, FIELD_DATABASE, "the number of a database was expected");
+    }
+    const cdc_command_head head = {(int32_t)database, msg->id, msg->es, msg->ts};
+    cdc_reader data = cdc_reader_sub(&msg->r, msg->f[FIELD_DATA]);
+    msg->field = FIELD_DATA;
+    return cdc_canal_commands_decode(&head, &data, &msg->dec->scratch, msg->batch) ||
+           fail_at(msg, &data, NULL);
+}
+
 static bool decode_typed(cdc_message *msg, bool *foreign)
 {
     static const struct {
@@ -554,6 +579,11 @@ static bool decode_typed(cdc_message *msg, bool *foreign)
     }
     if (!is_null(is_ddl) && !is_word(is_ddl, "false")) {
         return fail_field(msg, FIELD_IS_DDL, "true or false was expected");
+    }
+    if (is_command(msg)) {
+        return is_word(type, ops[0].word)
+                   ? decode_commands(msg)
+                   : fail_field(msg, FIELD_TYPE, "INSERT was expected, as of any command");
     }
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (is_word(type, ops[i].word)) {

@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "schema/canal_json/canal.h"
+#include "schema/canal_json/command.h"
 #include "schema/canal_json/form.h"
 
 /* Table uids are consecutive, so that this many tables in use at the same time never share a place.
@@ -110,12 +111,25 @@ static cdc_rc fail_key(const cdc_table *tbl, const cdc_column *col, cdc_error *e
                          tbl->name, col->name);
 }
 
+/* "table d.t" or "database 0, command SET" */
+static void name_of(const cdc_event *ev, char *out, size_t room)
+{
+    if (ev->op == CDC_OP_COMMAND) {
+        snprintf(out, room, "database %d, command %.*s", (int)ev->redis_db, (int)ev->after[0].len,
+                 ev->after[0].p);
+    } else {
+        snprintf(out, room, "table %s.%s",
+                 ev->table != NULL ? ev->table->database : ev->ddl_database,
+                 ev->table != NULL ? ev->table->name : ev->ddl_table);
+    }
+}
+
 static cdc_rc fail_number(const char *field, const cdc_event *ev, cdc_error *err)
 {
-    return cdc_error_set(err, CDC_FATAL, "number_range",
-                         "table %s.%s: the message's %s is not below 2^53",
-                         ev->table != NULL ? ev->table->database : ev->ddl_database,
-                         ev->table != NULL ? ev->table->name : ev->ddl_table, field);
+    char name[300];
+    name_of(ev, name, sizeof name);
+    return cdc_error_set(err, CDC_FATAL, "number_range", "%s: the message's %s is not below 2^53",
+                         name, field);
 }
 
 /* --- parts of a message --- */
@@ -404,55 +418,79 @@ static cdc_rc encode_ddl(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer
                               ev->sql_len);
 }
 
+static cdc_rc encode_commands(const cdc_event *events, uint32_t n, cdc_buffer *key,
+                              cdc_buffer *value, cdc_error *err)
+{
+    if (cdc_canal_commands_encode(events, n, key, value)) {
+        return CDC_OK;
+    }
+    return cdc_error_set(err, CDC_FATAL, "no_memory",
+                         "database %d: no memory for a message with %u commands",
+                         (int)events[0].redis_db, (unsigned)n);
+}
+
 /* value_len 0: not known, because the buffer ended before the message. */
 static cdc_rc fail_size(const cdc_canal_encoder *enc, const cdc_event *ev, cdc_bytes key,
                         size_t value_len, cdc_error *err)
 {
-    const cdc_table *tbl = ev->table;
+    char name[300];
     char size[32] = "more";
+    name_of(ev, name, sizeof name);
     if (value_len > 0) {
         snprintf(size, sizeof size, "%zu", key.len + value_len);
     }
     const char *allowed = enc->opt.max_bytes == CDC_MESSAGE_BYTES_MAX
                               ? "which is too much even in parts: at most"
                               : "message.max_bytes allows";
-    const char *cure = enc->opt.max_bytes == CDC_MESSAGE_BYTES_MAX
-                           ? ""
+    const char *cure = enc->opt.max_bytes == CDC_MESSAGE_BYTES_MAX ? ""
+                       : ev->op == CDC_OP_COMMAND
+                           ? "raise it (and max.message.bytes of the topic), set message.oversize "
+                             "to split, or "
                            : "raise it (and max.message.bytes of the topic), set message.oversize "
                              "to split or side-topic, or ";
-    return cdc_error_set(
-        err, CDC_FATAL, "message_too_large",
-        "table %s.%s, key %.*s%s: the message has %s bytes, %s %llu; %sleave the table or the "
-        "column out",
-        tbl != NULL ? tbl->database : ev->ddl_database, tbl != NULL ? tbl->name : ev->ddl_table,
-        key.len < KEY_SHOWN ? (int)key.len : KEY_SHOWN, key.p, key.len < KEY_SHOWN ? "" : "...",
-        size, allowed, (unsigned long long)enc->opt.max_bytes, cure);
+    return cdc_error_set(err, CDC_FATAL, "message_too_large",
+                         "%s, key %.*s%s: the message has %s bytes, %s %llu; %sleave the %s out",
+                         name, key.len < KEY_SHOWN ? (int)key.len : KEY_SHOWN, key.p,
+                         key.len < KEY_SHOWN ? "" : "...", size, allowed,
+                         (unsigned long long)enc->opt.max_bytes, cure,
+                         ev->op == CDC_OP_COMMAND ? "key's prefix" : "table or the column");
 }
 
-cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,
-                        cdc_buffer *value, cdc_error *err)
+static cdc_rc encode_any(cdc_canal_encoder *enc, const cdc_event *events, uint32_t n,
+                         cdc_buffer *key, cdc_buffer *value, cdc_error *err)
+{
+    const cdc_event *ev = &events[0];
+    if (ev->id > CDC_CANAL_NUMBER_MAX) {
+        return fail_number("id", ev, err);
+    }
+    if (ev->source_ms > CDC_CANAL_NUMBER_MAX || ev->source_ms < -CDC_CANAL_NUMBER_MAX) {
+        return fail_number("es", ev, err);
+    }
+    if (ev->op == CDC_OP_COMMAND) {
+        return encode_commands(events, n, key, value, err);
+    }
+    if (ev->op == CDC_OP_DDL) {
+        return encode_ddl(enc, ev, key, value, err);
+    }
+    if (ev->op < CDC_OP_INSERT || ev->op > CDC_OP_DELETE || ev->table == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "event_kind", "an event of kind %s has no message",
+                             cdc_op_name((cdc_op)ev->op));
+    }
+    return encode_row(enc, ev, key, value, err);
+}
+
+cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *events, uint32_t n,
+                        cdc_buffer *key, cdc_buffer *value, cdc_error *err)
 {
     size_t key_start = key->len;
     size_t value_start = value->len;
-    cdc_rc rc = CDC_OK;
-    if (ev->id > CDC_CANAL_NUMBER_MAX) {
-        rc = fail_number("id", ev, err);
-    } else if (ev->source_ms > CDC_CANAL_NUMBER_MAX || ev->source_ms < -CDC_CANAL_NUMBER_MAX) {
-        rc = fail_number("es", ev, err);
-    } else if (ev->op == CDC_OP_DDL) {
-        rc = encode_ddl(enc, ev, key, value, err);
-    } else if (ev->op < CDC_OP_INSERT || ev->op > CDC_OP_DELETE || ev->table == NULL) {
-        rc = cdc_error_set(err, CDC_FATAL, "event_kind", "an event of kind %s has no message",
-                           cdc_op_name((cdc_op)ev->op));
-    } else {
-        rc = encode_row(enc, ev, key, value, err);
-    }
+    cdc_rc rc = encode_any(enc, events, n, key, value, err);
     cdc_bytes key_bytes = {key->data + key_start, key->len - key_start};
     size_t value_len = value->len - value_start;
     if (rc == CDC_OK && key_bytes.len + value_len > enc->opt.max_bytes) {
-        rc = fail_size(enc, ev, key_bytes, value_len, err);
+        rc = fail_size(enc, events, key_bytes, value_len, err);
     } else if (rc != CDC_OK && value->failed) {
-        rc = fail_size(enc, ev, key_bytes, 0, err);
+        rc = fail_size(enc, events, key_bytes, 0, err);
     }
     if (rc != CDC_OK) {
         key->len = key_start;

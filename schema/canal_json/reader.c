@@ -268,7 +268,7 @@ size_t cdc_reader_unescape(cdc_reader_text text, char *to)
     while (s < end) {
         const uint8_t *escape = memchr(s, '\\', (size_t)(end - s));
         size_t n = (size_t)((escape != NULL ? escape : end) - s);
-        memcpy(to, s, n);
+        memmove(to, s, n);
         to += n;
         s += n;
         while (s < end && *s == '\\') {

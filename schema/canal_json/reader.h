@@ -78,8 +78,8 @@ bool cdc_reader_string(cdc_reader *r, cdc_reader_text *out);
 bool cdc_reader_skip(cdc_reader *r); /* any value */
 bool cdc_reader_end(cdc_reader *r);  /* nothing but spaces may follow */
 
-/* Writes the text that a string means at `to` (room for raw.n bytes) and returns its length, or
- * SIZE_MAX: half a surrogate pair. */
+/* Writes the text that a string means at `to` (room for raw.n bytes; may be raw.p itself) and
+ * returns its length, or SIZE_MAX: half a surrogate pair. */
 size_t cdc_reader_unescape(cdc_reader_text text, char *to);
 
 /* A number without fraction and exponent from -max to max. */

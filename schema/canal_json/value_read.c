@@ -353,7 +353,7 @@ static int base64_digit(char c)
                                   : -1;
 }
 
-static size_t octets_of_base64(const char *s, size_t n, char *to)
+size_t cdc_base64_read(const char *s, size_t n, char *to)
 {
     char *start = to;
     unsigned bits = 0;
@@ -386,7 +386,7 @@ static cdc_canal_fault read_octets(cdc_binary how, const cdc_column *col, const 
         return cdc_canal_no_memory;
     }
     size_t len = how == CDC_BINARY_LATIN1   ? octets_of_latin1(s, n, p)
-                 : how == CDC_BINARY_BASE64 ? octets_of_base64(s, n, p)
+                 : how == CDC_BINARY_BASE64 ? cdc_base64_read(s, n, p)
                                             : octets_of_hex(s, n, p);
     if (len == SIZE_MAX) {
         return "not octets as message.binary says";

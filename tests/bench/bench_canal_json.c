@@ -1,9 +1,10 @@
 /* bench_canal_json [MESSAGES] - CPU nanoseconds per message of the codec "canal-json", for one
- * INSERT of ten columns and about 200 bytes of values, and an UPDATE of the same table. Built on
- * request only: cmake --build build/release --target bench_canal_json */
+ * INSERT of ten columns and about 200 bytes of values, an UPDATE of the same table, and a message
+ * of 100 Redis commands of 100 bytes. Built on request only: cmake --build build/release --target
+ * bench_canal_json */
 #include "schema/canal_json/canal.h"
 
-enum { DEFAULT_MESSAGES = 2000000, ROUNDS = 5, BATCH_MESSAGES = 512 };
+enum { DEFAULT_MESSAGES = 2000000, ROUNDS = 5, BATCH_BYTES = 512 * 1024, COMMANDS = 100 };
 
 #define TEXT(s)                                                                                    \
     {                                                                                              \
@@ -71,12 +72,12 @@ static int64_t cpu_us(void)
 
 static void report(const char *what, int64_t best_us, long messages, size_t bytes)
 {
-    printf("%-14s %7.1f ns per message of %zu bytes\n", what,
+    printf("%-20s %7.1f ns per message of %zu bytes\n", what,
            (double)best_us * 1000 / (double)messages, bytes);
 }
 
-static int64_t bench_encode(cdc_canal_encoder *enc, cdc_event *ev, long messages, cdc_buffer *key,
-                            cdc_buffer *value)
+static int64_t bench_encode(cdc_canal_encoder *enc, cdc_event *ev, uint32_t n, long messages,
+                            cdc_buffer *key, cdc_buffer *value)
 {
     cdc_error err;
     int64_t start = cpu_us();
@@ -84,7 +85,7 @@ static int64_t bench_encode(cdc_canal_encoder *enc, cdc_event *ev, long messages
         cdc_buffer_reset(key);
         cdc_buffer_reset(value);
         ev->id = (uint64_t)i;
-        if (cdc_canal_encode(enc, ev, key, value, &err) != CDC_OK) {
+        if (cdc_canal_encode(enc, ev, n, key, value, &err) != CDC_OK) {
             die("encode", &err);
         }
     }
@@ -97,7 +98,7 @@ static int64_t bench_decode(cdc_canal_decoder *dec, cdc_bytes value, long messag
     cdc_error err;
     int64_t start = cpu_us();
     for (long i = 0; i < messages; i++) {
-        if (i % BATCH_MESSAGES == 0) {
+        if (cdc_batch_bytes(batch) > BATCH_BYTES) {
             cdc_batch_reset(batch);
         }
         if (cdc_canal_decode(dec, value, batch, &err) != CDC_OK) {
@@ -107,7 +108,7 @@ static int64_t bench_decode(cdc_canal_decoder *dec, cdc_bytes value, long messag
     return cpu_us() - start;
 }
 
-static void bench(const char *name, cdc_event *ev, long messages)
+static void bench(const char *name, cdc_event *ev, uint32_t n, long messages)
 {
     const cdc_canal_options opt = {.max_bytes = 1 << 20};
     cdc_canal_encoder *enc = cdc_canal_encoder_new(&opt);
@@ -120,7 +121,7 @@ static void bench(const char *name, cdc_event *ev, long messages)
     int64_t encode_us = INT64_MAX;
     int64_t decode_us = INT64_MAX;
     for (int i = 0; i < ROUNDS; i++) {
-        int64_t us = bench_encode(enc, ev, messages, &key, &value);
+        int64_t us = bench_encode(enc, ev, n, messages, &key, &value);
         encode_us = us < encode_us ? us : encode_us;
         us = bench_decode(dec, (cdc_bytes){value.data, value.len}, messages, batch);
         decode_us = us < decode_us ? us : decode_us;
@@ -135,6 +136,30 @@ static void bench(const char *name, cdc_event *ev, long messages)
     cdc_batch_free(batch);
     cdc_canal_encoder_free(enc);
     cdc_canal_decoder_free(dec);
+}
+
+static void bench_commands(long messages)
+{
+    static const cdc_value argv[] = {
+        {.kind = CDC_BYTES, .p = "SET", .len = 3},
+        {.kind = CDC_BYTES, .p = "key:000000012345", .len = 16},
+        {.kind = CDC_BYTES,
+         .p = "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz012345678",
+         .len = 81}};
+    cdc_event events[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++) {
+        events[i] = (cdc_event){.op = CDC_OP_COMMAND,
+                                .phase = CDC_PHASE_INCR,
+                                .last = true,
+                                .after = argv,
+                                .nargs = 3,
+                                .key_arg = 1,
+                                .expire_at_ms = -1,
+                                .source_ms = 1709210096000,
+                                .capture_ms = 1709210096004};
+    }
+    bench("100 commands", events, COMMANDS, messages / COMMANDS);
+    bench("1 command", events, 1, messages);
 }
 
 int main(int argc, char **argv)
@@ -159,10 +184,11 @@ int main(int argc, char **argv)
                     .capture_ms = 1709210096004,
                     .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:23",
                     .server_id = 1};
-    bench("INSERT", &ev, messages);
+    bench("INSERT", &ev, 1, messages);
     ev.op = CDC_OP_UPDATE;
     ev.before = before;
-    bench("UPDATE", &ev, messages);
+    bench("UPDATE", &ev, 1, messages);
     cdc_table_unref(tbl);
+    bench_commands(messages);
     return 0;
 }

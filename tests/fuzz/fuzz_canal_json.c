@@ -49,7 +49,7 @@ static bool encode(cdc_fuzz *fz, const cdc_event *ev, cdc_buffer *key, cdc_buffe
     cdc_buffer_reset(key);
     cdc_buffer_reset(value);
     cdc_error_clear(&err);
-    if (cdc_canal_encode(fz->enc, ev, key, value, &err) == CDC_OK) {
+    if (cdc_canal_encode(fz->enc, ev, 1, key, value, &err) == CDC_OK) {
         return true;
     }
     must(strcmp(err.code, "key_null") == 0);

@@ -49,7 +49,7 @@ static cdc_rc encode(const cdc_event *ev)
 {
     cdc_buffer_reset(&key);
     cdc_buffer_reset(&value);
-    return cdc_canal_encode(enc, ev, &key, &value, &error);
+    return cdc_canal_encode(enc, ev, 1, &key, &value, &error);
 }
 
 /* Refused, with these words in the message, and nothing written. */
@@ -202,12 +202,12 @@ static void test_appends_to_what_is_there(void **state)
     cdc_event ev = {.op = CDC_OP_INSERT, .table = tbl, .after = row};
     cdc_buffer_add_str(&key, "K");
     cdc_buffer_add_str(&value, "V");
-    assert_int_equal(cdc_canal_encode(enc, &ev, &key, &value, &error), CDC_FATAL);
+    assert_int_equal(cdc_canal_encode(enc, &ev, 1, &key, &value, &error), CDC_FATAL);
     assert_int_equal(key.len, 1);
     assert_int_equal(value.len, 1);
     const cdc_value whole[] = {{.kind = CDC_INT, .i = 1}, {.kind = CDC_NULL}};
     ev.after = whole;
-    assert_int_equal(cdc_canal_encode(enc, &ev, &key, &value, &error), CDC_OK);
+    assert_int_equal(cdc_canal_encode(enc, &ev, 1, &key, &value, &error), CDC_OK);
     assert_memory_equal(key.data, "K[\"shop\",\"orders\",\"1\"]", key.len);
     assert_memory_equal(value.data, "V{\"id\":0,", 9);
     cdc_table_unref(tbl);

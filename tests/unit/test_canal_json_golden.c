@@ -82,7 +82,7 @@ static void encode(const cdc_event *ev, cdc_buffer *k, cdc_buffer *v)
     cdc_canal_encoder *enc = cdc_canal_encoder_new(&options);
     cdc_buffer_reset(k);
     cdc_buffer_reset(v);
-    if (cdc_canal_encode(enc, ev, k, v, &error) != CDC_OK) {
+    if (cdc_canal_encode(enc, ev, 1, k, v, &error) != CDC_OK) {
         fail_msg("encode: %s", error.text);
     }
     assert_int_equal(cdc_canal_encoder_replaced(enc), 0);
