@@ -80,7 +80,7 @@ def test_split(kafka, source, target, sluice, names, large):
         transaction(
             source,
             f"INSERT INTO {large} VALUES ({i}, 0, 'before'), ({i + 10}, 0, {LARGE})",
-            f"UPDATE {large} SET n = n + 1 WHERE id IN (2, {i + 10})",
+            f"UPDATE {large} SET n = n + 1 WHERE id = {i + 10}",
             f"INSERT INTO {large} VALUES ({i + 20}, 0, 'behind')" if i % 2 else "DO 0",
         )
         victim = (capture, applier)[i % 2].kill()
@@ -95,7 +95,7 @@ def test_split(kafka, source, target, sluice, names, large):
     capture.stop()
     applier.stop()
     records = read_topic(kafka.address, names.topic)
-    assert any(record.header.get("split") == "1/4" for record in records)
+    assert any(record.header.get("split") in ("4/4", "5/5") for record in records)
     assert all(len(record.key) + len(record.value) <= 10 * MB for record in records)
     check_exactly_once(join_parts(records))
 
