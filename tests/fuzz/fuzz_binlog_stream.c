@@ -69,6 +69,7 @@ static void one_table_map(fuzz *fz, const src_mysql_event *ev)
     fz->tbl = NULL;
     cdc_rc rc = src_mysql_table_map_parse(ev->body, &map, &fz->err);
     if (rc == CDC_OK) {
+        map.is_mariadb = (map.table_id & 1) != 0;
         rc = src_mysql_table_build(&map, NULL, &fz->tbl, &fz->err);
     }
     if (rc != CDC_OK) {

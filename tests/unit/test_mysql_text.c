@@ -11,6 +11,8 @@
 #include "producers/mysql/decimal.h"
 #include "producers/mysql/json_binary.h"
 #include "producers/mysql/special_type.h"
+#include "producers/mysql/stream_state.h"
+#include "producers/mysql/temporal.h"
 
 static void check_text(src_mysql_convert convert, const char *in, const char *want, uint64_t faults)
 {
@@ -202,6 +204,8 @@ static void test_special_types(void **state)
     n = src_mysql_inet4_text((const uint8_t *)"\xff\x00\x0a\x01", text);
     assert_memory_equal(text, "255.0.10.1", n);
     check_inet6("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "::");
+    check_inet6("\0\1\0\0\0\2\0\0\0\0\0\3\0\0\0\0", "1:0:2::3:0:0"); /* the first of two */
+    check_inet6("\0\0\0\0\0\0\0\0\0\0\0\0\1\2\3\4", "::1.2.3.4");
     check_inet6("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
                 "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
     /* 100 bytes 'ab...' as MariaDB logged them; the header says zlib, one byte of length */
@@ -220,6 +224,63 @@ static void test_special_types(void **state)
     check_inflate("\x79\x64", 2, SRC_MYSQL_INFLATE_MALFORMED, NULL); /* another method */
     check_inflate("\x8f\x64", 2, SRC_MYSQL_INFLATE_MALFORMED, NULL); /* seven bytes of length */
     check_inflate("\x8c\xff\xff\xff\xff", 5, SRC_MYSQL_INFLATE_NO_MEMORY, NULL);
+}
+
+typedef bool (*old_reader)(cdc_cursor *c, uint8_t digits, cdc_value *out);
+
+/* Values that are right are in test_mysql_golden. */
+static void test_old_times_that_are_none(void **state)
+{
+    (void)state;
+    static const struct {
+        old_reader read;
+        uint8_t digits;
+        const char *bytes;
+        size_t n;
+    } cases[] = {
+        {src_mysql_temporal_old_time, 0, "\x3f\x42\x0f", 3}, /* 99:99:99 */
+        {src_mysql_temporal_old_time, 0, "\xff\xff\x7f", 3}, /* 838:86:07 */
+        {src_mysql_temporal_old_time, 6, "\xff\xff\xff\xff\xff\xff", 6},
+        {src_mysql_temporal_old_time, 3, "\0\0\0\0\0", 5}, /* -839:00:00.000 */
+        {src_mysql_temporal_old_datetime, 0, "\xff\xff\xff\xff\xff\xff\xff\xff", 8},
+        {src_mysql_temporal_old_datetime, 0, "\x99\0\0\0\0\0\0\0", 8}, /* 00:01:53 */
+        {src_mysql_temporal_old_datetime, 6, "\xff\xff\xff\xff\xff\xff\xff\xff", 8},
+        {src_mysql_temporal_old_timestamp, 1, "\0\0\0\1\x0a", 5}, /* ten tenths */
+        {src_mysql_temporal_old_timestamp, 3, "\0\0\0\1\x03\xe8", 6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cdc_value v;
+        cdc_cursor c = cdc_cursor_of(cases[i].bytes, cases[i].n);
+        bool ok = cases[i].read(&c, cases[i].digits, &v);
+        assert_int_equal(ok, i == 5);
+        assert_int_equal(cdc_cursor_left(&c), 0);
+    }
+}
+
+static void test_statements_that_may_change_what_the_log_hides(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql;
+        bool may;
+    } cases[] = {
+        {"ALTER TABLE t ADD x INT", false},
+        {"alter table t drop column a, engine=innodb", false},
+        {"ALTER TABLE t MODIFY b UUID", true},
+        {"ALTER TABLE t MODIFY b inet4", true},
+        {"ALTER TABLE t MODIFY b BINARY(16)", true},
+        {"ALTER TABLE t MODIFY b CHAR(16) BYTE", true},
+        {"ALTER TABLE t ADD SYSTEM VERSIONING", true},
+        {"ALTER TABLE t RENAME COLUMN a TO b", true},
+        {"ALTER TABLE t MODIFY d DATETIME(3)", true},
+        {"", false},
+        {"uui", false},
+        {"uuid", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(src_mysql_resolve_may_change(cases[i].sql, strlen(cases[i].sql)),
+                         cases[i].may);
+    }
 }
 
 static void test_text_that_does_not_fit_the_arena(void **state)
@@ -429,6 +490,8 @@ int main(void)
         cmocka_unit_test(test_charsets_by_table),
         cmocka_unit_test(test_wide_charsets),
         cmocka_unit_test(test_special_types),
+        cmocka_unit_test(test_old_times_that_are_none),
+        cmocka_unit_test(test_statements_that_may_change_what_the_log_hides),
         cmocka_unit_test(test_text_that_does_not_fit_the_arena),
         cmocka_unit_test(test_collations),
         cmocka_unit_test(test_decimal),

@@ -1,6 +1,6 @@
--- What this version refuses, on a server with database rt and table strs of types-mariadb.sql, right after FLUSH
--- BINARY LOGS; the log that it leaves is refused-mariadb.binlog. UUID, INET6 and INET4 (table uu) are not refused here:
--- in the log they cannot be told from BINARY(16) and BINARY(4).
+-- What was refused once, and what is: on a server with database rt and table strs of types-mariadb.sql, right after FLUSH
+-- BINARY LOGS; the log that it leaves is refused-mariadb.binlog. UUID, INET6 and INET4 are BINARY in the log: the test
+-- tells them by the columns' names, and tells nothing of table dep's digits.
 USE rt;
 CREATE TABLE uu (id INT PRIMARY KEY, u UUID, i6 INET6, i4 INET4, v VARCHAR(5));
 INSERT INTO uu VALUES (1, UUID(), '::1', '1.2.3.4', 'x');
