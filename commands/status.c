@@ -36,6 +36,29 @@ static const cdc_status_field fields[] = {
     {"rss_bytes", "rss_bytes", NULL},
 };
 
+/* How far the full copy is; null: there is none. */
+static json_t *cdc_status_copy(const json_t *raw)
+{
+    static const char *const from[] = {"sluice_copy_tables", "sluice_copy_tables_left",
+                                       "sluice_copy_rows",   "sluice_copy_rows_estimated",
+                                       "sluice_copy_bytes",  "sluice_copy_seconds_left"};
+    json_int_t v[sizeof from / sizeof from[0]];
+    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
+        const json_t *value = json_object_get(raw, from[i]);
+        if (value == NULL) {
+            return json_null();
+        }
+        v[i] = json_integer_value(value);
+    }
+    double percent = v[1] == 0 ? 100.0 : v[3] > 0 ? 100.0 * (double)v[2] / (double)v[3] : 0.0;
+    percent = v[1] > 0 && percent > 99.9 ? 99.9 : percent;
+    json_t *out = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f}", "tables", v[0], "tables_done",
+                            v[0] - v[1], "rows", v[2], "rows_estimated", v[3], "bytes", v[4],
+                            "percent", (double)(int64_t)(percent * 10.0) / 10.0);
+    json_object_set_new(out, "seconds_left", v[5] >= 0 ? json_integer(v[5]) : json_null());
+    return out;
+}
+
 static json_t *cdc_status_pick(const json_t *raw)
 {
     json_t *out = json_object();
@@ -47,6 +70,7 @@ static json_t *cdc_status_pick(const json_t *raw)
         }
         json_object_set_new(out, fields[i].name, value != NULL ? json_incref(value) : json_null());
     }
+    json_object_set_new(out, "copy", cdc_status_copy(raw));
     return out;
 }
 
@@ -141,6 +165,19 @@ static void cdc_status_stopped(const json_t *program, cdc_buffer *out)
     }
 }
 
+static void cdc_status_copy_text(const json_t *copy, cdc_buffer *out)
+{
+    cdc_buffer_addf(out, "          full copy %.1f%%: tables %.0f of %.0f, rows %.0f of about %.0f",
+                    cdc_status_num(copy, "percent"), cdc_status_num(copy, "tables_done"),
+                    cdc_status_num(copy, "tables"), cdc_status_num(copy, "rows"),
+                    cdc_status_num(copy, "rows_estimated"));
+    cdc_buffer_addf(out, ", %.1f MB", cdc_status_num(copy, "bytes") / 1e6);
+    if (json_is_integer(json_object_get(copy, "seconds_left"))) {
+        cdc_buffer_addf(out, ", about %.0f s left", cdc_status_num(copy, "seconds_left"));
+    }
+    cdc_buffer_add_char(out, '\n');
+}
+
 static void cdc_status_text(const char *name, const json_t *program, cdc_buffer *out)
 {
     cdc_buffer_addf(out, "%-9s ", name);
@@ -159,6 +196,9 @@ static void cdc_status_text(const char *name, const json_t *program, cdc_buffer 
         cdc_buffer_addf(out, "%.0f ms\n", cdc_status_num(program, "lag_ms"));
     } else {
         cdc_buffer_add_str(out, "not known\n");
+    }
+    if (json_is_object(json_object_get(program, "copy"))) {
+        cdc_status_copy_text(json_object_get(program, "copy"), out);
     }
     cdc_buffer_addf(out, "          pid %.0f, up %.0f s, memory %.1f MB\n",
                     cdc_status_num(program, "pid"), cdc_status_num(program, "uptime_ms") / 1000,

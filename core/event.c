@@ -57,6 +57,15 @@ void cdc_batch_reset(cdc_batch *batch)
     batch->first_ms = 0;
 }
 
+void cdc_batch_swap(cdc_batch *a, cdc_batch *b)
+{
+    cdc_batch was = *a;
+    *a = *b;
+    *b = was;
+    b->next = a->next;
+    a->next = was.next;
+}
+
 cdc_event *cdc_batch_add(cdc_batch *batch)
 {
     if (batch->nevents == batch->cap) {

@@ -130,6 +130,9 @@ cdc_batch *cdc_batch_new(size_t max_bytes); /* NULL: out of memory */
 void cdc_batch_free(cdc_batch *batch);
 void cdc_batch_reset(cdc_batch *batch); /* drops events and table references, keeps some memory */
 
+/* Exchanges what the two hold; their places in queue and pool stay. */
+void cdc_batch_swap(cdc_batch *a, cdc_batch *b);
+
 /* Appends a zeroed event; NULL when the arena is at its maximum or memory is out. The pointer is
  * valid until the next add: growing moves the array. */
 cdc_event *cdc_batch_add(cdc_batch *batch);

@@ -1,6 +1,6 @@
 #include "copy_key.h"
 
-#include "copy_tables.h"
+#include "names.h"
 
 static void add_hex(cdc_buffer *out, const char *p, size_t n)
 {
@@ -52,6 +52,20 @@ void src_mysql_key_literal(const cdc_column *col, const cdc_value *val, const ch
     }
 }
 
+void src_mysql_key_literals(const cdc_table *tbl, const cdc_value *row, char *const *cells,
+                            const unsigned long *lengths, cdc_buffer *out)
+{
+    for (uint32_t i = 0; i < tbl->nkeys; i++) {
+        uint16_t k = tbl->keys[i];
+        if (i > 0) {
+            cdc_buffer_add_char(out, ',');
+        }
+        src_mysql_key_literal(&tbl->cols[k], &row[k], cells[i], lengths[i], out);
+    }
+}
+
+/* --- ranges --- */
+
 static void add_column(cdc_buffer *out, const cdc_column *col, const char *op, const char *literal,
                        size_t n)
 {
@@ -61,8 +75,12 @@ static void add_column(cdc_buffer *out, const cdc_column *col, const char *op, c
     cdc_buffer_add(out, literal, n);
 }
 
-cdc_rc src_mysql_key_condition(const cdc_table *tbl, const char *key, cdc_buffer *out,
-                               cdc_error *err)
+typedef struct bound {
+    const char *wide, *strict, *last; /* " >= ", " > ", and what the last column takes */
+} bound;
+
+static cdc_rc add_bound(const cdc_table *tbl, const char *key, const bound *ops, cdc_buffer *out,
+                        cdc_error *err)
 {
     const char *p = key;
     uint32_t i = 0;
@@ -70,13 +88,15 @@ cdc_rc src_mysql_key_condition(const cdc_table *tbl, const char *key, cdc_buffer
         const cdc_column *col = &tbl->cols[tbl->keys[i]];
         size_t n = strcspn(p, ",");
         if (i + 1 == tbl->nkeys) {
-            add_column(out, col, " > ", p, n);
+            add_column(out, col, ops->last, p, n);
         } else {
             cdc_buffer_add_char(out, '(');
-            add_column(out, col, " >= ", p, n);
+            add_column(out, col, ops->wide, p, n);
             cdc_buffer_add_str(out, " AND (");
-            add_column(out, col, " > ", p, n);
-            cdc_buffer_add_str(out, " OR ");
+            add_column(out, col, ops->strict, p, n);
+            cdc_buffer_add_str(out, " OR (");
+            add_column(out, col, " = ", p, n);
+            cdc_buffer_add_str(out, " AND ");
         }
         p = p[n] == ',' ? p + n + 1 : NULL;
     }
@@ -88,7 +108,57 @@ cdc_rc src_mysql_key_condition(const cdc_table *tbl, const char *key, cdc_buffer
             tbl->database, tbl->name);
     }
     for (uint32_t j = 1; j < tbl->nkeys; j++) {
-        cdc_buffer_add_str(out, "))");
+        cdc_buffer_add_str(out, ")))");
     }
     return CDC_OK;
+}
+
+cdc_rc src_mysql_key_range(const cdc_table *tbl, const char *from, const char *to, cdc_buffer *out,
+                           cdc_error *err)
+{
+    static const bound behind = {" >= ", " > ", " > "};
+    static const bound up_to = {" <= ", " < ", " <= "};
+    cdc_rc rc = CDC_OK;
+    if (from[0] != '\0') {
+        cdc_buffer_add_str(out, " WHERE ");
+        rc = add_bound(tbl, from, &behind, out, err);
+    }
+    if (rc == CDC_OK && to[0] != '\0') {
+        cdc_buffer_add_str(out, from[0] != '\0' ? " AND " : " WHERE ");
+        rc = add_bound(tbl, to, &up_to, out, err);
+    }
+    return rc;
+}
+
+/* --- bytes --- */
+
+void src_mysql_key_bytes(const cdc_table *tbl, const cdc_value *row, cdc_buffer *out)
+{
+    for (uint32_t i = 0; i < tbl->nkeys; i++) {
+        const cdc_value *val = &row[tbl->keys[i]];
+        cdc_buffer_add_char(out, (char)val->kind);
+        switch ((cdc_kind)val->kind) {
+        case CDC_DECIMAL:
+        case CDC_TEXT:
+        case CDC_BYTES:
+        case CDC_JSON:
+            cdc_buffer_add(out, &val->len, sizeof(val->len));
+            cdc_buffer_add(out, val->p, val->len);
+            break;
+        case CDC_TIMESTAMP:
+            cdc_buffer_add(out, &val->ts.sec, sizeof(val->ts.sec));
+            cdc_buffer_add(out, &val->ts.usec, sizeof(val->ts.usec));
+            break;
+        case CDC_DATE:
+        case CDC_TIME:
+        case CDC_DATETIME: {
+            uint32_t parts[] = {val->year,     val->t.month,  val->t.day,  val->t.hour,
+                                val->t.minute, val->t.second, val->t.usec, val->t.neg};
+            cdc_buffer_add(out, parts, sizeof(parts));
+            break;
+        }
+        default:
+            cdc_buffer_add(out, &val->u, sizeof(val->u));
+        }
+    }
 }

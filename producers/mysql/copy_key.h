@@ -1,4 +1,4 @@
-/* The primary key of the last copied row as SQL, to go on behind it. */
+/* Primary keys of rows: as SQL, to name a range of them, and as bytes, to find a row again. */
 #ifndef SRC_MYSQL_COPY_KEY_H
 #define SRC_MYSQL_COPY_KEY_H
 
@@ -12,10 +12,20 @@
 void src_mysql_key_literal(const cdc_column *col, const cdc_value *val, const char *cell, size_t n,
                            cdc_buffer *out);
 
-/* Appends "(t.`a` >= x AND (t.`a` > x OR (t.`a` = x AND (...))))": rows behind the key, in a form
- * for which both servers use the primary key. key: literals joined by ",". FATAL: another number of
- * literals than the key has columns, as after an ALTER. */
-cdc_rc src_mysql_key_condition(const cdc_table *tbl, const char *key, cdc_buffer *out,
-                               cdc_error *err) CDC_MUST_CHECK;
+/* The key of one row as literals joined by ",": row has the table's values, cells and lengths the
+ * texts of the key's columns, in the key's order. */
+void src_mysql_key_literals(const cdc_table *tbl, const cdc_value *row, char *const *cells,
+                            const unsigned long *lengths, cdc_buffer *out);
+
+/* Appends " WHERE " and what holds for the rows behind the key `from`, up to the key `to` with it,
+ * in a form for which both servers use the primary key: (t.`a` >= x AND (t.`a` > x OR (t.`a` = x
+ * AND (t.`b` > y)))). Keys are literals joined by ","; "" is no bound. FATAL: another number of
+ * literals than the key has columns. */
+cdc_rc src_mysql_key_range(const cdc_table *tbl, const char *from, const char *to, cdc_buffer *out,
+                           cdc_error *err) CDC_MUST_CHECK;
+
+/* Appends bytes that two rows of equal definition have in common exactly when their keys are the
+ * same value for value, byte for byte. */
+void src_mysql_key_bytes(const cdc_table *tbl, const cdc_value *row, cdc_buffer *out);
 
 #endif

@@ -2,18 +2,6 @@
 
 #define SQL_MAX (1U << 20)
 
-void src_mysql_add_name(cdc_buffer *out, const char *name)
-{
-    cdc_buffer_add_char(out, '`');
-    for (; *name != '\0'; name++) {
-        if (*name == '`') {
-            cdc_buffer_add_char(out, '`');
-        }
-        cdc_buffer_add_char(out, *name);
-    }
-    cdc_buffer_add_char(out, '`');
-}
-
 /* 'text' with quotes doubled; the session's sql_mode has no NO_BACKSLASH_ESCAPES, so those are
  * doubled too. */
 static void add_literal(cdc_buffer *out, const char *s)
@@ -58,10 +46,44 @@ static cdc_rc add_table(src_mysql_copy_tables *tables, MYSQL_ROW row, cdc_error 
     table->database = strdup(row[0]);
     table->name = strdup(row[1]);
     table->transactional = row[3] != NULL && strcmp(row[3], "InnoDB") == 0;
+    table->rows_estimated = row[4] != NULL ? strtoull(row[4], NULL, 10) : 0;
     tables->n++;
     if (table->database == NULL || table->name == NULL) {
         return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the list of tables");
     }
+    return CDC_OK;
+}
+
+cdc_rc src_mysql_copy_tables_session(src_mysql_connection *conn, cdc_error *err)
+{
+    if (conn->is_mariadb || conn->version < 80030) {
+        return CDC_OK;
+    }
+    return src_mysql_execute(
+        conn, "SET SESSION show_gipk_in_create_table_and_information_schema = ON", err);
+}
+
+static cdc_rc find_keys(src_mysql_copy_tables *tables, src_mysql_connection *conn, cdc_error *err)
+{
+    MYSQL_RES *res;
+    cdc_rc rc = src_mysql_select(conn,
+                                 "SELECT TABLE_SCHEMA, TABLE_NAME, COUNT(SUB_PART) FROM "
+                                 "information_schema.STATISTICS WHERE INDEX_NAME = 'PRIMARY' "
+                                 "GROUP BY TABLE_SCHEMA, TABLE_NAME",
+                                 &res, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    for (MYSQL_ROW row; (row = mysql_fetch_row(res)) != NULL;) {
+        src_mysql_copy_table key = {.database = row[0], .name = row[1]};
+        src_mysql_copy_table *table =
+            bsearch(&key, tables->items, tables->n, sizeof(key), compare_tables);
+        if (table != NULL) {
+            table->has_key = true;
+            table->has_prefix = strcmp(row[2], "0") != 0;
+        }
+    }
+    mysql_free_result(res);
     return CDC_OK;
 }
 
@@ -72,7 +94,8 @@ cdc_rc src_mysql_copy_tables_load(src_mysql_copy_tables *tables, src_mysql_conne
     MYSQL_RES *res;
     cdc_rc rc = src_mysql_select(
         conn,
-        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES "
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS "
+        "FROM information_schema.TABLES "
         "WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN "
         "('mysql', 'sys', 'information_schema', 'performance_schema')",
         &res, err);
@@ -98,6 +121,7 @@ cdc_rc src_mysql_copy_tables_load(src_mysql_copy_tables *tables, src_mysql_conne
     }
     if (rc == CDC_OK) {
         qsort(tables->items, tables->n, sizeof(*tables->items), compare_tables);
+        rc = find_keys(tables, conn, err);
     }
     return rc;
 }
@@ -105,7 +129,7 @@ cdc_rc src_mysql_copy_tables_load(src_mysql_copy_tables *tables, src_mysql_conne
 /* --- one table's definition --- */
 
 static cdc_rc select_for(src_mysql_connection *conn, const char *head,
-                         const src_mysql_copy_table *table, const char *tail, MYSQL_RES **res,
+                         const src_mysql_table_info *table, const char *tail, MYSQL_RES **res,
                          cdc_error *err)
 {
     cdc_buffer sql;
@@ -160,10 +184,35 @@ static cdc_rc read_keys(MYSQL_RES *res, src_mysql_table_info *info, uint16_t *ke
     return CDC_OK;
 }
 
-static cdc_rc build(const src_mysql_copy_table *table, MYSQL_RES *columns, MYSQL_RES *keys,
+static uint32_t hash_text(uint32_t h, const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++) {
+        h = (h ^ (unsigned char)*p) * 16777619U;
+    }
+    return (h ^ 0xffU) * 16777619U;
+}
+
+/* The key's columns with their types and collations, which order them; results as selected below.
+ */
+static uint32_t hash_key(MYSQL_RES *columns, MYSQL_RES *keys)
+{
+    uint32_t h = 2166136261U;
+    mysql_data_seek(keys, 0);
+    for (MYSQL_ROW key; (key = mysql_fetch_row(keys)) != NULL;) {
+        mysql_data_seek(columns, 0);
+        for (MYSQL_ROW col; (col = mysql_fetch_row(columns)) != NULL;) {
+            if (strcmp(col[0], key[0]) == 0) {
+                h = hash_text(hash_text(h, col[0]), col[2]);
+                h = hash_text(h, col[11] != NULL ? col[11] : "");
+            }
+        }
+    }
+    return h != 0 ? h : 1;
+}
+
+static cdc_rc build(src_mysql_table_info *info, MYSQL_RES *columns, MYSQL_RES *keys,
                     const src_mysql_table_map *map, src_mysql_table **out, cdc_error *err)
 {
-    src_mysql_table_info info = {.database = table->database, .name = table->name};
     size_t ncols = (size_t)mysql_num_rows(columns);
     src_mysql_column_info *cols = calloc(ncols, sizeof(*cols));
     uint16_t *key_cols = calloc(ncols, sizeof(*key_cols));
@@ -172,15 +221,15 @@ static cdc_rc build(const src_mysql_copy_table *table, MYSQL_RES *columns, MYSQL
         rc = cdc_error_set(err, CDC_FATAL, "memory", "out of memory for a table's definition");
     } else {
         for (MYSQL_ROW row; (row = mysql_fetch_row(columns)) != NULL;) {
-            read_column(row, &cols[info.ncols++]);
+            read_column(row, &cols[info->ncols++]);
         }
-        info.cols = cols;
-        info.keys = key_cols;
-        rc = read_keys(keys, &info, key_cols, err);
+        info->cols = cols;
+        info->keys = key_cols;
+        rc = read_keys(keys, info, key_cols, err);
     }
     if (rc == CDC_OK) {
-        rc = map != NULL ? src_mysql_table_build(map, &info, out, err)
-                         : src_mysql_table_from_info(&info, out, err);
+        rc = map != NULL ? src_mysql_table_build(map, info, out, err)
+                         : src_mysql_table_from_info(info, out, err);
     }
     free(cols);
     free(key_cols);
@@ -189,23 +238,28 @@ static cdc_rc build(const src_mysql_copy_table *table, MYSQL_RES *columns, MYSQL
 
 cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_copy_table *table,
                                    const src_mysql_table_map *map, src_mysql_table **out,
-                                   cdc_error *err)
+                                   uint32_t *key_definition, cdc_error *err)
 {
     MYSQL_RES *columns = NULL;
     MYSQL_RES *keys = NULL;
+    src_mysql_table_info info = {.database = table->database, .name = table->name};
     *out = NULL;
     cdc_rc rc = select_for(conn,
                            "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, "
                            "CHARACTER_OCTET_LENGTH, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, "
-                           "NUMERIC_SCALE, DATETIME_PRECISION, IS_NULLABLE, GENERATION_EXPRESSION "
+                           "NUMERIC_SCALE, DATETIME_PRECISION, IS_NULLABLE, GENERATION_EXPRESSION, "
+                           "COLLATION_NAME "
                            "FROM information_schema.COLUMNS",
-                           table, " ORDER BY ORDINAL_POSITION", &columns, err);
+                           &info, " ORDER BY ORDINAL_POSITION", &columns, err);
     if (rc == CDC_OK) {
-        rc = select_for(conn, "SELECT COLUMN_NAME FROM information_schema.STATISTICS", table,
+        rc = select_for(conn, "SELECT COLUMN_NAME FROM information_schema.STATISTICS", &info,
                         " AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX", &keys, err);
     }
     if (rc == CDC_OK) {
-        rc = mysql_num_rows(columns) == 0 ? CDC_SKIP : build(table, columns, keys, map, out, err);
+        rc = mysql_num_rows(columns) == 0 ? CDC_SKIP : build(&info, columns, keys, map, out, err);
+    }
+    if (rc == CDC_OK && key_definition != NULL) {
+        *key_definition = hash_key(columns, keys);
     }
     if (columns != NULL) {
         mysql_free_result(columns);

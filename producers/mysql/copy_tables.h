@@ -10,6 +10,9 @@
 typedef struct src_mysql_copy_table {
     char *database, *name; /* owned */
     bool transactional;    /* a snapshot holds for its rows */
+    bool has_key;          /* a primary key */
+    bool has_prefix;       /* ...over the beginnings of columns, which does not give their order */
+    uint64_t rows_estimated;
 } src_mysql_copy_table;
 
 typedef struct src_mysql_copy_tables {
@@ -26,13 +29,14 @@ cdc_rc src_mysql_copy_tables_load(src_mysql_copy_tables *tables, src_mysql_conne
                                   const cdc_selection *selection, cdc_error *err) CDC_MUST_CHECK;
 void src_mysql_copy_tables_fini(src_mysql_copy_tables *tables);
 
-/* The definition, as the binlog would give it. map: an event that it must fit, or NULL. SKIP: the
- * table is gone. */
+/* What the session needs that lists and reads tables: their invisible keys are shown. */
+cdc_rc src_mysql_copy_tables_session(src_mysql_connection *conn, cdc_error *err) CDC_MUST_CHECK;
+
+/* The definition, as the binlog would give it, and a fingerprint of its primary key and the key's
+ * order, never 0 (NULL: not asked for). map: an event that it must fit, or NULL. SKIP: the table is
+ * gone. */
 cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_copy_table *table,
                                    const src_mysql_table_map *map, src_mysql_table **out,
-                                   cdc_error *err) CDC_MUST_CHECK;
-
-/* Appends `name`, with inner backticks doubled. */
-void src_mysql_add_name(cdc_buffer *out, const char *name);
+                                   uint32_t *key_definition, cdc_error *err) CDC_MUST_CHECK;
 
 #endif

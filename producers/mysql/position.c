@@ -1,8 +1,10 @@
 #include "position.h"
 
 #include "core/cursor.h"
+#include "names.h"
 
 #define VERSION "v1"
+#define MARK_MAX 4096U /* four names of 64 characters, quoted */
 
 static const char *const stage_names[] = {"stream", "schema", "rows"};
 
@@ -93,6 +95,21 @@ static void add_number(cdc_buffer *out, const char *name, uint64_t value)
     cdc_buffer_add_u64(out, value);
 }
 
+/* "`db`.`table`", or "`db`.`table`=`db`.`was`". */
+static void add_mark(cdc_buffer *out, const src_mysql_mark *mark)
+{
+    cdc_buffer text;
+    cdc_buffer_init(&text, MARK_MAX);
+    src_mysql_add_table(&text, mark->database, mark->table);
+    if (mark->was_table != NULL) {
+        cdc_buffer_add_char(&text, '=');
+        src_mysql_add_table(&text, mark->was_database, mark->was_table);
+    }
+    add_text(out, "mark", cdc_buffer_cstr(&text));
+    out->failed = out->failed || text.failed;
+    cdc_buffer_fini(&text);
+}
+
 static bool given(const char *s)
 {
     return s != NULL && s[0] != '\0';
@@ -138,6 +155,16 @@ void src_mysql_position_print(const src_mysql_position *pos, cdc_buffer *out)
             add_number(out, "done", 1);
         }
         add_number(out, "chunk", pos->chunk);
+        if (pos->key_definition != 0) {
+            add_number(out, "keydef", pos->key_definition);
+        }
+    }
+    if (pos->rows > 0) {
+        add_number(out, "rows", pos->rows);
+        add_number(out, "bytes", pos->bytes);
+    }
+    for (const src_mysql_mark *mark = pos->marks; mark != NULL; mark = mark->next) {
+        add_mark(out, mark);
     }
 }
 
@@ -201,10 +228,84 @@ static bool set_stage(src_mysql_position *pos, const char *value)
     return false;
 }
 
+/* Reads "`...`" and moves *p behind it; NULL: there is none. The name is unquoted in place. */
+static char *take_name(char **p)
+{
+    char *from = *p;
+    if (from == NULL || *from != '`') {
+        return NULL;
+    }
+    char *to = ++from;
+    for (char *s = from; *s != '\0'; s++) {
+        if (*s == '`' && s[1] != '`') {
+            *to = '\0';
+            *p = s + 1;
+            return from;
+        }
+        s += *s == '`';
+        *to++ = *s;
+    }
+    return NULL;
+}
+
+static bool take_table(char **p, char **database, char **table)
+{
+    *database = take_name(p);
+    if (*database == NULL || **p != '.') {
+        return false;
+    }
+    ++*p;
+    *table = take_name(p);
+    return *table != NULL;
+}
+
+static bool add_to_marks(src_mysql_position *pos, char *value, cdc_arena *ar)
+{
+    src_mysql_mark *mark = cdc_arena_zalloc(ar, sizeof(*mark));
+    char *p = value;
+    if (mark == NULL || !take_table(&p, &mark->database, &mark->table)) {
+        return false;
+    }
+    if (*p == '=') {
+        p++;
+        if (!take_table(&p, &mark->was_database, &mark->was_table)) {
+            return false;
+        }
+    }
+    mark->next = pos->marks;
+    pos->marks = mark;
+    return *p == '\0';
+}
+
+/* The numbers of the full copy. */
+static bool set_number(src_mysql_position *pos, const char *name, size_t nname, const char *value,
+                       size_t nvalue)
+{
+    uint64_t v = 0;
+    if (is(name, nname, "done")) {
+        pos->table_done = true;
+        return parse_u64(value, nvalue, &v) && v == 1;
+    }
+    if (is(name, nname, "chunk")) {
+        return parse_u64(value, nvalue, &pos->chunk);
+    }
+    if (is(name, nname, "rows")) {
+        return parse_u64(value, nvalue, &pos->rows);
+    }
+    if (is(name, nname, "bytes")) {
+        return parse_u64(value, nvalue, &pos->bytes);
+    }
+    if (is(name, nname, "keydef")) {
+        bool ok = parse_u64(value, nvalue, &v) && v <= UINT32_MAX;
+        pos->key_definition = (uint32_t)v;
+        return ok;
+    }
+    return true;
+}
+
 static bool set_field(src_mysql_position *pos, const char *name, size_t nname, const char *value,
                       size_t nvalue)
 {
-    uint64_t flag;
     if (is(name, nname, "server")) {
         pos->server = value;
     } else if (is(name, nname, "file")) {
@@ -227,11 +328,8 @@ static bool set_field(src_mysql_position *pos, const char *name, size_t nname, c
         pos->table = value;
     } else if (is(name, nname, "key")) {
         pos->key = value;
-    } else if (is(name, nname, "done")) {
-        pos->table_done = true;
-        return parse_u64(value, nvalue, &flag) && flag == 1;
-    } else if (is(name, nname, "chunk")) {
-        return parse_u64(value, nvalue, &pos->chunk);
+    } else {
+        return set_number(pos, name, nname, value, nvalue);
     }
     return true;
 }
@@ -262,7 +360,10 @@ cdc_rc src_mysql_position_parse(src_mysql_position *pos, const char *text, size_
             size_t nvalue = 0;
             char *value =
                 eq == NULL ? NULL : unescape(ar, eq + 1, (size_t)(stop - eq - 1), &nvalue);
-            if (value == NULL || !set_field(pos, p, (size_t)(eq - p), value, nvalue)) {
+            bool ok = value != NULL && (is(p, (size_t)(eq - p), "mark")
+                                            ? add_to_marks(pos, value, ar)
+                                            : set_field(pos, p, (size_t)(eq - p), value, nvalue));
+            if (!ok) {
                 return malformed(err, text, len);
             }
         }

@@ -166,7 +166,7 @@ static cdc_rc check_types(precheck *pc, const cdc_catalog_table *table, cdc_erro
     src_mysql_table *definition = NULL;
     src_mysql_copy_table wanted = {.database = (char *)(uintptr_t)table->database,
                                    .name = (char *)(uintptr_t)table->name};
-    cdc_rc rc = src_mysql_copy_table_define(&pc->conn, &wanted, NULL, &definition, err);
+    cdc_rc rc = src_mysql_copy_table_define(&pc->conn, &wanted, NULL, &definition, NULL, err);
     if (rc == CDC_FATAL) {
         snprintf(name, sizeof(name), "%s.%s", table->database, table->name);
         cdc_checklist_error(pc->list, "source_types", name, err);

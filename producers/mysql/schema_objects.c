@@ -1,7 +1,7 @@
 #include "schema_objects.h"
 
-#include "copy_tables.h"
 #include "core/log.h"
+#include "names.h"
 
 #define SQL_MAX (1U << 20)
 #define OBJECTS_BYTES_MAX (256U << 20)

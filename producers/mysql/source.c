@@ -1,5 +1,6 @@
 #include "source.h"
 
+#include "copy_schema.h"
 #include "core/log.h"
 #include "failover.h"
 #include "full_copy.h"
@@ -17,12 +18,16 @@ typedef struct source {
     src_mysql_connection conn; /* closed while it serves a stream or a copy runs */
     src_mysql_server server;
     src_mysql_decode dec;
-    uint32_t server_id; /* ours */
+    uint32_t server_id;            /* ours */
+    src_mysql_copy_schema *schema; /* the phase that is under way; then the others */
     src_mysql_copy *copy;
     src_mysql_stream *stream;
+    char server_name[300];             /* "host:port" of the server that serves now */
     char unfinished[CDC_TXN_TEXT_MAX]; /* a transaction that was sent in part; "" = none */
     bool finishing;                    /* the stream is open for its rest alone */
     cdc_buffer finished;               /* then: the token behind it */
+    src_mysql_position begin; /* where schema or full began, or go on; strings in begin_arena */
+    cdc_arena begin_arena;
 } source;
 
 static void close_source(void *handle)
@@ -31,12 +36,14 @@ static void close_source(void *handle)
     if (src == NULL) {
         return;
     }
+    src_mysql_copy_schema_close(src->schema);
     src_mysql_copy_close(src->copy);
     src_mysql_stream_close(src->stream);
     src_mysql_disconnect(&src->conn);
     src_mysql_decode_fini(&src->dec);
     cdc_buffer_fini(&src->finished);
     cdc_selection_free(src->selection);
+    cdc_arena_fini(&src->begin_arena);
     free(src);
 }
 
@@ -53,6 +60,7 @@ static cdc_rc attach(source *src, const src_mysql_position *pos, cdc_error *err)
     if (rc != CDC_OK) {
         return rc;
     }
+    snprintf(src->server_name, sizeof(src->server_name), "%s", src->conn.name);
     cdc_metrics_word(env->metrics, "server_version", src->server.version);
     cdc_metrics_word(env->metrics, "source_server", src->conn.name);
     CDC_LOG(CDC_LOG_INFO, "source_open", CDC_STR("server", src->conn.name),
@@ -102,6 +110,7 @@ static cdc_rc open_source(void **out, const cdc_env *env, cdc_error *err)
     src->env = env;
     src_mysql_decode_init(&src->dec, VALUE_MAX);
     cdc_buffer_init(&src->finished, TEXT_MAX);
+    cdc_arena_init(&src->begin_arena, 4096, TEXT_MAX);
     cdc_rc rc = leave_out_shadows(src, err);
     if (rc == CDC_OK) {
         rc = attach(src, NULL, err);
@@ -341,43 +350,89 @@ static cdc_rc start_at_place(source *src, const char *text, cdc_error *err)
     return start_stream(src, &start, err);
 }
 
+/* --- schema and full copy --- */
+
+/* Where the stream of a new task starts: what is executed by now is in the definitions and rows
+ * that are read later. */
+static cdc_rc begin_now(source *src, cdc_error *err)
+{
+    cdc_buffer gtids;
+    cdc_buffer_init(&gtids, TEXT_MAX);
+    src_mysql_position *begin = &src->begin;
+    *begin = (src_mysql_position){
+        .server = src->server.identity, .database = "", .table = "", .key = ""};
+    cdc_rc rc = src_mysql_server_log_end(&src->conn, &src->server, &begin->at, err);
+    if (rc == CDC_OK) {
+        rc = src_mysql_server_executed(&src->conn, &src->server, &gtids, err);
+    }
+    if (rc == CDC_OK) {
+        begin->gtid = cdc_arena_strndup(&src->begin_arena, gtids.data, gtids.len);
+        rc = begin->gtid != NULL
+                 ? CDC_OK
+                 : cdc_error_set(err, CDC_FATAL, "memory", "out of memory for the GTID set");
+    }
+    cdc_buffer_fini(&gtids);
+    return rc;
+}
+
+/* Beside the stream that is open. One that is open for the rest of a transaction comes first. */
+static cdc_rc run_copy(source *src, cdc_error *err)
+{
+    src_mysql_copy_attach(src->copy, src->stream);
+    return src->finishing ? CDC_OK : src_mysql_copy_run(src->copy, src->server_name, err);
+}
+
+/* The definitions are complete: the stream begins, and the copy beside it. */
+static cdc_rc start_rows(source *src, cdc_error *err)
+{
+    const cdc_task *task = src->env->task;
+    cdc_rc rc = CDC_OK;
+    if (task->phase_full) {
+        src_mysql_copy_start start = {.env = src->env,
+                                      .server = &src->server,
+                                      .conn = &src->conn,
+                                      .dec = &src->dec,
+                                      .from = &src->begin};
+        rc = src_mysql_copy_open(&src->copy, &start, err);
+    }
+    if (rc == CDC_OK && (task->phase_full || task->phase_incremental)) {
+        rc = start_at_position(src, &src->begin, err);
+    }
+    return rc == CDC_OK && src->copy != NULL ? run_copy(src, err) : rc;
+}
+
+static cdc_rc start_schema(source *src, cdc_error *err)
+{
+    return src_mysql_copy_schema_open(&src->schema, src->env, &src->server, &src->conn, &src->begin,
+                                      err);
+}
+
+/* from: of a token; NULL: a new task. */
 static cdc_rc start_copy(source *src, const src_mysql_position *from, cdc_error *err)
 {
     cdc_rc rc = src_mysql_server_check_copy(&src->conn, &src->server, src->env->task->cfg, err);
+    if (rc == CDC_OK && from == NULL) {
+        rc = begin_now(src, err);
+    }
     if (rc != CDC_OK) {
         return rc;
     }
-    if (from != NULL && from->server[0] != '\0' &&
-        strcmp(from->server, src->server.identity) != 0) {
-        /* the copy goes on from another server's snapshot; its log must still hold all since the
-         * start, which is checked when the stream opens */
-        CDC_LOG(CDC_LOG_WARN, "copy_other_server", CDC_STR("server", src->conn.name));
-    }
-    src_mysql_copy_start start = {.env = src->env,
-                                  .server = &src->server,
-                                  .dec = &src->dec,
-                                  .only = src->conn.name,
-                                  .from = from};
-    rc = src_mysql_copy_open(&src->copy, &start, err);
-    src_mysql_disconnect(&src->conn); /* hours may pass until the stream is opened */
-    return rc;
+    bool schema = from != NULL ? from->stage == SRC_MYSQL_SCHEMA : src->env->task->phase_schema;
+    return schema ? start_schema(src, err) : start_rows(src, err);
 }
 
 static cdc_rc start_from_token(source *src, const char *token, size_t len, cdc_error *err)
 {
-    cdc_arena ar;
-    cdc_arena_init(&ar, 4096, TEXT_MAX);
-    src_mysql_position pos;
-    cdc_rc rc = src_mysql_position_parse(&pos, token, len, &ar, err);
+    src_mysql_position *pos = &src->begin;
+    cdc_rc rc = src_mysql_position_parse(pos, token, len, &src->begin_arena, err);
     if (rc == CDC_OK) {
-        rc = attach_for(src, &pos, err);
+        rc = attach_for(src, pos, err);
     }
-    if (rc == CDC_OK && pos.stage != SRC_MYSQL_STREAM) {
-        rc = start_copy(src, &pos, err);
+    if (rc == CDC_OK && pos->stage != SRC_MYSQL_STREAM) {
+        rc = start_copy(src, pos, err);
     } else if (rc == CDC_OK && src->env->task->phase_incremental) {
-        rc = start_at_position(src, &pos, err);
+        rc = start_at_position(src, pos, err);
     }
-    cdc_arena_fini(&ar);
     return rc;
 }
 
@@ -414,72 +469,89 @@ static cdc_rc start_source(void *handle, const char *token, size_t len, cdc_erro
 
 /* --- poll --- */
 
-/* The copy is complete: the stream goes on from where the copy began. */
-static cdc_rc leave_copy(source *src, cdc_error *err)
+/* The target's definitions may be as late as the log's end is now. */
+static cdc_rc leave_schema(source *src, cdc_error *err)
 {
-    if (!src->env->task->phase_incremental) {
-        return CDC_EOF;
-    }
-    cdc_rc rc = attach(src, src_mysql_copy_position(src->copy), err);
-    if (rc == CDC_OK) {
-        rc = start_at_position(src, src_mysql_copy_position(src->copy), err);
-    }
-    if (rc == CDC_OK) {
-        src_mysql_copy_close(src->copy);
-        src->copy = NULL;
-    }
-    return rc;
+    src_mysql_copy_schema_close(src->schema);
+    src->schema = NULL;
+    src->begin.stage = SRC_MYSQL_ROWS;
+    src->begin.database = "";
+    cdc_rc rc = src_mysql_server_log_end(&src->conn, &src->server, &src->begin.until, err);
+    return rc == CDC_OK ? start_rows(src, err) : rc;
 }
 
-/* The unfinished transaction is complete: the stream goes on with all the others, from its token.
- */
+/* The unfinished transaction is complete: the stream goes on with all the others, from its token,
+ * and a copy beside it. */
 static cdc_rc leave_unfinished(source *src, cdc_error *err)
 {
-    cdc_arena ar;
-    cdc_arena_init(&ar, 4096, TEXT_MAX);
     src_mysql_position pos;
+    src_mysql_copy_detach(src->copy);
     src_mysql_stream_close(src->stream);
     src->stream = NULL;
     src->finishing = false;
     src->unfinished[0] = '\0';
     cdc_rc rc = src_mysql_position_parse(&pos, cdc_buffer_cstr(&src->finished), src->finished.len,
-                                         &ar, err);
+                                         &src->begin_arena, err);
     if (rc == CDC_OK) {
         rc = attach(src, &pos, err);
     }
     if (rc == CDC_OK) {
         rc = start_at_position(src, &pos, err);
     }
-    cdc_arena_fini(&ar);
+    return rc == CDC_OK && src->copy != NULL ? run_copy(src, err) : rc;
+}
+
+static cdc_rc poll_unfinished(source *src, cdc_batch *batch, int timeout_ms, cdc_error *err)
+{
+    cdc_rc rc = src_mysql_stream_poll(src->stream, batch, timeout_ms, err);
+    if (rc == CDC_OK && src->copy != NULL) {
+        rc = src_mysql_copy_stream(src->copy, batch, err);
+    }
+    if (rc == CDC_OK && batch->token_len > 0) {
+        cdc_buffer_reset(&src->finished);
+        cdc_buffer_add(&src->finished, batch->token, batch->token_len);
+    }
+    if (rc == CDC_EOF) {
+        rc = leave_unfinished(src, err);
+        rc = rc == CDC_OK ? CDC_AGAIN : rc;
+    }
+    return rc;
+}
+
+static cdc_rc poll_schema(source *src, cdc_batch *batch, cdc_error *err)
+{
+    cdc_rc rc = src_mysql_copy_schema_poll(src->schema, batch, err);
+    if (rc == CDC_EOF) {
+        rc = leave_schema(src, err);
+        rc = rc == CDC_OK ? CDC_AGAIN : rc;
+    }
     return rc;
 }
 
 static cdc_rc poll_source(void *handle, cdc_batch *batch, int timeout_ms, cdc_error *err)
 {
     source *src = handle;
+    if (src->schema != NULL) {
+        return poll_schema(src, batch, err);
+    }
+    if (src->finishing) {
+        return poll_unfinished(src, batch, timeout_ms, err);
+    }
     if (src->copy != NULL) {
         cdc_rc rc = src_mysql_copy_poll(src->copy, batch, timeout_ms, err);
         if (rc != CDC_EOF) {
             return rc;
         }
-        rc = leave_copy(src, err);
-        if (rc != CDC_OK) {
-            return rc;
+        src_mysql_copy_close(src->copy);
+        src->copy = NULL;
+        if (!src->env->task->phase_incremental) {
+            return CDC_EOF;
         }
     }
     if (src->stream == NULL) {
         return CDC_EOF;
     }
-    cdc_rc rc = src_mysql_stream_poll(src->stream, batch, timeout_ms, err);
-    if (src->finishing && rc == CDC_OK && batch->token_len > 0) {
-        cdc_buffer_reset(&src->finished);
-        cdc_buffer_add(&src->finished, batch->token, batch->token_len);
-    }
-    if (rc != CDC_EOF || !src->finishing) {
-        return rc;
-    }
-    rc = leave_unfinished(src, err);
-    return rc == CDC_OK ? CDC_AGAIN : rc;
+    return src_mysql_stream_poll(src->stream, batch, timeout_ms, err);
 }
 
 static void resume_source(void *handle, const char *txn)

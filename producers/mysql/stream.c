@@ -112,7 +112,7 @@ static cdc_rc begin_rows(src_mysql_stream *st, const src_mysql_event *ev, cdc_er
         return CDC_OK;
     }
     const cdc_table *tbl = known->tbl->table;
-    if (tbl->nkeys == 0 && src_mysql_stream_in_window(st)) {
+    if (tbl->nkeys == 0 && st->copy == NULL && src_mysql_stream_in_window(st)) {
         (void)cdc_error_set(
             err, CDC_FATAL, "mysql_copy_keyless",
             "table %s.%s has no primary key and was changed while its full copy began, so "
@@ -437,7 +437,14 @@ static cdc_rc take_event(src_mysql_stream *st, cdc_error *err)
 
 static cdc_rc make_token(src_mysql_stream *st, cdc_error *err)
 {
-    src_mysql_position pos = {.server = st->server->identity, .at = st->done};
+    src_mysql_position pos = {.stage = SRC_MYSQL_STREAM};
+    if (st->copy != NULL) {
+        pos = *st->copy;
+    }
+    pos.server = st->server->identity;
+    pos.at = st->done;
+    pos.gtid = NULL;
+    pos.until.file[0] = '\0';
     if (st->until.file[0] != '\0' && src_mysql_log_pos_compare(&st->done, &st->until) < 0) {
         pos.until = st->until;
     }
@@ -538,6 +545,13 @@ static cdc_rc await_input(src_mysql_stream *st, int64_t deadline, cdc_error *err
     return CDC_AGAIN;
 }
 
+static bool must_stop(const src_mysql_stream *st)
+{
+    src_mysql_log_pos at;
+    return st->stops && src_mysql_stream_boundary(st, &at, NULL) &&
+           src_mysql_log_pos_compare(&at, &st->stop_at) >= 0;
+}
+
 /* One step: what is in hand first, then the next event. AGAIN: there is none. */
 static cdc_rc go_on(src_mysql_stream *st, int64_t deadline, cdc_error *err)
 {
@@ -552,7 +566,7 @@ static cdc_rc go_on(src_mysql_stream *st, int64_t deadline, cdc_error *err)
     if (rc == CDC_OK) {
         st->took = true;
         rc = take_event(st, err);
-        st->stop = st->stop || token_is_due(st) || (st->stop_at_boundary && !st->txn.in_group);
+        st->stop = st->stop || token_is_due(st) || must_stop(st);
     }
     return rc;
 }
@@ -579,6 +593,45 @@ cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout
     }
     check_caught_up(st);
     return finish_batch(st, err);
+}
+
+/* --- for the full copy --- */
+
+bool src_mysql_stream_boundary(const src_mysql_stream *st, src_mysql_log_pos *at, cdc_buffer *gtids)
+{
+    /* Positions between transactions count too. A start by GTID begins to read before its place:
+     * on MariaDB all before that is left out, on MySQL a transaction that was in the log, but not
+     * executed yet, still comes. */
+    bool before = st->server->is_mariadb && src_mysql_log_pos_compare(&st->at, &st->done) < 0;
+    *at = before ? st->done : st->at;
+    if (gtids != NULL && st->executed != NULL) {
+        src_mysql_gtid_set_print(st->executed, gtids);
+    }
+    return !st->txn.in_group && !st->rows_open && at->file[0] != '\0';
+}
+
+void src_mysql_stream_stop_at(src_mysql_stream *st, const src_mysql_log_pos *at)
+{
+    st->stops = at != NULL;
+    if (at != NULL) {
+        st->stop_at = *at;
+    }
+}
+
+void src_mysql_stream_set_copy(src_mysql_stream *st, const src_mysql_position *copy)
+{
+    st->copy = copy;
+}
+
+cdc_rc src_mysql_stream_token(src_mysql_stream *st, cdc_batch *batch, cdc_error *err)
+{
+    st->batch = batch;
+    return make_token(st, err);
+}
+
+bool src_mysql_stream_caught_up(const src_mysql_stream *st)
+{
+    return st->caught_up;
 }
 
 /* --- life --- */
@@ -620,6 +673,9 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     st->resolver = (src_mysql_resolver){st, src_mysql_stream_resolve};
     src_mysql_map_cache_define_by(tables, src_mysql_lookahead_define, st, &st->resolver);
     st->at = st->done = start->at;
+    if (start->by_gtid && !start->server->is_mariadb) {
+        st->at.file[0] = '\0'; /* until the server tells where it begins */
+    }
     st->executed = start->executed;
     st->until = start->until;
     st->end = start->end;
@@ -655,28 +711,6 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
     }
     *out = st;
     return CDC_OK;
-}
-
-bool src_mysql_stream_boundary(const src_mysql_stream *st, src_mysql_log_pos *at, cdc_buffer *gtids)
-{
-    if (st->txn.in_group || st->rows_open || st->done.file[0] == '\0') {
-        return false;
-    }
-    *at = st->done;
-    if (gtids != NULL && st->executed != NULL) {
-        src_mysql_gtid_set_print(st->executed, gtids);
-    }
-    return true;
-}
-
-const src_mysql_gtid_set *src_mysql_stream_executed(const src_mysql_stream *st)
-{
-    return st->executed;
-}
-
-void src_mysql_stream_stop_at_boundary(src_mysql_stream *st, bool on)
-{
-    st->stop_at_boundary = on;
 }
 
 void src_mysql_stream_close(src_mysql_stream *st)

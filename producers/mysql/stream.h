@@ -50,15 +50,23 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
 /* As cdc_source.poll; EOF only behind a single transaction. */
 cdc_rc src_mysql_stream_poll(src_mysql_stream *st, cdc_batch *batch, int timeout_ms,
                              cdc_error *err) CDC_MUST_CHECK;
-/* Between transactions? Then *at and *gtids (may be NULL; appended, nothing if they are not known)
- * say where: all up to there was handed over, nothing behind it. False: inside of a transaction, or
- * the server has not yet said where. */
+void src_mysql_stream_close(src_mysql_stream *st); /* NULL is fine */
+
+/* For the full copy, which runs beside the stream. */
+
+/* Between two transactions? Then *at is the end of what was handed over, and the executed set is
+ * appended to gtids (NULL: not asked for; nothing while it is not known). */
 bool src_mysql_stream_boundary(const src_mysql_stream *st, src_mysql_log_pos *at,
                                cdc_buffer *gtids);
-/* What was handed over in whole transactions; NULL: not known. Borrowed until the next poll. */
-const src_mysql_gtid_set *src_mysql_stream_executed(const src_mysql_stream *st);
-/* On: each batch ends at the next boundary at the latest, also if it is empty (AGAIN). */
-void src_mysql_stream_stop_at_boundary(src_mysql_stream *st, bool on);
-void src_mysql_stream_close(src_mysql_stream *st); /* NULL is fine */
+/* From now on a poll ends at the first boundary at or behind the position; NULL: it does not care.
+ */
+void src_mysql_stream_stop_at(src_mysql_stream *st, const src_mysql_log_pos *at);
+/* Tokens take stage, table, key, and marks from here; borrowed, NULL: there is no copy. */
+void src_mysql_stream_set_copy(src_mysql_stream *st, const src_mysql_position *copy);
+/* Gives the batch a token of the last transaction's end. */
+cdc_rc src_mysql_stream_token(src_mysql_stream *st, cdc_batch *batch,
+                              cdc_error *err) CDC_MUST_CHECK;
+/* Has everything been handed over that the server had when the stream was opened? */
+bool src_mysql_stream_caught_up(const src_mysql_stream *st);
 
 #endif

@@ -213,7 +213,7 @@ static cdc_rc read_definition(src_mysql_stream *st, const src_mysql_table_map *m
     if (table.database == NULL || table.name == NULL) {
         return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for a table's name");
     }
-    rc = src_mysql_copy_table_define(&la->conn, &table, map, &la->built, err);
+    rc = src_mysql_copy_table_define(&la->conn, &table, map, &la->built, NULL, err);
     if (rc == CDC_SKIP) {
         return refuse(map,
                       "the table does not exist any more, or the account may not see it "

@@ -101,7 +101,6 @@ struct src_mysql_stream {
     src_mysql_log_pos end;
     bool caught_up, caught_up_told;
     bool single, single_done; /* one transaction is wanted; it was read */
-    bool stop_at_boundary;
     src_mysql_txn txn;
     src_mysql_prepared_list prepared; /* as of done */
     bool logs_undone;                 /* this server's log may hold rows that were undone */
@@ -114,6 +113,9 @@ struct src_mysql_stream {
     src_mysql_resolver resolver;
     src_mysql_event waiting; /* a TABLE_MAP event whose definition is not there yet */
     bool is_waiting;
+    const src_mysql_position *copy; /* progress of the full copy, for tokens; borrowed */
+    bool stops;                     /* polls end at the first boundary at or behind stop_at */
+    src_mysql_log_pos stop_at;
 
     /* a ROWS event that is not finished: its rows lie in the library's buffer until the next fetch
      */

@@ -4,19 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_TEXT_MAX 340 /* a DOUBLE(M,D) is written with all its digits */
+#include "names.h"
 
-static void add_quoted(cdc_buffer *out, const char *name)
-{
-    cdc_buffer_add_char(out, '`');
-    for (const char *p = name; *p != '\0'; p++) {
-        if (*p == '`') {
-            cdc_buffer_add_char(out, '`');
-        }
-        cdc_buffer_add_char(out, *p);
-    }
-    cdc_buffer_add_char(out, '`');
-}
+#define NUMBER_TEXT_MAX 340 /* a DOUBLE(M,D) is written with all its digits */
 
 void src_mysql_text_column(const src_mysql_table *tbl, uint32_t col, cdc_buffer *out)
 {
@@ -24,18 +14,18 @@ void src_mysql_text_column(const src_mysql_table *tbl, uint32_t col, cdc_buffer 
     switch (tbl->plan[col].op) {
     case SRC_MYSQL_DECODE_FLOAT: /* printed with six digits; as a double, with all */
     case SRC_MYSQL_DECODE_DOUBLE:
-        add_quoted(out, name);
+        src_mysql_add_name(out, name);
         cdc_buffer_add_str(out, "*1e0"); /* and not +0e0, which turns -0 into 0 */
         break;
     case SRC_MYSQL_DECODE_BIT:
     case SRC_MYSQL_DECODE_ENUM:
     case SRC_MYSQL_DECODE_SET: /* by number; "+0" would go through a double */
         cdc_buffer_add_str(out, "CAST(");
-        add_quoted(out, name);
+        src_mysql_add_name(out, name);
         cdc_buffer_add_str(out, " AS UNSIGNED)");
         break;
     default:
-        add_quoted(out, name);
+        src_mysql_add_name(out, name);
     }
 }
 

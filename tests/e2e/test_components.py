@@ -74,3 +74,10 @@ def test_source_events(tmp_path, kind, client):
     program = source_program(client, "mysql_events")
     with kind(tmp_path / "server") as server:
         run(program, **CLIENT_PLUGINS, SLUICE_TEST_MYSQL_SOURCE=server.address)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("server", ["source", "target"])
+def test_copy(request, server):
+    """100 random runs each of a full copy beside a writer."""
+    run("component_mysql_copy", SLUICE_TEST_MYSQL_SOURCE=request.getfixturevalue(server).address)

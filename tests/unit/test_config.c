@@ -271,8 +271,6 @@ static void test_reserved(void **state)
     bad(GOOD "message: {registry: {url: 'http://r'}}\n",
         "t.yaml:5:22: message.registry.url is not carried out by this version of sluice; remove "
         "it");
-    bad(GOOD "full: {rows_per_second: 5}\n",
-        "t.yaml:5:8: full.rows_per_second is not carried out by this version of sluice; remove it");
     bad(HEAD "source: {type: mysql, hosts: h, user: u, start: earliest}\n",
         "t.yaml:3:42: source.start earliest is not carried out by this version of sluice; use "
         "full, now, gtid:* or position:*");

@@ -59,8 +59,14 @@ static void reads_back_everything(void **state)
                               .table = "t;\xc3\xa4%",
                               .key = "_utf8mb4 X'3B',-5",
                               .table_done = true,
-                              .chunk = 12};
+                              .chunk = 12,
+                              .key_definition = 7,
+                              .rows = 70,
+                              .bytes = 700};
+    src_mysql_mark renamed = {NULL, "d`", "now", "d.x", "w`=`as"};
+    src_mysql_mark left_out = {&renamed, "d", "new", NULL, NULL};
     src_mysql_position back;
+    pos.marks = &left_out;
     src_mysql_position_print(&pos, &k->out);
     assert_null(memchr(k->out.data, '\n', k->out.len));
     assert_int_equal(src_mysql_position_parse(&back, k->out.data, k->out.len, &k->ar, &k->err),
@@ -77,6 +83,16 @@ static void reads_back_everything(void **state)
     assert_string_equal(back.key, pos.key);
     assert_true(back.table_done);
     assert_int_equal(back.chunk, 12);
+    assert_int_equal(back.key_definition, 7);
+    assert_int_equal(back.rows, 70);
+    assert_int_equal(back.bytes, 700);
+    assert_string_equal(back.marks->database, "d`");
+    assert_string_equal(back.marks->table, "now");
+    assert_string_equal(back.marks->was_database, "d.x");
+    assert_string_equal(back.marks->was_table, "w`=`as");
+    assert_string_equal(back.marks->next->table, "new");
+    assert_null(back.marks->next->was_table);
+    assert_null(back.marks->next->next);
 }
 
 static void absent_is_not_empty(void **state)
@@ -115,6 +131,11 @@ static void refuses_other_tokens(void **state)
         "v1;gtid=a;stage=what",
         "v1;gtid=a;done=2",
         "v1;gtid=a;;",
+        "v1;gtid=a;mark=d.t",
+        "v1;gtid=a;mark=`d`.`t",
+        "v1;gtid=a;mark=`d`.`t`x",
+        "v1;gtid=a;mark=`d`.`t`=`d`",
+        "v1;gtid=a;keydef=4294967296",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         src_mysql_position pos;
@@ -187,12 +208,19 @@ static void makes_key_conditions(void **state)
     uint16_t keys[3] = {1, 0, 2};
     cdc_table *tbl;
     assert_int_equal(cdc_table_new(&tbl, "d", "t", cols, 3, keys, 3, &k->err), CDC_OK);
-    assert_int_equal(src_mysql_key_condition(tbl, "1,2,3", &k->out, &k->err), CDC_OK);
-    assert_string_equal(
-        cdc_buffer_cstr(&k->out),
-        "(t.`b``` >= 1 AND (t.`b``` > 1 OR (t.`a` >= 2 AND (t.`a` > 2 OR t.`c` > 3))))");
-    assert_int_equal(src_mysql_key_condition(tbl, "1,2", &k->out, &k->err), CDC_FATAL);
-    assert_int_equal(src_mysql_key_condition(tbl, "1,2,3,4", &k->out, &k->err), CDC_FATAL);
+    assert_int_equal(src_mysql_key_range(tbl, "", "", &k->out, &k->err), CDC_OK);
+    assert_int_equal(k->out.len, 0);
+    assert_int_equal(src_mysql_key_range(tbl, "1,2,3", "", &k->out, &k->err), CDC_OK);
+    assert_string_equal(cdc_buffer_cstr(&k->out),
+                        " WHERE (t.`b``` >= 1 AND (t.`b``` > 1 OR (t.`b``` = 1 AND "
+                        "(t.`a` >= 2 AND (t.`a` > 2 OR (t.`a` = 2 AND t.`c` > 3))))))");
+    cdc_table_unref(tbl);
+    assert_int_equal(cdc_table_new(&tbl, "d", "t", cols, 3, keys, 1, &k->err), CDC_OK);
+    cdc_buffer_reset(&k->out);
+    assert_int_equal(src_mysql_key_range(tbl, "-5", "X'00'", &k->out, &k->err), CDC_OK);
+    assert_string_equal(cdc_buffer_cstr(&k->out), " WHERE t.`b``` > -5 AND t.`b``` <= X'00'");
+    assert_int_equal(src_mysql_key_range(tbl, "1,2", "", &k->out, &k->err), CDC_FATAL);
+    assert_int_equal(src_mysql_key_range(tbl, "", "1,2", &k->out, &k->err), CDC_FATAL);
     cdc_table_unref(tbl);
 }
 
