@@ -234,7 +234,9 @@ static void xa_of_a_purged_log(void **state)
         sql_on(other, text);
     }
     *strchr(log, '\0') = ';';
-    assert_int_equal(bed_open(&bd, ", start: now", "incremental", log), CDC_OK);
+    cdc_rc rc = bed_open(&bd, ", start: now", "incremental", log);
+    assert_string_equal(bd.err.text, "");
+    assert_int_equal(rc, CDC_OK);
     sql("XA COMMIT 'gone'");
     assert_stops(&bd, "mysql_purged", "start the task again with a full copy");
     mysql_close(other);
