@@ -186,6 +186,24 @@ static bool sink_mysql_from_maria(const cdc_event *ev)
     return digits > 0 && p[digits] == '-' && strspn(p, "0123456789-") == strlen(p);
 }
 
+/* What came out must do the same to the object that is meant: a net under the edits, which could
+ * make a comment of two tokens that they bring together. */
+static cdc_rc sink_mysql_check_written(const sink_mysql_draft *dr, const sink_mysql_rewritten *rw,
+                                       cdc_error *err)
+{
+    cdc_sql_statement again;
+    const cdc_sql_statement *stmt = &dr->stmt;
+    bool same = !rw->sql.failed &&
+                cdc_sql_statement_parse(rw->sql.data, rw->sql.len, 0, "", dr->ar, &again) &&
+                again.verb == stmt->verb && again.object == stmt->object && again.nnames > 0 &&
+                strcmp(again.names[0].database, rw->name.database) == 0 &&
+                strcmp(again.names[0].table, rw->name.table) == 0;
+    return same ? CDC_OK
+                : cdc_error_set(err, CDC_FATAL, "ddl_rewrite",
+                                "the statement cannot be put into the target's words surely; run "
+                                "it on the target by hand");
+}
+
 static cdc_rc sink_mysql_write_other(const sink_mysql_rewrite *how, sink_mysql_draft *dr,
                                      const cdc_event *ev, sink_mysql_rewritten *out, cdc_error *err)
 {
@@ -203,7 +221,7 @@ static cdc_rc sink_mysql_write_other(const sink_mysql_rewrite *how, sink_mysql_d
     }
     sink_mysql_adapt_dialect(how, dr, sink_mysql_from_maria(ev), out);
     sink_mysql_draft_print(dr, &out->sql);
-    return CDC_OK;
+    return sink_mysql_check_written(dr, out, err);
 }
 
 /* DROP DATABASE and CREATE OR REPLACE DATABASE remove whatever the target has there. */
