@@ -324,6 +324,11 @@ static cdc_rc cdc_order_settle_wanted(cdc_order *od, cdc_error *err)
         if (wanted == 0 || !asked || cdc_order_is_found(od, t, wanted)) {
             continue;
         }
+        /* At the stop an older one may have been waiting, and this one not read yet. */
+        rc = cdc_ddl_feed_catch_up(od->feed, err);
+        if (rc != CDC_OK || cdc_order_is_found(od, t, wanted)) {
+            continue;
+        }
         if (od->tasks[t].exact) {
             rc = cdc_order_missing(od, &od->tasks[t], wanted, err);
         } else {
