@@ -651,6 +651,20 @@ static void register_metrics(src_mysql_stream *st)
                            "Bytes that were no text of their charset and became U+FFFD.");
 }
 
+/* What the token remembers besides the place. */
+static cdc_rc take_up(src_mysql_stream *st, const src_mysql_stream_start *start, cdc_error *err)
+{
+    bool skip = src_mysql_shadows_wanted(start->env->task->cfg);
+    cdc_rc rc = src_mysql_prepared_parse(&st->prepared, start->xa, err);
+    if (rc == CDC_OK) {
+        rc = src_mysql_shadows_init(&st->shadows, skip, start->shadows, err);
+    }
+    for (size_t i = 0; start->moved && i < st->prepared.n; i++) {
+        st->prepared.items[i].begin = (src_mysql_log_pos){.file = ""};
+    }
+    return rc;
+}
+
 cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_take,
                              const src_mysql_stream_start *start, cdc_error *err)
 {
@@ -696,14 +710,7 @@ cdc_rc src_mysql_stream_open(src_mysql_stream **out, src_mysql_connection *conn_
                                     &st->at, err);
     src_mysql_gtid_set_free(start->ask);
     if (rc == CDC_OK) {
-        rc = src_mysql_prepared_parse(&st->prepared, start->xa, err);
-    }
-    if (rc == CDC_OK) {
-        bool skip = src_mysql_shadows_wanted(start->env->task->cfg);
-        rc = src_mysql_shadows_init(&st->shadows, skip, start->shadows, err);
-    }
-    for (size_t i = 0; start->moved && i < st->prepared.n; i++) {
-        st->prepared.items[i].begin = (src_mysql_log_pos){.file = ""};
+        rc = take_up(st, start, err);
     }
     if (rc != CDC_OK) {
         src_mysql_stream_close(st);
