@@ -210,6 +210,23 @@ static void ask_account(src_mysql_connection *conn)
     }
 }
 
+/* 101119 for "10.11.19-MariaDB", also behind the "5.5.5-" that MariaDB says before it to clients of
+ * MySQL. */
+static unsigned version_of(const char *text)
+{
+    unsigned long part[3] = {0};
+    const char *p = strncmp(text, "5.5.5-", 6) == 0 ? text + 6 : text;
+    for (int i = 0; i < 3; i++) {
+        char *end;
+        part[i] = strtoul(p, &end, 10);
+        if (end == p || *end != '.') {
+            break;
+        }
+        p = end + 1;
+    }
+    return (unsigned)(part[0] * 10000 + part[1] * 100 + part[2]);
+}
+
 static cdc_rc connect_one(src_mysql_connection *conn, const cdc_config *cfg, const char *text,
                           unsigned read_timeout_s, cdc_error *err)
 {
@@ -240,7 +257,7 @@ static cdc_rc connect_one(src_mysql_connection *conn, const cdc_config *cfg, con
     }
     cdc_socket_end_when_lost(src_mysql_input_socket(conn->mysql));
     conn->is_mariadb = strstr(mysql_get_server_info(conn->mysql), "MariaDB") != NULL;
-    conn->version = (unsigned)mysql_get_server_version(conn->mysql);
+    conn->version = version_of(mysql_get_server_info(conn->mysql));
     ask_account(conn);
     return CDC_OK;
 }
