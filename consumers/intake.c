@@ -46,10 +46,15 @@ struct cdc_intake {
 
 static void cdc_intake_apply_header(const cdc_header *h, const cdc_message *msg, cdc_event *ev)
 {
-    ev->phase = (uint8_t)h->phase;
-    ev->txn = h->txn != NULL ? h->txn : "";
     ev->seq = h->seq;
-    ev->last = h->last || h->txn == NULL; /* without a transaction each record stands for itself */
+    if (ev->op != CDC_OP_COMMAND) { /* a command tells its phase and place itself */
+        ev->phase = (uint8_t)h->phase;
+        /* without a transaction each record stands for itself */
+        ev->last = h->last || h->txn == NULL;
+    }
+    if (ev->tx_seq == 0) {
+        ev->txn = h->txn != NULL ? h->txn : "";
+    }
     ev->unchecked = h->unchecked;
     ev->pos_text = h->pos != NULL ? h->pos : "";
     ev->ddl_was = h->was != NULL ? h->was : "";
@@ -79,8 +84,9 @@ cdc_rc cdc_intake_decode(const cdc_codec *codec, void *handle, const cdc_message
     }
     for (uint32_t i = first; i < batch->nevents; i++) {
         cdc_intake_apply_header(&h, msg, &batch->events[i]);
-        /* A grouped message is one record: only its last row ends the transaction. */
-        if (i + 1 < batch->nevents) {
+        batch->events[i].more = i + 1 < batch->nevents;
+        /* Of grouped rows only the last ends the transaction. */
+        if (batch->events[i].more && batch->events[i].op != CDC_OP_COMMAND) {
             batch->events[i].last = false;
         }
     }

@@ -14,7 +14,8 @@
 enum {
     TXN_ROWS =
         8000,     /* a target transaction takes further source transactions up to so many rows... */
-    TXN_MS = 200, /* ...or this age */
+    TXN_MS = 200, /* ...or this age... */
+    TXN_BYTES = 4 * 1024 * 1024, /* ...or, of commands, so many bytes, which wait in memory */
     POLL_MS = 100,
     TICK_MS = 100, /* between looks at the DDL topics while rows come */
     CAREFUL_ROWS =
@@ -54,9 +55,12 @@ typedef struct cdc_session {
     bool fresh;          /* the target has applied nothing of the task yet */
     bool anchored;       /* ...and where it begins does not depend on when it is asked */
     bool open;           /* a target transaction is open */
-    bool unfinished; /* ...and the last record in it was not the last of its source transaction */
+    bool *unfinished; /* by partition: the last event in it was not the last of its source
+                         transaction, or of its record */
+    uint32_t nunfinished;
     bool caught_up;
     uint32_t open_rows, open_txns;
+    size_t open_bytes;
     int64_t opened_ms, tick_ms, newest_source_ms;
     char position[320]; /* source position of the newest record handed to the sink */
 } cdc_session;
@@ -95,6 +99,7 @@ static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
     ss->open = false;
     ss->open_rows = 0;
     ss->open_txns = 0;
+    ss->open_bytes = 0;
     cdc_retry_success(&rp->retry);
     return CDC_OK;
 }
@@ -130,13 +135,13 @@ static cdc_rc cdc_session_where(const cdc_event *ev, cdc_error *err)
 /* May the target transaction end behind the last applied record? */
 static bool cdc_session_boundary(const cdc_session *ss)
 {
-    return ss->open && !ss->unfinished;
+    return ss->open && ss->nunfinished == 0;
 }
 
 static bool cdc_session_is_full(const cdc_session *ss)
 {
     return ss->rp->careful || ss->open_rows >= TXN_ROWS ||
-           cdc_clock_mono_ms() - ss->opened_ms >= TXN_MS;
+           ss->open_bytes >= TXN_BYTES || cdc_clock_mono_ms() - ss->opened_ms >= TXN_MS;
 }
 
 /* Offsets behind a definition change: those of data topics are ours. */
@@ -201,6 +206,27 @@ static cdc_rc cdc_session_definitions(cdc_session *ss, cdc_error *err)
     return rc;
 }
 
+/* Does the event leave its partition where no target transaction may end? Over several partitions no
+ * row is known to be the last of all, and each ends its part; the commands of a MULTI block have one
+ * partition. */
+static void cdc_session_note_end(cdc_session *ss, uint32_t part, const cdc_event *ev)
+{
+    bool whole = ss->ndata == 1 || ev->op == CDC_OP_COMMAND;
+    bool unfinished = ev->more || (whole && !ev->last);
+    ss->nunfinished += unfinished ? 1 : 0;
+    ss->nunfinished -= ss->unfinished[part] ? 1 : 0;
+    ss->unfinished[part] = unfinished;
+}
+
+static size_t cdc_session_bytes(const cdc_event *ev)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < ev->nargs; i++) {
+        bytes += ev->after[i].len;
+    }
+    return bytes;
+}
+
 static cdc_rc cdc_session_row(cdc_session *ss, uint32_t part, const cdc_event *ev, cdc_error *err)
 {
     cdc_rc rc = ss->open ? CDC_OK : cdc_session_begin(ss, err);
@@ -210,12 +236,12 @@ static cdc_rc cdc_session_row(cdc_session *ss, uint32_t part, const cdc_event *e
     if (rc != CDC_OK) {
         return cdc_session_where(ev, err);
     }
-    ss->offsets[part].next = ev->offset + 1;
+    ss->offsets[part].next = ev->more ? ev->offset : ev->offset + 1;
+    ss->open_bytes += cdc_session_bytes(ev);
     ss->open_rows++;
     ss->open_txns += ev->last ? 1 : 0;
     ss->newest_source_ms = ev->source_ms;
-    /* Over several partitions no record is known to be the last of all: each ends its part. */
-    ss->unfinished = !ev->last && ss->ndata == 1;
+    cdc_session_note_end(ss, part, ev);
     return cdc_session_is_full(ss) && cdc_session_boundary(ss) ? cdc_session_commit(ss, err)
                                                                : CDC_OK;
 }
@@ -492,7 +518,9 @@ static cdc_rc cdc_session_arrays(cdc_session *ss, cdc_error *err)
     ss->committed = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->committed);
     ss->ends = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->ends);
     ss->asked = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->asked);
-    return ss->offsets && ss->changed && ss->committed && ss->ends && ss->asked
+    ss->unfinished = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->unfinished);
+    return ss->offsets && ss->changed && ss->committed && ss->ends && ss->asked &&
+                   ss->unfinished
                ? CDC_OK
                : cdc_error_set(err, CDC_FATAL, "no_memory",
                                "out of memory for the list of partitions");

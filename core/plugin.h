@@ -55,11 +55,11 @@ typedef struct cdc_source {
      *
      * Commands (Redis): those of a MULTI block come in one run, with tx_seq from 1 and `last` on
      * the last; a single command is `last` too. A COMMIT does not follow each of them: it stands
-     * where the token is valid, at the end of every batch that does not end inside of a block. So
-     * no restart has commands to skip: the token of the full copy's batches begins the copy anew,
-     * with another marker CDC_COMMAND_FULLSYNC. The publisher ends no Kafka transaction inside of
-     * a block. What may be grouped into a record are commands of one redis_db, phase and shard.
-     * source_ms is when the command was read. SELECT, MULTI and EXEC are no events.
+     * where the token is valid, at the end of every batch that does not end inside of a block. The
+     * publisher ends Kafka transactions only there, so no restart has commands to skip: the token
+     * of the full copy's batches begins the copy anew, with another marker CDC_COMMAND_FULLSYNC.
+     * What may be grouped into a record are commands of one redis_db, phase and shard. source_ms is
+     * when the command was read. SELECT, MULTI and EXEC are no events.
      *
      * OK: the batch has events or a token; AGAIN: nothing came (also a heartbeat). RETRY:
      * connection lost; close, open, start from the last token that is safe. EOF: phases end with

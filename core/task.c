@@ -360,6 +360,7 @@ static cdc_rc cdc_task_check_redis(cdc_task *task, cdc_error *err)
         : !target && cdc_config_int(cfg, "target.extend_expiry_seconds") > 0
             ? "target.extend_expiry_seconds"
             : NULL;
+    task->commands = source;
     if (foreign != NULL) {
         return cdc_task_fault(task, foreign, err, "%s is for a Redis %s; remove it", foreign,
                               foreign[0] == 'o' ? "source" : "target");

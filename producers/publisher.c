@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "filter.h"
+#include "group.h"
 #include "topics/header.h"
 #include "topics/split.h"
 
@@ -12,6 +13,8 @@ enum {
     TOKEN_BYTES_MAX = 16 * 1024 * 1024,
     HEADER_BYTES_MAX = 64 * 1024,
     VALUE_KEEP_BYTES = 2 * 1024 * 1024,
+    GROUP_BYTES_MAX = 64 * 1024, /* of commands in one record */
+    GROUP_GROWS_MAX = 8,         /* a message has at most so many times the bytes of its commands */
     SIDE_BEHIND_MAX = 256 * 1024 * 1024, /* see cdc_publisher_side */
 };
 
@@ -50,12 +53,13 @@ struct cdc_publisher {
     uint64_t skip_rows;         /* rows still to be dropped after a restart */
     char txn[CDC_TXN_TEXT_MAX]; /* the open transaction; while rows are dropped, theirs; "": any */
     uint64_t held_rows; /* rows from the held record's on: its own, and those dropped since */
+    uint64_t block_seq; /* records of the open MULTI block sent */
     bool atomic;        /* the open transaction must not be split */
     bool token_moved;
     bool ddl_sent; /* the last record sent was a DDL message */
     int64_t source_ms;
     char position[320];
-    cdc_metric *rows[CDC_OP_DDL + 1];
+    cdc_metric *rows[CDC_OP_COMMAND + 1];
     int64_t dropped[CDC_OP_DDL + 1]; /* by the filter, of the batch in hand */
     cdc_metric *records, *bytes, *commits, *split, *side, *filtered;
 };
@@ -72,6 +76,8 @@ static void cdc_publisher_metrics(cdc_publisher *pub)
         cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"delete\"", help);
     pub->rows[CDC_OP_DDL] =
         cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"ddl\"", help);
+    pub->rows[CDC_OP_COMMAND] =
+        cdc_metrics_number(mx, CDC_COUNTER, "sluice_rows_total", "op=\"command\"", help);
     pub->filtered = cdc_metrics_number(mx, CDC_COUNTER, "sluice_filtered_rows_total", "",
                                        "Source rows that the task's rules left out");
     pub->records =
@@ -183,6 +189,10 @@ static const char *cdc_event_database_name(const cdc_event *ev)
 
 static cdc_rc cdc_publisher_where(const cdc_event *ev, cdc_error *err)
 {
+    if (ev->op == CDC_OP_COMMAND) {
+        return cdc_error_context(err, "%s:%llu (transaction %s)", ev->pos_file,
+                                 (unsigned long long)ev->pos, ev->txn);
+    }
     return cdc_error_context(err, "%s.%s at %s:%llu (transaction %s)", cdc_event_database_name(ev),
                              cdc_event_table_name(ev), ev->pos_file, (unsigned long long)ev->pos,
                              ev->txn);
@@ -422,6 +432,55 @@ static cdc_rc cdc_publisher_end_of_transaction(cdc_publisher *pub, const cdc_eve
     return rc;
 }
 
+/* One record with n commands. */
+static cdc_rc cdc_publisher_group(cdc_publisher *pub, cdc_event *events, uint32_t n, cdc_error *err)
+{
+    cdc_record *rec = &pub->made;
+    const cdc_event *newest = &events[n - 1];
+    bool inside = events[0].tx_seq > 1;
+    cdc_buffer_reset(&rec->key);
+    cdc_buffer_reset(&rec->value);
+    events[0].id = ++pub->id;
+    rec->ddl = false;
+    pub->block_seq = inside ? pub->block_seq + 1 : 1;
+    cdc_rc rc = pub->codec->encode(pub->codec_handle, events, n, &rec->key, &rec->value, err);
+    if (rc == CDC_OK) {
+        rc = cdc_router_command(pub->router, &events[0], &rec->route, err);
+    }
+    if (rc != CDC_OK) {
+        return cdc_publisher_where(&events[0], err);
+    }
+    cdc_event head = events[0];
+    head.seq = pub->block_seq;
+    head.pos_file = newest->pos_file;
+    head.pos = newest->pos;
+    bool large = cdc_publisher_is_large(pub, rec);
+    if (large || !newest->last) {
+        cdc_publisher_header(pub, &head, false);
+    }
+    if (newest->last) {
+        cdc_publisher_header(pub, &head, true);
+    }
+    cdc_metric_add(pub->split, large ? 1 : 0);
+    pub->source_ms = newest->source_ms;
+    rc = cdc_publisher_send(pub, rec, newest->last, pub->max_bytes, err);
+    return rc == CDC_OK ? rc : cdc_publisher_where(&events[0], err);
+}
+
+/* The next record of commands; *taken: how many events. Where a source puts its tokens between
+ * commands is not the same the next time, so no Kafka transaction ends but at a token: there is
+ * never a command to skip. */
+static cdc_rc cdc_publisher_commands(cdc_publisher *pub, cdc_event *events, uint32_t left,
+                                     uint32_t *taken, cdc_error *err)
+{
+    size_t bytes = pub->max_bytes / GROUP_GROWS_MAX;
+    *taken = cdc_group_commands(events, left, pub->env->task->message_rows,
+                                bytes < GROUP_BYTES_MAX ? bytes : GROUP_BYTES_MAX);
+    pub->txn_rows += *taken;
+    pub->atomic = true;
+    return cdc_publisher_group(pub, events, *taken, err);
+}
+
 static cdc_rc cdc_publisher_event(cdc_publisher *pub, const cdc_event *ev, cdc_place place,
                                   cdc_error *err)
 {
@@ -462,10 +521,11 @@ static cdc_rc cdc_publisher_event(cdc_publisher *pub, const cdc_event *ev, cdc_p
 
 static void cdc_publisher_count(cdc_publisher *pub, const cdc_batch *batch)
 {
-    int64_t n[CDC_OP_COMMIT + 1] = {0};
+    int64_t n[CDC_OP_COMMAND + 1] = {0};
     for (uint32_t i = 0; i < batch->nevents; i++) {
         n[batch->events[i].op]++;
     }
+    cdc_metric_add(pub->rows[CDC_OP_COMMAND], n[CDC_OP_COMMAND]);
     for (int op = CDC_OP_INSERT; op <= CDC_OP_DDL; op++) {
         cdc_metric_add(pub->rows[op], n[op] - pub->dropped[op]);
         cdc_metric_add(pub->filtered, pub->dropped[op]);
@@ -477,7 +537,17 @@ cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch, cdc_error
 {
     /* where the filter may drop what follows, only the COMMIT tells */
     cdc_place inner = cdc_filter_active(pub->filter) ? PLACE_UNKNOWN : PLACE_INNER;
-    for (uint32_t i = 0; i < batch->nevents; i++) {
+    uint32_t taken = 1;
+    for (uint32_t i = 0; i < batch->nevents; i += taken) {
+        if (batch->events[i].op == CDC_OP_COMMAND) {
+            cdc_rc rc =
+                cdc_publisher_commands(pub, &batch->events[i], batch->nevents - i, &taken, err);
+            if (rc != CDC_OK) {
+                return rc;
+            }
+            continue;
+        }
+        taken = 1;
         cdc_place place = i + 1 == batch->nevents                    ? PLACE_UNKNOWN
                           : batch->events[i + 1].op == CDC_OP_COMMIT ? PLACE_LAST
                                                                      : inner;

@@ -5,7 +5,11 @@
  * record of an unfinished transaction is held back until the next event comes. What has been sent
  * is described at any time by: the token behind the last COMMIT, the number of source rows since
  * (skip_rows), and of records (seq). A restart begins at the token and drops the first skip_rows
- * rows. One thread. */
+ * rows.
+ *
+ * Commands: several go into a record (group.h), which never waits, since a command tells itself
+ * whether it is the last of its transaction. No Kafka transaction ends inside of a MULTI block: it
+ * ends where the source has given a token, and no command is ever skipped. One thread. */
 #ifndef CDC_PUBLISHER_H
 #define CDC_PUBLISHER_H
 
@@ -22,7 +26,7 @@ cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_code
                          cdc_error *err) CDC_MUST_CHECK;
 void cdc_publisher_free(cdc_publisher *pub);
 
-/* Sends the records of a batch (all but the held one). */
+/* Sends the records of a batch (all but the held one). Sets the ids of commands in it. */
 cdc_rc cdc_publisher_batch(cdc_publisher *pub, const cdc_batch *batch,
                            cdc_error *err) CDC_MUST_CHECK;
 

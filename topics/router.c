@@ -26,6 +26,7 @@ struct cdc_router {
     const char *data, *ddl, *side; /* templates */
     cdc_cached *cache;             /* open addressing by uid; a power of two */
     size_t cap, used;
+    cdc_topic *numbered[CDC_DATABASES_MAX]; /* of Redis, by database */
     cdc_client admin; /* made with the first topic that is missing */
     bool has_admin;
 };
@@ -266,6 +267,39 @@ cdc_rc cdc_router_row(cdc_router *rt, const cdc_table *tbl, cdc_bytes key, cdc_r
     return CDC_OK;
 }
 
+/* First command of a database. */
+static cdc_rc cdc_router_number(cdc_router *rt, int32_t database, cdc_error *err)
+{
+    int32_t partitions = (int32_t)cdc_config_int(rt->env->task->cfg, "topics.partitions");
+    char number[16];
+    cdc_buffer name;
+    cdc_buffer_init(&name, 4096);
+    snprintf(number, sizeof number, "%d", (int)database);
+    cdc_rc rc = cdc_router_expand(rt->data, rt->env->task->name, number, "redis", &name, err);
+    if (rc == CDC_OK) {
+        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), partitions, CDC_TOPIC_RECORDS,
+                              &rt->numbered[database], err);
+    }
+    cdc_buffer_fini(&name);
+    return rc;
+}
+
+cdc_rc cdc_router_command(cdc_router *rt, const cdc_event *ev, cdc_route *out, cdc_error *err)
+{
+    if (ev->redis_db < 0 || ev->redis_db >= CDC_DATABASES_MAX) {
+        return cdc_error_set(err, CDC_FATAL, "database_number",
+                             "database %d: sluice takes 0 to %d; leave it out by objects.exclude",
+                             (int)ev->redis_db, CDC_DATABASES_MAX - 1);
+    }
+    cdc_rc rc = rt->numbered[ev->redis_db] == NULL ? cdc_router_number(rt, ev->redis_db, err)
+                                                   : CDC_OK;
+    if (rc == CDC_OK) {
+        out->topic = rt->numbered[ev->redis_db];
+        out->partition = (int32_t)(ev->shard % (uint32_t)cdc_topic_partitions(out->topic));
+    }
+    return rc;
+}
+
 /* DDL is rare: its topic is looked up each time. */
 cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out, cdc_error *err)
 {
@@ -388,6 +422,7 @@ static bool cdc_router_has(const cdc_topic_names *names, const char *topic)
     return false;
 }
 
+/* None of a source that has no DDL. */
 static cdc_rc cdc_router_ddl_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *out,
                                     cdc_error *err)
 {
@@ -401,7 +436,7 @@ static cdc_rc cdc_router_ddl_topics(const cdc_task *task, cdc_arena *ar, cdc_top
         return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the names of topics");
     }
     out->ddl = names;
-    if (pattern == NULL || pattern[0] == '\0') {
+    if (pattern == NULL || pattern[0] == '\0' || task->commands) {
         return CDC_OK;
     }
     for (size_t i = 0; i < n; i++) {

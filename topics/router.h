@@ -23,6 +23,10 @@ cdc_rc cdc_router_row(cdc_router *rt, const cdc_table *tbl, cdc_bytes key, cdc_r
 /* DDL event: topics.ddl, or the data topic when that is "" (partition 0). */
 cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out,
                       cdc_error *err) CDC_MUST_CHECK;
+/* A command: {database} is its number, {table} "redis". The partition is that of the shard: its
+ * number, modulo the topic's partitions. */
+cdc_rc cdc_router_command(cdc_router *rt, const cdc_event *ev, cdc_route *out,
+                          cdc_error *err) CDC_MUST_CHECK;
 /* topics.oversize, partition 0, and how many bytes of key and value a record of it may have:
  * CDC_SIDE_BYTES_MAX, or less when the topic's own limit is lower. */
 cdc_rc cdc_router_side(cdc_router *rt, const cdc_event *ev, cdc_route *out, size_t *max_bytes,

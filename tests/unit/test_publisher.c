@@ -1,147 +1,15 @@
 /* The publisher with a producer of its own that remembers what was committed: rules drop rows, the
  * process dies at every event, and what is in Kafka in the end is always the same. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "producers/publisher.h"
-#include "topics/admin_client.h"
-#include "topics/producer.h"
+#include "publisher_kit.h"
 
 extern const cdc_option *const cdc_all_options[];
 
-/* --- a producer: all that the publisher and the router call --- */
-
-enum { RECORDS_MAX = 4000, TEXT_MAX = 48 };
-
-typedef struct record {
-    char text[TEXT_MAX]; /* the codec's */
-    uint64_t seq;
-    bool last;
-} record;
-
-struct cdc_topic {
-    int32_t partitions;
-};
-
-static struct cdc_topic topic = {4};
-static record records[RECORDS_MAX];
-static size_t nrecords, ncommitted;
-static cdc_checkpoint saved;
-static char saved_token[32];
-static char saved_txn[CDC_TXN_TEXT_MAX];
-
-cdc_rc cdc_producer_topic(cdc_producer *pr, const char *name, cdc_topic **out, cdc_error *err)
-{
-    (void)pr;
-    (void)name;
-    (void)err;
-    *out = &topic;
-    return CDC_OK;
-}
-
-int32_t cdc_topic_partitions(const cdc_topic *tp)
-{
-    return tp->partitions;
-}
-
-const char *cdc_topic_name(const cdc_topic *tp)
-{
-    (void)tp;
-    return "t";
-}
-
-cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *tp, int32_t partition, cdc_bytes key,
-                         cdc_bytes value, cdc_bytes header, cdc_error *err)
-{
-    (void)pr;
-    (void)tp;
-    (void)partition;
-    (void)key;
-    (void)err;
-    char text[256];
-    record *rec = &records[nrecords++];
-    assert_true(nrecords < RECORDS_MAX);
-    snprintf(rec->text, sizeof rec->text, "%.*s", (int)value.len, value.p);
-    snprintf(text, sizeof text, "%.*s", (int)header.len, header.p);
-    const char *seq = strstr(text, ";seq=");
-    assert_non_null(seq);
-    rec->seq = strtoull(seq + 5, NULL, 10);
-    rec->last = strstr(text, ";last=1") != NULL;
-    return CDC_OK;
-}
-
-cdc_rc cdc_producer_order(cdc_producer *pr, cdc_error *err)
-{
-    (void)pr;
-    (void)err;
-    return CDC_OK;
-}
-
-cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error *err)
-{
-    (void)pr;
-    (void)err;
-    ncommitted = nrecords;
-    saved = *cp;
-    snprintf(saved_token, sizeof saved_token, "%.*s", (int)cp->token.len, cp->token.p);
-    snprintf(saved_txn, sizeof saved_txn, "%s", cp->txn);
-    saved.txn = saved_txn;
-    saved.token = (cdc_bytes){saved_token, strlen(saved_token)};
-    return CDC_OK;
-}
-
-size_t cdc_producer_pending(const cdc_producer *pr)
-{
-    (void)pr;
-    return nrecords - ncommitted;
-}
-
-/* the router's: all topics are there */
-cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *of, cdc_error *error)
-{
-    (void)cl;
-    (void)kind;
-    (void)of;
-    (void)error;
-    return CDC_OK;
-}
-
-void cdc_client_fini(cdc_client *cl)
-{
-    (void)cl;
-}
-
-cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partitions,
-                             cdc_topic_kind kind, cdc_error *error)
-{
-    (void)cl;
-    (void)name;
-    (void)partitions;
-    (void)kind;
-    (void)error;
-    return CDC_OK;
-}
-
-int64_t cdc_admin_record_limit(cdc_client *cl, const char *name)
-{
-    (void)cl;
-    (void)name;
-    return 1000000;
-}
-
 /* --- a codec: "t3 U 7:12>7:30" with ids, values and, if there, notes --- */
 
-static cdc_rc text_open(void **codec, const cdc_env *env, cdc_error *err)
+static cdc_rc text_open(void **codec, const cdc_env *of, cdc_error *error)
 {
-    (void)env;
-    (void)err;
+    (void)of;
+    (void)error;
     *codec = &topic;
     return CDC_OK;
 }
@@ -154,11 +22,11 @@ static void add_row(cdc_buffer *out, const cdc_table *tbl, const cdc_value *row)
 }
 
 static cdc_rc text_encode(void *codec, const cdc_event *ev, uint32_t n, cdc_buffer *key,
-                          cdc_buffer *value, cdc_error *err)
+                          cdc_buffer *value, cdc_error *error)
 {
     assert_int_equal(n, 1);
     (void)codec;
-    (void)err;
+    (void)error;
     cdc_buffer_add_str(key, "k");
     cdc_buffer_addf(value, "%s %c", ev->txn, "?IUDQ"[ev->op]);
     if (ev->table != NULL) {
@@ -192,13 +60,6 @@ static struct {
 } txns[TRANSACTIONS];
 
 static cdc_table *table;
-static uint32_t seed;
-
-static int random_below(int n)
-{
-    seed = seed * 1664525U + 1013904223U;
-    return (int)((seed >> 8) % (uint32_t)n);
-}
 
 static void random_row(cdc_value *row)
 {
@@ -295,29 +156,6 @@ static void make_wanted(bool hashed)
     " {match: 'd.t*', where: 'v >= 10', columns: {exclude: [note]}}, {match: 'd.t', where: 'v < "  \
     "0'}]}\n"
 
-static cdc_task task;
-static cdc_env env;
-static cdc_selection *selection;
-static cdc_error err;
-
-static void open_task(const char *text)
-{
-    cdc_error_clear(&err);
-    if (cdc_task_parse(&task, "t.yaml", text, strlen(text), cdc_all_options, &err) != CDC_OK ||
-        cdc_selection_new(&selection, task.cfg, &err) != CDC_OK) {
-        fail_msg("%s", err.text);
-    }
-    env = (cdc_env){
-        .task = &task, .selection = selection, .metrics = cdc_metrics_new("t", task.name)};
-}
-
-static void close_task(void)
-{
-    cdc_metrics_free(env.metrics);
-    cdc_selection_free(selection);
-    cdc_task_fini(&task);
-}
-
 static void make_event(cdc_batch *batch, size_t t, size_t r)
 {
     char name[16];
@@ -374,12 +212,6 @@ static bool live(int size, size_t budget)
     return t == TRANSACTIONS;
 }
 
-static void begin_anew(void)
-{
-    nrecords = ncommitted = 0;
-    saved = (cdc_checkpoint){0};
-}
-
 static void check_committed(void)
 {
     assert_int_equal(ncommitted, nwanted);
@@ -410,7 +242,7 @@ static int close_table(void **state)
 /* Dies once behind each number of events, goes on from the checkpoint, and dies again and again. */
 static void die_everywhere(const char *text, bool hashed)
 {
-    open_task(text);
+    open_task(cdc_all_options, text);
     for (uint32_t s = 1; s <= 5; s++) {
         make_log(s);
         make_wanted(hashed);
@@ -448,7 +280,8 @@ static void test_deaths_with_moved_keys(void **state)
 static void test_nothing_left(void **state)
 {
     (void)state;
-    open_task(HEAD "objects: {operations: [delete], tables: [{match: d.t, where: v > 1000}]}\n");
+    open_task(cdc_all_options,
+              HEAD "objects: {operations: [delete], tables: [{match: d.t, where: v > 1000}]}\n");
     make_log(7);
     begin_anew();
     assert_true(live(4, SIZE_MAX));
@@ -480,7 +313,7 @@ static void test_many_tables(void **state)
         n += (size_t)snprintf(text + n, sizeof text - n, "  - {match: d.t%d, where: 'id = %d'}\n",
                               i, i);
     }
-    open_task(text);
+    open_task(cdc_all_options, text);
     begin_anew();
     assert_int_equal(cdc_publisher_new(&pub, &env, &text_codec, NULL, &start, &err), CDC_OK);
     cdc_batch *batch = cdc_batch_new(1 << 20);
@@ -520,7 +353,7 @@ static void refused(const char *rules, const char *code, const char *want)
     cdc_publisher *pub;
     cdc_checkpoint start = {0};
     snprintf(text, sizeof text, "%s%s", HEAD, rules);
-    open_task(text);
+    open_task(cdc_all_options, text);
     make_log(1);
     begin_anew();
     assert_int_equal(cdc_publisher_new(&pub, &env, &text_codec, NULL, &start, &err), CDC_OK);
