@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "selection.h"
 
@@ -145,6 +146,22 @@ const cdc_rule *cdc_rules_find(const cdc_rules *rules, const char *database, con
         }
     }
     return NULL;
+}
+
+static bool cdc_names_have(const cdc_names *names, const char *name)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        if (strcasecmp(names->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cdc_rule_column(const cdc_rule *rule, const char *column)
+{
+    return rule == NULL || ((rule->include.n == 0 || cdc_names_have(&rule->include, column)) &&
+                            !cdc_names_have(&rule->exclude, column));
 }
 
 bool cdc_rules_operation(const cdc_rules *rules, cdc_op op)

@@ -38,6 +38,9 @@ void cdc_rules_fini(cdc_rules *rules);
 
 /* The first rule for the table, or NULL: all of its rows and columns. */
 const cdc_rule *cdc_rules_find(const cdc_rules *rules, const char *database, const char *table);
+/* Does the rule take that column? A name is compared without capitals, as MySQL does; rule NULL:
+ * yes. */
+bool cdc_rule_column(const cdc_rule *rule, const char *column);
 bool cdc_rules_operation(const cdc_rules *rules, cdc_op op);
 /* Is anything left out at all? */
 bool cdc_rules_any(const cdc_rules *rules);

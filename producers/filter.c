@@ -39,16 +39,6 @@ static void cdc_fit_fini(cdc_fit *fit)
     *fit = (cdc_fit){.uid = 0};
 }
 
-static bool cdc_name_in(const cdc_names *names, const cdc_table *tbl, uint32_t column)
-{
-    for (size_t i = 0; i < names->n; i++) {
-        if (cdc_table_find_column(tbl, names->names[i]) == (int)column) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static cdc_rc cdc_fit_fault(const cdc_rule *rule, const cdc_table *tbl, const char *column,
                             const char *what, cdc_error *err)
 {
@@ -79,9 +69,7 @@ static cdc_rc cdc_fit_choose(cdc_fit *fit, const cdc_table *tbl, uint32_t *n, cd
         rc = cdc_fit_check_names(rule, tbl, &rule->exclude, err);
     }
     for (uint32_t i = 0; i < tbl->ncols && rc == CDC_OK; i++) {
-        bool taken = (rule->include.n == 0 || cdc_name_in(&rule->include, tbl, i)) &&
-                     !cdc_name_in(&rule->exclude, tbl, i);
-        if (taken) {
+        if (cdc_rule_column(rule, tbl->cols[i].name)) {
             fit->columns[(*n)++] = (uint16_t)i;
         } else if (tbl->cols[i].key_part >= 0) {
             rc = cdc_fit_fault(rule, tbl, tbl->cols[i].name,

@@ -41,6 +41,8 @@ static const unsigned PASSING[] = {
     /* not reachable, connection lost (2055 and 5014: newer names for it) */
     CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR, CR_SERVER_GONE_ERROR, CR_SERVER_LOST, CR_UNKNOWN_HOST,
     CR_SERVER_HANDSHAKE_ERR, 2055, 5014,
+    /* the same under TLS; while connecting it is looked at more closely */
+    CR_SSL_CONNECTION_ERROR,
     /* disk full, table full */
     1021, 1114,
     /* too many connections, also of the user; host name, handshake, host blocked after errors */
@@ -74,14 +76,6 @@ cdc_rc sink_mysql_fail(sink_mysql_conn *conn, const char *doing, cdc_error *err)
                          mysql_error(conn->my));
 }
 
-/* A server that goes away in the middle of the TLS handshake has the number of a wrong certificate.
- */
-static bool sink_mysql_is_tls_cut(const char *text)
-{
-    return strcasestr(text, "eof") != NULL || strcasestr(text, "reset") != NULL ||
-           strcasestr(text, "timed out") != NULL || strcasestr(text, "closed") != NULL;
-}
-
 /* Connecting failed: which option is wrong? */
 static cdc_rc sink_mysql_fail_connect(sink_mysql_conn *conn, cdc_error *err)
 {
@@ -100,7 +94,7 @@ static cdc_rc sink_mysql_fail_connect(sink_mysql_conn *conn, cdc_error *err)
         cure = "grant the account of target.user its privileges";
         break;
     case CR_SSL_CONNECTION_ERROR:
-        if (sink_mysql_is_tls_cut(mysql_error(conn->my))) {
+        if (cdc_reach_tls_cut(mysql_error(conn->my))) {
             return cdc_error_set(err, CDC_RETRY, "mysql_2026", "target %s: connect: %s",
                                  conn->where, mysql_error(conn->my));
         }

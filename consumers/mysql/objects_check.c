@@ -6,6 +6,7 @@
 #include "column_fit.h"
 #include "literal.h"
 #include "rewrite.h"
+#include "schema/mysql_sql/server_version.h"
 #include "target.h"
 
 enum {
@@ -427,7 +428,8 @@ static cdc_rc sink_mysql_load_collations(sink_mysql_inspection *in, sink_mysql_n
     static const char maria[] =
         "SELECT COLLATION_NAME FROM information_schema.COLLATIONS UNION SELECT FULL_COLLATION_NAME "
         "FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY";
-    bool full = in->conn->maria && mysql_get_server_version(in->conn->my) >= 101000;
+    bool full =
+        in->conn->maria && cdc_server_version(mysql_get_server_info(in->conn->my)) >= 101000;
     MYSQL_RES *res = NULL;
     cdc_rc rc = sink_mysql_query(in->conn, "read its collations", full ? maria : mysql,
                                  full ? sizeof maria - 1 : sizeof mysql - 1, &res, err);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "schema/mysql_sql/server_version.h"
+
 enum { SQL_MAX = 1024 * 1024 };
 
 static const char OWN_PRIVILEGES[] = "SELECT, INSERT, UPDATE, DELETE, CREATE";
@@ -124,7 +126,7 @@ static void sink_mysql_check_version(sink_mysql_conn *conn, cdc_checklist *list)
     const cdc_catalog *cat = &list->catalog;
     const char *flavour = conn->maria ? "MariaDB" : "MySQL";
     const char *text = mysql_get_server_info(conn->my);
-    int64_t version = (int64_t)mysql_get_server_version(conn->my);
+    int64_t version = (int64_t)cdc_server_version(text);
     if (cat->server != NULL && strcmp(cat->flavour, flavour) != 0) {
         cdc_checklist_add(list, "target_version", CDC_CHECK_WARN, conn->where,
                           "it is %s %s, the source is %s: types and collations that only one of "

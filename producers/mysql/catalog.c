@@ -137,12 +137,14 @@ static bool take_column_count(loader *ld, cdc_catalog_table *table, MYSQL_ROW ro
 
 static bool take_column(loader *ld, cdc_catalog_table *table, MYSQL_ROW row)
 {
+    const cdc_rules *rules = cdc_selection_rules(ld->selection);
     uint32_t i = 0;
     while (i < table->ncols && table->cols[i].name != NULL) {
         i++;
     }
-    if (i == table->ncols) {
-        return true; /* it is being altered */
+    if (i == table->ncols || /* it is being altered */
+        !cdc_rule_column(cdc_rules_find(rules, table->database, table->name), row[2])) {
+        return true;
     }
     src_mysql_extent *extent = &ld->extents[table - ld->cat->tables];
     int64_t packet = ld->cat->max_packet_bytes;
@@ -155,6 +157,14 @@ static bool take_column(loader *ld, cdc_catalog_table *table, MYSQL_ROW row)
                                           .nullable = row[5] != NULL && row[5][0] == 'Y',
                                           .generated = row[8] != NULL && row[8][0] != '\0'};
     return table->cols[i].name != NULL && table->cols[i].type != NULL;
+}
+
+/* Fewer came than were counted: some are left out, or the table is being altered. */
+static void trim_columns(cdc_catalog_table *table)
+{
+    while (table->ncols > 0 && table->cols[table->ncols - 1].name == NULL) {
+        table->ncols--;
+    }
 }
 
 static bool take_key(loader *ld, cdc_catalog_table *table, MYSQL_ROW row)
@@ -195,6 +205,9 @@ cdc_rc src_mysql_catalog_load(cdc_catalog *cat, src_mysql_connection *conn,
     }
     for (size_t i = 0; rc == CDC_OK && i < sizeof(steps) / sizeof(steps[0]); i++) {
         rc = for_each(&ld, steps[i].sql, steps[i].take, err);
+    }
+    for (size_t i = 0; rc == CDC_OK && i < cat->ntables; i++) {
+        trim_columns(&cat->tables[i]);
     }
     *extents = ld.extents;
     return rc;

@@ -6,6 +6,7 @@
 #include "core/socket.h"
 #include "raw_stream.h"
 #include "schema/mysql_sql/reach.h"
+#include "schema/mysql_sql/server_version.h"
 
 #if defined(MARIADB_PACKAGE_VERSION) || defined(LIBMARIADB) || defined(MARIADB_BASE_VERSION)
 #define IS_CONNECTOR_C 1
@@ -69,12 +70,13 @@ static bool passes_by_itself(unsigned code)
         CR_SERVER_GONE_ERROR,
         CR_SERVER_LOST,
         CR_SERVER_LOST_EXTENDED,
-        1040, /* too many connections */
-        1053, /* server shutdown in progress */
-        1077, /* normal shutdown */
-        1079, /* shutdown complete */
-        1152, /* aborted connection */
-        1158, /* network errors and timeouts, up to 1161 */
+        CR_SSL_CONNECTION_ERROR, /* lost under TLS; while connecting it is looked at more closely */
+        1040,                    /* too many connections */
+        1053,                    /* server shutdown in progress */
+        1077,                    /* normal shutdown */
+        1079,                    /* shutdown complete */
+        1152,                    /* aborted connection */
+        1158,                    /* network errors and timeouts, up to 1161 */
         1159,
         1160,
         1161,
@@ -128,7 +130,7 @@ static cdc_rc connect_error(src_mysql_connection *conn, const char *tls, cdc_err
                                 "source.password and the account's host",
                                 conn->name, conn->user, text, code);
     }
-    if (code == CR_SSL_CONNECTION_ERROR) {
+    if (code == CR_SSL_CONNECTION_ERROR && !cdc_reach_tls_cut(text)) {
         return cdc_error_refuse(err, "mysql_tls",
                                 "no TLS connection to server %s: %s (error %u); check the server's "
                                 "certificate and source.tls (mode is %s)",
@@ -210,21 +212,17 @@ static void ask_account(src_mysql_connection *conn)
     }
 }
 
-/* 101119 for "10.11.19-MariaDB", also behind the "5.5.5-" that MariaDB says before it to clients of
- * MySQL. */
-static unsigned version_of(const char *text)
+/* Connector/C goes on in plain text when a server without TLS is met and its name is not to be
+ * checked. */
+static cdc_rc check_encrypted(src_mysql_connection *conn, const char *mode, cdc_error *err)
 {
-    unsigned long part[3] = {0};
-    const char *p = strncmp(text, "5.5.5-", 6) == 0 ? text + 6 : text;
-    for (int i = 0; i < 3; i++) {
-        char *end;
-        part[i] = strtoul(p, &end, 10);
-        if (end == p || *end != '.') {
-            break;
-        }
-        p = end + 1;
+    if (strcmp(mode, "off") == 0 || mysql_get_ssl_cipher(conn->mysql) != NULL) {
+        return CDC_OK;
     }
-    return (unsigned)(part[0] * 10000 + part[1] * 100 + part[2]);
+    return cdc_error_refuse(err, "tls_missing",
+                            "server %s offers no TLS, and source.tls.mode is %s: set TLS up there, "
+                            "or source.tls.mode: off",
+                            conn->name, mode);
 }
 
 static cdc_rc connect_one(src_mysql_connection *conn, const cdc_config *cfg, const char *text,
@@ -256,8 +254,13 @@ static cdc_rc connect_one(src_mysql_connection *conn, const cdc_config *cfg, con
         return rc;
     }
     cdc_socket_end_when_lost(src_mysql_input_socket(conn->mysql));
+    cdc_rc encrypted = check_encrypted(conn, cdc_config_str(cfg, "source.tls.mode"), err);
+    if (encrypted != CDC_OK) {
+        src_mysql_disconnect(conn);
+        return encrypted;
+    }
     conn->is_mariadb = strstr(mysql_get_server_info(conn->mysql), "MariaDB") != NULL;
-    conn->version = version_of(mysql_get_server_info(conn->mysql));
+    conn->version = cdc_server_version(mysql_get_server_info(conn->mysql));
     ask_account(conn);
     return CDC_OK;
 }

@@ -27,3 +27,14 @@ const char *cdc_reach_hint(unsigned number, const char *text, const char *option
     snprintf(hint, sizeof hint, "; %s; check %s", why, option);
     return hint;
 }
+
+bool cdc_reach_tls_cut(const char *text)
+{
+    static const char *const marks[] = {"eof", "reset", "timed out", "closed", "terminated"};
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        if (strcasestr(text, marks[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -11,7 +11,7 @@ import pytest
 
 from lib.guard import Guard
 from lib.kafka_reader import TopicReader
-from lib.servers import Kafka, MariaDB, MySQL, mysql_available
+from lib.servers import TLS, Kafka, MariaDB, MySQL, mysql_available
 from lib.sluice import Sluice
 
 GUARD = pytest.StashKey()
@@ -90,16 +90,16 @@ def names(request):
 @pytest.fixture
 def sluice(tmp_path, kafka, source, target, names):
     """Runs `sluice`; its task files go from the source's database of this test to the target's."""
-    account = {"user": "sluice", "password": "sluice"}
+    account = {"password": "sluice", "tls": {"mode": "verify-identity", "ca": str(TLS / "ca.pem")}}
     runner = Sluice(
         tmp_path,
         {
             "name": names.task,
-            "source": {"type": "mysql", "hosts": [source.address], **account},
+            "source": {"type": "mysql", "hosts": [source.address], "user": "sluice_source", **account},
             "objects": {"include": [f"{names.database}.*"]},
             "kafka": {"bootstrap.servers": kafka.address},
             "topics": {"data": names.topic},
-            "target": {"type": "mysql", "hosts": [target.address], **account},
+            "target": {"type": "mysql", "hosts": [target.address], "user": "sluice_target", **account},
             "state_dir": str(tmp_path / "state"),
         },
     )

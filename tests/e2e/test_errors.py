@@ -109,8 +109,7 @@ def test_source_without_binlog(tmp_path, sluice):
 
 @pytest.mark.parametrize(
     "variable, value, good",
-    [("binlog_format", "STATEMENT", "ROW"), ("binlog_row_image", "MINIMAL", "FULL"),
-     ("binlog_row_metadata", "MINIMAL", "FULL")],
+    [("binlog_format", "STATEMENT", "ROW"), ("binlog_row_image", "MINIMAL", "FULL")],
 )
 def test_source_with_wrong_settings(tmp_path, sluice, variable, value, good):
     with MariaDB(tmp_path / "server") as server:

@@ -359,6 +359,28 @@ def test_target_tables_and_columns(ends, sluice, names):
     assert "ENGINE=InnoDB" in found.one("target_tables", "fail")["reason"]
 
 
+def test_target_under_other_names_and_fewer_columns(ends, sluice, names):
+    source, target, task = ends
+    there = f"{names.database}_dr"
+    path = task({"phases": ["full", "incremental"],
+                 "objects": {"include": [f"{names.database}.*"],
+                             "tables": [{"match": f"{names.database}.t", "columns": {"exclude": ["v"]}}]}},
+                target={"rename": {"databases": {names.database: there},
+                                   "columns": {f"{names.database}.t": {"id": "key"}}}})
+    found = Precheck(sluice, path, *quiet(source))
+    item = found.one("target_tables", "fail")
+    assert item["cure"] == (f"CREATE DATABASE IF NOT EXISTS `{there}`; CREATE TABLE `{there}`.`t`"
+                            " (`key` int NOT NULL, PRIMARY KEY (`key`))".replace(
+                                "int ", source.value("SELECT COLUMN_TYPE FROM information_schema.COLUMNS"
+                                                     f" WHERE TABLE_SCHEMA='{names.database}'"
+                                                     " AND COLUMN_NAME='id'") + " "))
+    target.execute(*item["cure"].split("; "))
+    try:
+        assert Precheck(sluice, path, *quiet(source)).bad() == set()
+    finally:
+        target.execute(f"DROP DATABASE {there}")
+
+
 def test_target_data_triggers_and_foreign_keys(ends, sluice, names):
     source, target, task = ends
     name = f"{names.database}.t"

@@ -9,7 +9,8 @@
 dir=$(readlink -m "${1:?usage: start-mariadb.sh DATADIR PORT [mariadbd options...]}")
 port=${2:?PORT}
 shift 2
-template=$CACHE/mariadb-template
+# a template of other accounts is another one
+template=$CACHE/mariadb-template-$(cksum <"$STACK/grants.sql" | cut -d" " -f1)
 
 # base_options DATADIR. A server that starts deletes temporary tables in its tmpdir, whosever they
 # are: each has its own.
@@ -53,6 +54,7 @@ if [ ! -d "$dir/data" ]; then
     cp -a --reflink=auto "$template/data" "$dir/data.new"
     mv "$dir/data.new" "$dir/data"
 fi
+"$STACK/make-certs.sh"
 port_in_use "$port" && die "port $port is in use"
 
 base_options "$dir"
@@ -62,5 +64,6 @@ launch "$dir" "ready for connections" mariadbd "${options[@]}" \
     --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --server-id="$port" \
     --log-bin=binlog --binlog-format=ROW --binlog-row-image=FULL --binlog-row-metadata=FULL \
     --gtid-domain-id=0 --sync-binlog=0 --innodb-flush-log-at-trx-commit=2 \
+    --ssl-ca="$CACHE/tls/ca.pem" --ssl-cert="$CACHE/tls/server.pem" --ssl-key="$CACHE/tls/server.key" \
     --local-infile=ON --default-time-zone=+00:00 --character-set-server=utf8mb4 \
     --max-connections=200 "$@"

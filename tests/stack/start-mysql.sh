@@ -10,7 +10,8 @@ dir=$(readlink -m "${1:?usage: start-mysql.sh DATADIR PORT [mysqld options...]}"
 port=${2:?PORT}
 shift 2
 tree=$CACHE/mysql/root
-template=$CACHE/mysql-template
+# a template of other accounts is another one
+template=$CACHE/mysql-template-$(cksum <"$STACK/grants.sql" | cut -d" " -f1)
 
 # base_options DATADIR
 base_options() {
@@ -50,6 +51,7 @@ if [ ! -d "$dir/data" ]; then
     cp -a --reflink=auto "$template/data" "$dir/data.new"
     mv "$dir/data.new" "$dir/data"
 fi
+"$STACK/make-certs.sh"
 port_in_use "$port" && die "port $port is in use"
 
 base_options "$dir"
@@ -60,5 +62,6 @@ launch "$dir" "ready for connections. Version" "$STACK/mysql-run.sh" mysqld "${o
     --log-bin=binlog --binlog-format=ROW --binlog-row-image=FULL --binlog-row-metadata=FULL \
     --gtid-mode=ON --enforce-gtid-consistency=ON \
     --sync-binlog=0 --innodb-flush-log-at-trx-commit=2 \
+    --ssl-ca="$CACHE/tls/ca.pem" --ssl-cert="$CACHE/tls/server.pem" --ssl-key="$CACHE/tls/server.key" \
     --local-infile=ON --default-time-zone=+00:00 \
     --character-set-server=utf8mb4 --max-connections=200 "$@"

@@ -1,5 +1,5 @@
-/* SHOW GRANTS as MySQL and MariaDB print it (schema/mysql_sql/grants.h), and why a server could not
- * be reached. */
+/* SHOW GRANTS as MySQL and MariaDB print it (schema/mysql_sql/grants.h), why a server could not be
+ * reached, and its version. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 
 #include "schema/mysql_sql/grants.h"
 #include "schema/mysql_sql/reach.h"
+#include "schema/mysql_sql/server_version.h"
 
 static cdc_grants grants;
 
@@ -113,6 +114,20 @@ static void test_hints(void **state)
     assert_non_null(
         strstr(cdc_reach_hint(2003, "Can't connect to server on 'h' (110)", "o"), "timed out"));
     assert_string_equal(cdc_reach_hint(1045, "Access denied", "o"), "");
+    assert_true(cdc_reach_tls_cut("TLS/SSL error: unexpected eof while reading"));
+    assert_true(cdc_reach_tls_cut("TLS/SSL error: Connection reset by peer (104)"));
+    assert_false(cdc_reach_tls_cut("TLS/SSL error: certificate has expired"));
+}
+
+static void test_versions(void **state)
+{
+    (void)state;
+    assert_int_equal(cdc_server_version("9.7.4-2"), 90704);
+    assert_int_equal(cdc_server_version("5.5.5-10.11.19-MariaDB-0+deb12u1-log"), 101119);
+    assert_int_equal(cdc_server_version("10.11.19-MariaDB"), 101119);
+    assert_int_equal(cdc_server_version("8.0.1"), 80001);
+    assert_int_equal(cdc_server_version(""), 0);
+    assert_int_equal(cdc_server_version("MariaDB"), 0);
 }
 
 int main(void)
@@ -126,6 +141,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_roles, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
         cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

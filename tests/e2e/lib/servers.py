@@ -20,6 +20,7 @@ from lib.wait import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 STACK = ROOT / "tests" / "stack"
+TLS = Path(os.environ.get("SLUICE_CACHE", ROOT / ".cache")).resolve() / "tls"  # make-certs.sh
 CACHE = Path(os.environ.get("SLUICE_CACHE", ROOT / ".cache"))
 NO_MYSQL = 3  # exit status of mysql-fetch.sh when sid has none
 
@@ -174,7 +175,8 @@ class Database(Server):
             nonlocal last
             try:
                 last = self.query(statement)
-            except pymysql.err.ProgrammingError as error:  # the table may not be there yet
+            except (pymysql.err.ProgrammingError, pymysql.err.OperationalError) as error:
+                # the table or its database may not be there yet
                 last = error
             return last == tuple(rows)
 
