@@ -3,15 +3,18 @@
 #include "copy_tables.h"
 #include "core/clock.h"
 #include "names.h"
+#include "schema_objects.h"
 
 #define SQL_MAX (16U << 20)
+#define OBJECTS_SENT "*" /* a token's table, done: the views and the others were sent */
 
 struct src_mysql_copy_schema {
     const cdc_env *env;
     const src_mysql_server *server;
     src_mysql_connection *conn;
     src_mysql_copy_tables tables;
-    size_t next; /* the first table of the next database */
+    size_t next;       /* the first table of the next database */
+    bool objects_sent; /* views, routines, triggers, events */
     src_mysql_position pos;
     cdc_buffer sql, token;
     int64_t now_ms;
@@ -43,6 +46,7 @@ cdc_rc src_mysql_copy_schema_open(src_mysql_copy_schema **out, const cdc_env *en
            strcmp(schema->tables.items[schema->next].database, from->database) <= 0) {
         schema->next++;
     }
+    schema->objects_sent = from->table_done;
     if (rc != CDC_OK) {
         src_mysql_copy_schema_close(schema);
         *out = NULL;
@@ -162,30 +166,73 @@ static cdc_rc make_token(src_mysql_copy_schema *schema, cdc_error *err)
     return CDC_OK;
 }
 
-cdc_rc src_mysql_copy_schema_poll(src_mysql_copy_schema *schema, cdc_batch *batch, cdc_error *err)
+/* Names the batch's transaction, which is never split. */
+static cdc_rc begin_batch(src_mysql_copy_schema *schema, cdc_batch *batch, const char *name,
+                          cdc_error *err)
 {
-    if (schema->next >= schema->tables.n) {
-        return CDC_EOF;
-    }
-    schema->pos.database = schema->tables.items[schema->next].database;
+    size_t n = strlen(name) + 8;
+    char *txn = cdc_arena_alloc(&batch->arena, n);
     schema->batch = batch;
     schema->now_ms = batch->first_ms = cdc_clock_wall_ms();
-    size_t n = strlen(schema->pos.database) + 8;
-    char *txn = cdc_arena_alloc(&batch->arena, n);
+    batch->atomic = true;
     if (txn == NULL) {
         return batch_full(schema, err);
     }
-    snprintf(txn, n, "schema:%s", schema->pos.database);
+    snprintf(txn, n, "schema:%s", name);
     schema->txn = txn;
-    cdc_rc rc = add_database(schema, err);
+    return CDC_OK;
+}
+
+static cdc_rc end_batch(src_mysql_copy_schema *schema, cdc_error *err)
+{
+    return schema->batch->nevents == 0 || add_event(schema, CDC_OP_COMMIT) != NULL
+               ? make_token(schema, err)
+               : batch_full(schema, err);
+}
+
+static cdc_rc send_tables(src_mysql_copy_schema *schema, cdc_batch *batch, cdc_error *err)
+{
+    bool tables = src_mysql_schema_has(schema->env->task->cfg, "tables");
+    schema->pos.database = schema->tables.items[schema->next].database;
+    cdc_rc rc = begin_batch(schema, batch, schema->pos.database, err);
+    if (rc == CDC_OK) {
+        rc = add_database(schema, err);
+    }
     while (rc == CDC_OK && schema->next < schema->tables.n &&
            strcmp(schema->tables.items[schema->next].database, schema->pos.database) == 0) {
-        rc = add_definition(schema, &schema->tables.items[schema->next], err);
+        rc = tables ? add_definition(schema, &schema->tables.items[schema->next], err) : CDC_OK;
         schema->next++;
     }
-    if (rc == CDC_OK && add_event(schema, CDC_OP_COMMIT) == NULL) {
-        rc = batch_full(schema, err);
+    return rc == CDC_OK ? end_batch(schema, err) : rc;
+}
+
+static cdc_rc send_objects(src_mysql_copy_schema *schema, cdc_batch *batch, cdc_error *err)
+{
+    src_mysql_objects objects;
+    const char *last = schema->pos.database;
+    cdc_rc rc = src_mysql_objects_load(&objects, schema->conn, schema->env, err);
+    if (rc == CDC_OK) {
+        rc = begin_batch(schema, batch, "", err);
     }
-    batch->atomic = true;
-    return rc == CDC_OK ? make_token(schema, err) : rc;
+    for (size_t i = 0; rc == CDC_OK && i < objects.n; i++) {
+        const src_mysql_object *object = &objects.items[i];
+        schema->pos.database = object->database;
+        rc = add_ddl(schema, CDC_DDL_QUERY, "", object->sql, object->sql_len, err);
+    }
+    schema->pos.database = last;
+    schema->pos.table = OBJECTS_SENT;
+    schema->pos.table_done = schema->objects_sent = true;
+    if (rc == CDC_OK) {
+        rc = end_batch(schema, err);
+    }
+    src_mysql_objects_fini(&objects);
+    return rc;
+}
+
+cdc_rc src_mysql_copy_schema_poll(src_mysql_copy_schema *schema, cdc_batch *batch, cdc_error *err)
+{
+    if (schema->next < schema->tables.n) {
+        return send_tables(schema, batch, err);
+    }
+    return schema->objects_sent ? CDC_EOF : send_objects(schema, batch, err);
 }

@@ -43,10 +43,10 @@ static const object_kind KINDS[] = {
 static const char *const TEXT_MODES[] = {"ANSI_QUOTES", "PIPES_AS_CONCAT", "NO_BACKSLASH_ESCAPES",
                                          "ORACLE", "IGNORE_SPACE"};
 
-static bool is_wanted(const cdc_config *cfg, const char *option)
+bool src_mysql_schema_has(const cdc_config *cfg, const char *kind)
 {
     for (size_t i = 0; i < cdc_config_count(cfg, "schema.objects"); i++) {
-        if (strcmp(cdc_config_item(cfg, "schema.objects", i), option) == 0) {
+        if (strcmp(cdc_config_item(cfg, "schema.objects", i), kind) == 0) {
             return true;
         }
     }
@@ -116,9 +116,7 @@ static cdc_rc show_object(src_mysql_objects *objects, src_mysql_connection *conn
     cdc_buffer sql;
     cdc_buffer_init(&sql, SQL_MAX);
     cdc_buffer_addf(&sql, "SHOW CREATE %s ", kind->word);
-    src_mysql_add_name(&sql, names[0]);
-    cdc_buffer_add_char(&sql, '.');
-    src_mysql_add_name(&sql, names[1]);
+    src_mysql_add_table(&sql, names[0], names[1]);
     MYSQL_RES *res = NULL;
     cdc_rc rc = src_mysql_select(conn, cdc_buffer_cstr(&sql), &res, err);
     cdc_buffer_fini(&sql);
@@ -183,9 +181,7 @@ static bool reads_view(const src_mysql_object *view, const src_mysql_object *oth
 {
     cdc_buffer name;
     cdc_buffer_init(&name, SQL_MAX);
-    src_mysql_add_name(&name, other->database);
-    cdc_buffer_add_char(&name, '.');
-    src_mysql_add_name(&name, other->name);
+    src_mysql_add_table(&name, other->database, other->name);
     const char *own = memmem(view->sql, view->sql_len, " AS ", 4); /* behind the view's own name */
     size_t at = own != NULL ? (size_t)(own - view->sql) : 0;
     bool found = memmem(view->sql + at, view->sql_len - at, name.data, name.len) != NULL;
@@ -226,7 +222,7 @@ cdc_rc src_mysql_objects_load(src_mysql_objects *objects, src_mysql_connection *
     cdc_arena_init(&objects->arena, 64 * 1024, OBJECTS_BYTES_MAX);
     cdc_rc rc = CDC_OK;
     for (size_t i = 0; rc == CDC_OK && i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
-        if (is_wanted(env->task->cfg, KINDS[i].option)) {
+        if (src_mysql_schema_has(env->task->cfg, KINDS[i].option)) {
             rc = load_kind(objects, conn, env, &KINDS[i], err);
         }
     }

@@ -27,6 +27,8 @@ typedef struct src_mysql_objects {
     size_t n, cap;
 } src_mysql_objects;
 
+/* Is it one of schema.objects? */
+bool src_mysql_schema_has(const cdc_config *cfg, const char *kind);
 /* Call fini whatever it returns. RETRY: connection lost. */
 cdc_rc src_mysql_objects_load(src_mysql_objects *objects, src_mysql_connection *conn,
                               const cdc_env *env, cdc_error *err) CDC_MUST_CHECK;

@@ -475,7 +475,8 @@ static cdc_rc leave_schema(source *src, cdc_error *err)
     src_mysql_copy_schema_close(src->schema);
     src->schema = NULL;
     src->begin.stage = SRC_MYSQL_ROWS;
-    src->begin.database = "";
+    src->begin.database = src->begin.table = "";
+    src->begin.table_done = false;
     cdc_rc rc = src_mysql_server_log_end(&src->conn, &src->server, &src->begin.until, err);
     return rc == CDC_OK ? start_rows(src, err) : rc;
 }
