@@ -96,17 +96,27 @@ static void pipeline_close(pipeline *pl)
     cdc_task_fini(&pl->task);
 }
 
-static void capture_all(pipeline *pl)
+static inline void capture_from(pipeline *pl, const cdc_source *source)
 {
     cdc_error err;
-    if (cdc_capture_run(&pl->env, &src_fake, &cdc_canal_json_codec, true, &err) != CDC_OK) {
+    if (cdc_capture_run(&pl->env, source, &cdc_canal_json_codec, true, &err) != CDC_OK) {
         fail_msg("capture: %s", err.text);
     }
 }
 
-static cdc_rc replay_all(pipeline *pl, cdc_error *err)
+static inline cdc_rc replay_to(pipeline *pl, const cdc_sink *sink, cdc_error *err)
 {
-    return cdc_replay_run(&pl->env, &sink_fake, &cdc_canal_json_codec, true, err);
+    return cdc_replay_run(&pl->env, sink, &cdc_canal_json_codec, true, err);
+}
+
+static inline void capture_all(pipeline *pl)
+{
+    capture_from(pl, &src_fake);
+}
+
+static inline cdc_rc replay_all(pipeline *pl, cdc_error *err)
+{
+    return replay_to(pl, &sink_fake, err);
 }
 
 #endif
