@@ -16,7 +16,8 @@ enum {
     BATCH_BYTES = 512 * 1024,
     BATCH_EVENTS = 2000,
     POLL_MS = 100,
-    ASKED_MS = 5, /* while a question waits for its answer */
+    ASKED_MS =
+        5, /* while a question waits for its answer, or a partition is held: an end is near */
 };
 
 struct cdc_intake {
@@ -28,6 +29,7 @@ struct cdc_intake {
     uint32_t n;
     uint32_t latest; /* partition of the last record */
     _Atomic bool *held;
+    _Atomic bool holds;   /* any of them */
     bool *paused;         /* the thread's: it has told the consumer */
     pthread_mutex_t lock; /* of the three below */
     int64_t *ends;
@@ -187,7 +189,8 @@ static cdc_rc cdc_intake_message(cdc_intake *in, cdc_message *msg, cdc_batch *ba
 /* Fills a batch: waits for the first record, then takes what is there. */
 static cdc_rc cdc_intake_fill(cdc_intake *in, cdc_batch *batch)
 {
-    int patience = atomic_load(&in->answered) ? POLL_MS : ASKED_MS;
+    bool near = !atomic_load(&in->answered) || atomic_load(&in->holds);
+    int patience = near ? ASKED_MS : POLL_MS;
     cdc_rc rc = CDC_OK;
     while (rc == CDC_OK && batch->nevents < BATCH_EVENTS && cdc_batch_bytes(batch) < BATCH_BYTES) {
         cdc_message msg;
@@ -340,6 +343,7 @@ void cdc_intake_ask(cdc_intake *in, const int64_t *ends, uint64_t question)
 void cdc_intake_hold(cdc_intake *in, uint32_t part)
 {
     atomic_store(&in->held[part], true);
+    atomic_store(&in->holds, true);
 }
 
 cdc_rc cdc_intake_next(cdc_intake *in, cdc_batch **out, int timeout_ms, cdc_error *err)

@@ -467,6 +467,11 @@ cdc_rc cdc_order_tick(cdc_order *od, bool *ask, cdc_error *err)
     return cdc_ends_ask(od->ends, od->at, od->n, od->targets, err);
 }
 
+bool cdc_order_is_urgent(const cdc_order *od)
+{
+    return od->nstopped > 0 && !od->open && !od->resume;
+}
+
 const int64_t *cdc_order_targets(const cdc_order *od)
 {
     return od->targets;

@@ -54,6 +54,8 @@ bool cdc_order_is_repeated(const cdc_order *od, const cdc_definition *def);
  * partition that is not stopped has been applied up to cdc_order_targets(), and then call
  * cdc_order_reached with the round. */
 cdc_rc cdc_order_tick(cdc_order *od, bool *ask, cdc_error *err) CDC_MUST_CHECK;
+/* A partition is stopped, and nobody has asked yet. */
+bool cdc_order_is_urgent(const cdc_order *od);
 const int64_t *cdc_order_targets(const cdc_order *od);
 uint64_t cdc_order_round(const cdc_order *od);
 void cdc_order_reached(cdc_order *od, uint64_t round);

@@ -317,7 +317,8 @@ static cdc_rc cdc_session_resume(cdc_session *ss, cdc_error *err)
 /* Between batches. */
 static cdc_rc cdc_session_look(cdc_session *ss, bool idle, cdc_error *err)
 {
-    bool due = idle || cdc_clock_mono_ms() - ss->tick_ms >= TICK_MS;
+    bool due =
+        idle || cdc_order_is_urgent(ss->order) || cdc_clock_mono_ms() - ss->tick_ms >= TICK_MS;
     cdc_rc rc = due ? cdc_session_tick(ss, err) : CDC_OK;
     return rc == CDC_OK && cdc_order_must_resume(ss->order) ? cdc_session_resume(ss, err) : rc;
 }

@@ -53,7 +53,8 @@ struct cdc_consumer {
     uint32_t wakes;                   /* to be done: the queue was near its limit */
     size_t turn_feed;                 /* the partition that is asked next */
     int32_t turn_part;
-    uint64_t mean_bytes; /* of a record, smoothed, x 16 */
+    uint64_t mean_bytes;                     /* of a record, smoothed, x 16 */
+    rd_kafka_topic_partition_list_t *paused; /* NULL: none */
 };
 
 /* --- life --- */
@@ -129,6 +130,9 @@ void cdc_consumer_free(cdc_consumer *cs)
         return;
     }
     cdc_consumer_drop_array(cs);
+    if (cs->paused != NULL) {
+        rd_kafka_topic_partition_list_destroy(cs->paused);
+    }
     rd_kafka_queue_destroy(cs->queue);
     cdc_consumer_drop_feeds(cs);
     cdc_client_fini(&cs->client);
@@ -197,6 +201,13 @@ cdc_rc cdc_consumer_assign(cdc_consumer *cs, const cdc_offset *offsets, uint32_t
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     bool good = true;
     cdc_consumer_drop_array(cs);
+    if (cs->paused != NULL) {
+        /* A pause outlives the assignment; and ended behind the new one, it would go on from where
+         * the old one was. */
+        (void)rd_kafka_resume_partitions(cs->client.rk, cs->paused);
+        rd_kafka_topic_partition_list_destroy(cs->paused);
+        cs->paused = NULL;
+    }
     cs->nparts = n;
     for (size_t i = 0; i < cs->nfeeds; i++) {
         for (int32_t p = 0; p < cs->feeds[i]->nparts; p++) {
@@ -213,9 +224,6 @@ cdc_rc cdc_consumer_assign(cdc_consumer *cs, const cdc_offset *offsets, uint32_t
     }
     rd_kafka_resp_err_t code =
         good ? rd_kafka_assign(cs->client.rk, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (good && code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        (void)rd_kafka_resume_partitions(cs->client.rk, list); /* a pause outlives the assignment */
-    }
     rd_kafka_topic_partition_list_destroy(list);
     if (!good) {
         return cdc_error_set(err, CDC_FATAL, "no_memory",
@@ -233,6 +241,10 @@ void cdc_consumer_pause(cdc_consumer *cs, const char *topic, int32_t partition)
     rd_kafka_topic_partition_list_add(list, topic, partition);
     (void)rd_kafka_pause_partitions(cs->client.rk, list); /* one that is not assigned is silent */
     rd_kafka_topic_partition_list_destroy(list);
+    if (cs->paused == NULL) {
+        cs->paused = rd_kafka_topic_partition_list_new(1);
+    }
+    rd_kafka_topic_partition_list_add(cs->paused, topic, partition);
 }
 
 /* The assigned partition of a message, or NULL. */

@@ -19,7 +19,7 @@ const cdc_check sink_mysql_checks[] = {
      "database `sluice`.",
      "the GRANT of the line"},
     {"target_offsets", "fail",
-     "Tables `sluice.applied` and `sluice.appliers`, if they are there, "
+     "Tables `sluice.applied`, `sluice.appliers` and `sluice.ddl`, if they are there, "
      "have transactions.",
      "ALTER TABLE ... ENGINE=InnoDB"},
     {"target_max_packet", "warn",

@@ -6,6 +6,7 @@
 
 #include "checks.h"
 #include "core/clock.h"
+#include "ddl_intent.h"
 #include "handle.h"
 #include "literal.h"
 #include "server_checks.h"
@@ -31,6 +32,8 @@ static const char CREATE_APPLIED[] =
     "source_time DATETIME(3) NULL,"
     "updated_at DATETIME(3) NOT NULL,"
     "PRIMARY KEY (task, topic, part)) ENGINE=InnoDB";
+
+static const char CREATE_INTENTS[] = SINK_MYSQL_CREATE_INTENTS;
 
 /* --- making the tables --- */
 
@@ -81,14 +84,15 @@ static cdc_rc sink_mysql_own(sink_mysql_handle *sm, const char *sql, size_t len,
 
 cdc_rc sink_mysql_own_exist(sink_mysql_conn *conn, bool *exist, cdc_error *err)
 {
-    static const char sql[] = "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE "
-                              "TABLE_SCHEMA='sluice' AND TABLE_NAME IN ('appliers','applied')";
+    static const char sql[] =
+        "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE "
+        "TABLE_SCHEMA='sluice' AND TABLE_NAME IN ('appliers','applied','ddl')";
     MYSQL_RES *res = NULL;
     cdc_rc rc = sink_mysql_query(conn, "look for sluice.applied", sql, sizeof sql - 1, &res, err);
     if (rc != CDC_OK) {
         return rc;
     }
-    *exist = mysql_num_rows(res) == 2;
+    *exist = mysql_num_rows(res) == 3;
     for (MYSQL_ROW row; rc == CDC_OK && (row = mysql_fetch_row(res)) != NULL;) {
         if (row[1] == NULL || strcmp(row[1], "InnoDB") != 0) {
             rc = cdc_error_refuse(err, "target_engine",
@@ -115,6 +119,9 @@ static cdc_rc sink_mysql_make_own(sink_mysql_handle *sm, cdc_error *err)
     }
     if (rc == CDC_OK) {
         rc = sink_mysql_own(sm, CREATE_APPLIED, sizeof CREATE_APPLIED - 1, err);
+    }
+    if (rc == CDC_OK) {
+        rc = sink_mysql_own(sm, CREATE_INTENTS, sizeof CREATE_INTENTS - 1, err);
     }
     return rc == CDC_OK ? sink_mysql_own_exist(&sm->conn, &exist, err) : rc;
 }
@@ -254,15 +261,9 @@ static void sink_mysql_add_offset(cdc_buffer *sql, const sink_mysql_handle *sm,
     cdc_buffer_add_str(sql, ",NOW(3))");
 }
 
-cdc_rc sink_mysql_put_offsets(sink_mysql_handle *sm, const cdc_offset *offsets, uint32_t n,
-                              cdc_error *err)
+cdc_rc sink_mysql_put_fence(sink_mysql_handle *sm, cdc_error *err)
 {
-    static const char tail[] =
-        " ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset), epoch=VALUES(epoch), "
-        "source_txn=VALUES(source_txn), source_pos=VALUES(source_pos), "
-        "source_time=VALUES(source_time), updated_at=VALUES(updated_at)";
-    sink_mysql_stmt fence = {.check = SINK_MYSQL_FENCE};
-    sink_mysql_stmt write = {.check = SINK_MYSQL_ANY};
+    const sink_mysql_stmt fence = {.check = SINK_MYSQL_FENCE};
     cdc_buffer *sql = &sm->packet.sql;
     /* A shared lock, held to the end of the transaction: a successor's claim waits for it, and once
      * claimed it fails. */
@@ -275,8 +276,21 @@ cdc_rc sink_mysql_put_offsets(sink_mysql_handle *sm, const cdc_offset *offsets, 
     cdc_buffer_add_str(sql, " AND epoch=");
     cdc_buffer_add_u64(sql, sm->epoch);
     cdc_buffer_add_str(sql, " LOCK IN SHARE MODE");
-    if (n == 0) {
-        return CDC_OK;
+    return CDC_OK;
+}
+
+cdc_rc sink_mysql_put_offsets(sink_mysql_handle *sm, const cdc_offset *offsets, uint32_t n,
+                              cdc_error *err)
+{
+    static const char tail[] =
+        " ON DUPLICATE KEY UPDATE next_offset=VALUES(next_offset), epoch=VALUES(epoch), "
+        "source_txn=VALUES(source_txn), source_pos=VALUES(source_pos), "
+        "source_time=VALUES(source_time), updated_at=VALUES(updated_at)";
+    sink_mysql_stmt write = {.check = SINK_MYSQL_ANY};
+    cdc_buffer *sql = &sm->packet.sql;
+    cdc_rc rc = sink_mysql_put_fence(sm, err);
+    if (rc != CDC_OK || n == 0) {
+        return rc;
     }
     rc = sink_mysql_packet_open(sm, &write, n * 1024UL + sizeof tail, err);
     if (rc != CDC_OK) {

@@ -3,7 +3,8 @@
  *
  *   sluice.applied   task, topic, part -> next_offset, written in the transaction of the rows
  *   sluice.appliers  task -> epoch, counted up by every applier that starts; a transaction whose
- * epoch is no longer the task's cannot be committed */
+ * epoch is no longer the task's cannot be committed
+ *   sluice.ddl       see ddl_intent.h */
 #ifndef SINK_MYSQL_OFFSETS_H
 #define SINK_MYSQL_OFFSETS_H
 
@@ -17,12 +18,14 @@ struct sink_mysql_handle;
  * committed. */
 cdc_rc sink_mysql_claim(struct sink_mysql_handle *sm, cdc_error *err) CDC_MUST_CHECK;
 
-/* Are both tables there? FATAL with exit 3 when one has no transactions. */
+/* Are all tables there? FATAL with exit 3 when one has no transactions. */
 cdc_rc sink_mysql_own_exist(sink_mysql_conn *conn, bool *exist, cdc_error *err) CDC_MUST_CHECK;
 
 cdc_rc sink_mysql_read_offset(struct sink_mysql_handle *sm, const char *topic, int32_t partition,
                               int64_t *next, cdc_error *err) CDC_MUST_CHECK;
 
+/* Puts the fence into the packet: the transaction fails unless the task is still ours. */
+cdc_rc sink_mysql_put_fence(struct sink_mysql_handle *sm, cdc_error *err) CDC_MUST_CHECK;
 /* Puts the fence and the offsets into the packet. */
 cdc_rc sink_mysql_put_offsets(struct sink_mysql_handle *sm, const cdc_offset *offsets, uint32_t n,
                               cdc_error *err) CDC_MUST_CHECK;

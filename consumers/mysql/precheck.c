@@ -15,8 +15,8 @@ static cdc_rc sink_mysql_check_offsets(sink_mysql_conn *conn, cdc_checklist *lis
     cdc_rc rc = sink_mysql_own_exist(conn, &exist, &err);
     if (rc == CDC_OK) {
         cdc_checklist_add(list, "target_offsets", CDC_CHECK_PASS, conn->where,
-                          exist ? "sluice.applied and sluice.appliers are there"
-                                : "database sluice will be made at the first start");
+                          exist ? "sluice.applied, sluice.appliers and sluice.ddl are there"
+                                : "the tables of database sluice will be made at the start");
     } else {
         cdc_checklist_error(list, "target_offsets", conn->where, &err);
     }

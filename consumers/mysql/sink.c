@@ -239,8 +239,11 @@ static cdc_rc sink_mysql_ddl(void *handle, const cdc_event *const *events, uint3
     }
     memset(&sm->counts, 0, sizeof sm->counts);
     sink_mysql_note_last(sm, events[n - 1]);
-    cdc_rc rc = sink_mysql_ddl_apply(sm, events, n, err);
-    return rc == CDC_OK ? sink_mysql_commit(sm, offsets, noffsets, err) : rc;
+    cdc_rc rc = sink_mysql_ddl_apply(sm, events, n, &offsets[0], err);
+    if (rc == CDC_OK) {
+        rc = sink_mysql_commit(sm, offsets, noffsets, err);
+    }
+    return rc == CDC_OK ? sink_mysql_ddl_applied(sm, events[0], err) : rc;
 }
 
 static void sink_mysql_rollback(void *handle)
