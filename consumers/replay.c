@@ -55,8 +55,8 @@ typedef struct cdc_session {
     bool fresh;          /* the target has applied nothing of the task yet */
     bool anchored;       /* ...and where it begins does not depend on when it is asked */
     bool open;           /* a target transaction is open */
-    bool *unfinished; /* by partition: the last event in it was not the last of its source
-                         transaction, or of its record */
+    bool *unfinished;    /* by partition: the last event in it was not the last of its source
+                            transaction, or of its record */
     uint32_t nunfinished;
     bool caught_up;
     uint32_t open_rows, open_txns;
@@ -140,8 +140,8 @@ static bool cdc_session_boundary(const cdc_session *ss)
 
 static bool cdc_session_is_full(const cdc_session *ss)
 {
-    return ss->rp->careful || ss->open_rows >= TXN_ROWS ||
-           ss->open_bytes >= TXN_BYTES || cdc_clock_mono_ms() - ss->opened_ms >= TXN_MS;
+    return ss->rp->careful || ss->open_rows >= TXN_ROWS || ss->open_bytes >= TXN_BYTES ||
+           cdc_clock_mono_ms() - ss->opened_ms >= TXN_MS;
 }
 
 /* Offsets behind a definition change: those of data topics are ours. */
@@ -206,9 +206,9 @@ static cdc_rc cdc_session_definitions(cdc_session *ss, cdc_error *err)
     return rc;
 }
 
-/* Does the event leave its partition where no target transaction may end? Over several partitions no
- * row is known to be the last of all, and each ends its part; the commands of a MULTI block have one
- * partition. */
+/* Does the event leave its partition where no target transaction may end? Over several partitions
+ * no row is known to be the last of all, and each ends its part; the commands of a MULTI block have
+ * one partition. */
 static void cdc_session_note_end(cdc_session *ss, uint32_t part, const cdc_event *ev)
 {
     bool whole = ss->ndata == 1 || ev->op == CDC_OP_COMMAND;
@@ -520,8 +520,7 @@ static cdc_rc cdc_session_arrays(cdc_session *ss, cdc_error *err)
     ss->ends = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->ends);
     ss->asked = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->asked);
     ss->unfinished = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->unfinished);
-    return ss->offsets && ss->changed && ss->committed && ss->ends && ss->asked &&
-                   ss->unfinished
+    return ss->offsets && ss->changed && ss->committed && ss->ends && ss->asked && ss->unfinished
                ? CDC_OK
                : cdc_error_set(err, CDC_FATAL, "no_memory",
                                "out of memory for the list of partitions");

@@ -29,7 +29,7 @@ typedef struct cdc_task {
     bool phase_schema, phase_full, phase_incremental;
     bool exactly_once;
     cdc_oversize oversize;
-    bool commands; /* the source gives commands (Redis), not rows and DDL */
+    bool commands;                        /* the source gives commands (Redis), not rows and DDL */
     uint32_t message_rows;                /* rows or commands in one message */
     uint8_t databases[CDC_DATABASES_MAX]; /* target.databases: by number at the source */
     int64_t retry_connect_ms, retry_other_ms;

@@ -27,7 +27,7 @@ struct cdc_router {
     cdc_cached *cache;             /* open addressing by uid; a power of two */
     size_t cap, used;
     cdc_topic *numbered[CDC_DATABASES_MAX]; /* of Redis, by database */
-    cdc_client admin; /* made with the first topic that is missing */
+    cdc_client admin;                       /* made with the first topic that is missing */
     bool has_admin;
 };
 
@@ -291,8 +291,8 @@ cdc_rc cdc_router_command(cdc_router *rt, const cdc_event *ev, cdc_route *out, c
                              "database %d: sluice takes 0 to %d; leave it out by objects.exclude",
                              (int)ev->redis_db, CDC_DATABASES_MAX - 1);
     }
-    cdc_rc rc = rt->numbered[ev->redis_db] == NULL ? cdc_router_number(rt, ev->redis_db, err)
-                                                   : CDC_OK;
+    cdc_rc rc =
+        rt->numbered[ev->redis_db] == NULL ? cdc_router_number(rt, ev->redis_db, err) : CDC_OK;
     if (rc == CDC_OK) {
         out->topic = rt->numbered[ev->redis_db];
         out->partition = (int32_t)(ev->shard % (uint32_t)cdc_topic_partitions(out->topic));
