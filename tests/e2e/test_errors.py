@@ -118,20 +118,6 @@ def test_source_with_wrong_settings(tmp_path, sluice, variable, value, good):
         refused(sluice.start("capture", task), 3, variable, value, f"SET GLOBAL {variable}", good)
 
 
-@pytest.mark.parametrize("kind", ["UUID", "INET4", "INET6"])
-def test_types_that_the_log_hides(tmp_path, sluice, names, kind, maria):
-    """MariaDB logs them as BINARY: they are refused at the start, never published as that."""
-    name = table(maria, names, f"id INT PRIMARY KEY, v {kind}")
-    task = sluice.task(INCREMENTAL, source={"hosts": [maria.address]})
-    refused(sluice.start("capture", task), 3, name, "column v", kind.lower())
-
-
-@pytest.fixture(scope="module")
-def maria(tmp_path_factory):
-    with MariaDB(tmp_path_factory.mktemp("maria") / "server") as server:
-        yield server
-
-
 def test_position_purged(tmp_path, sluice, names):
     with MariaDB(tmp_path / "server") as server:
         table(server, names)
