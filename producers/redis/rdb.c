@@ -406,11 +406,10 @@ static cdc_rc step_header(src_redis_rdb *rdb)
         }
         if (!known) {
             src_redis_input_bad(in, "expected \"REDIS\" or \"VALKEY\" and a version");
-        } else if (rdb->valkey ? rdb->version < 80 || rdb->version > 81
-                               : rdb->version < 5 || rdb->version > 12) {
+        } else if (rdb->valkey ? rdb->version != 80 : rdb->version < 5 || rdb->version > 12) {
             src_redis_input_bad(in,
                                 "version %s %u is not known: expected REDIS 5 to 12 or VALKEY "
-                                "80 to 81",
+                                "80",
                                 rdb->valkey ? "VALKEY" : "REDIS", rdb->version);
         }
     }

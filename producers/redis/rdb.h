@@ -14,8 +14,8 @@
  * them; a server's own rewritten AOF lacks them too), the times at which consumers were seen, idle
  * times and use counters; a module's data beside the keys, which is logged as a warning.
  *
- * Known: REDIS versions 5 to 12 (Redis 2.6 to 8.2, Valkey to 8.1), VALKEY 80 and 81. Everything is
- * checked: a malformed file is FATAL with the offset and what was expected, and so is a checksum
+ * Known: REDIS versions 5 to 12 (Redis 2.6 to 8.2, Valkey to 8.1), VALKEY 80 (Valkey 9). Everything
+ * is checked: a malformed file is FATAL with the offset and what was expected, and so is a checksum
  * that differs. One thread at a time.
  *
  * Pages: redis/src/rdb.h, valkey/src/rdb.h, "RDB File Format". */

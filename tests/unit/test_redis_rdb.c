@@ -13,7 +13,9 @@
 
 #define GOLDEN SLUICE_GOLDEN "/redis_rdb/"
 
-static const char *const files[] = {"redis7_small", "redis7_large", "old", "redis74", "valkey9"};
+static const char *const files[] = {"redis6_small", "redis6_large",   "redis7_small",
+                                    "redis7_large", "valkey91_small", "valkey91_large",
+                                    "old",          "redis74",        "valkey9"};
 enum { FILES = sizeof files / sizeof files[0], MEMORY = 64 << 20 };
 
 static const src_redis_rdb_options usual = {.max_bytes = (size_t)1 << 20};

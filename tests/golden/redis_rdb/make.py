@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""make.py REDIS_SERVER REDIS_CLI - makes redis7_small.rdb and redis7_large.rdb beside this file: every type of
-Redis 7.0 in its packed and in its plain form, written by a real server. The commands that the reader makes of a
-file F.rdb stand in F.txt (tests/unit/test_redis_rdb.c prints them when they differ)."""
+"""make.py SERVER CLI NAME - makes NAME_small.rdb and NAME_large.rdb beside this file: every type that the server
+has in its packed and in its plain form, written by the real server. Kept: redis7 (7.0), redis6 (6.2), valkey91.
+The commands that the reader makes of a file F.rdb stand in F.txt and, with two elements in each, in F.few.txt
+(tests/unit/test_redis_rdb.c prints them when they differ)."""
 import pathlib
 import random
 import socket
@@ -11,7 +12,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-PLAIN = ["list-max-listpack-size 4", "hash-max-listpack-entries 2", "zset-max-listpack-entries 2",
+PLAIN = ["list-max-ziplist-size 4", "hash-max-ziplist-entries 2", "zset-max-ziplist-entries 2",
          "set-max-intset-entries 2", "stream-node-max-entries 3"]
 FOREVER = "4102444800123"  # an expiry in 2100
 LIBRARY = "#!lua name=lib\nredis.register_function('one', function() return 1 end)"
@@ -40,6 +41,9 @@ class Server:
                 time.sleep(0.05)
         raise SystemExit("the server does not answer")
 
+    def knows(self, command):
+        return self("COMMAND", "INFO", command).strip() != b""
+
     def __call__(self, *args, db=0):
         line = [self.cli, "-p", str(self.port), "-n", str(db), "-e", *args]
         return subprocess.run(line, check=True, capture_output=True).stdout
@@ -52,7 +56,8 @@ def strings(do):
     do("SET", b"bytes\xff\x01", b"\xfe\xfd\x0a")
     do("SET", "expires", "x", "PXAT", FOREVER)
     do("SET", "other", "db", db=3)
-    do("FUNCTION", "LOAD", LIBRARY)
+    if do.knows("FUNCTION"):
+        do("FUNCTION", "LOAD", LIBRARY)
 
 
 def collections(do):
@@ -64,6 +69,9 @@ def collections(do):
     do("SADD", "set", "single")
     do("HSET", "hash", "f", "v", "n", "17", "long", "w" * 100)
     do("PEXPIREAT", "hash", FOREVER)
+    if do.knows("HPEXPIREAT"):
+        do("HSET", "fields", "short", "1", "ever", "2")
+        do("HPEXPIREAT", "fields", FOREVER, "FIELDS", "1", "short")
     do("ZADD", "zset", "1", "one", "-1.5", "minus", "inf", "top", "-inf", "bottom", "0.1", "tenth",
        "3.0000000000000004", "third", "1e300", "huge", "-0.0", "zero")
 
@@ -107,5 +115,5 @@ def make(program, cli, name, options, seed):
 
 
 if __name__ == "__main__":
-    make(sys.argv[1], sys.argv[2], "redis7_small.rdb", ["rdbcompression yes"], 0)
-    make(sys.argv[1], sys.argv[2], "redis7_large.rdb", PLAIN, 7)
+    make(sys.argv[1], sys.argv[2], f"{sys.argv[3]}_small.rdb", ["rdbcompression yes"], 0)
+    make(sys.argv[1], sys.argv[2], f"{sys.argv[3]}_large.rdb", PLAIN, 7)
