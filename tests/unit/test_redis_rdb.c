@@ -169,11 +169,20 @@ static void restore_has_the_servers_bytes(void **state)
     src_redis_rdb_free(rdb);
 }
 
+/* Reads a file that is small enough to be tried once for each of its bytes. */
+static bool read_small(unsigned i)
+{
+    read_golden(files[i], ".rdb", &input);
+    return input.len < 2000;
+}
+
 static void every_cut_asks_for_more(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < FILES; i++) {
-        read_golden(files[i], ".rdb", &input);
+        if (!read_small(i)) {
+            continue;
+        }
         for (size_t n = input.len - 1; n > 0; n--) {
             input.len = n;
             assert_int_equal(run(&usual, MEMORY), CDC_AGAIN);
@@ -185,7 +194,9 @@ static void every_changed_byte_is_found(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < FILES; i++) {
-        read_golden(files[i], ".rdb", &input);
+        if (!read_small(i)) {
+            continue;
+        }
         for (size_t at = 0; at < input.len; at++) {
             uint8_t was = (uint8_t)input.data[at];
             for (unsigned bits = 0x01; bits < 0x100; bits = bits << 2 | 3) {
@@ -201,7 +212,9 @@ static void changed_bytes_without_a_checksum(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < FILES; i++) {
-        read_golden(files[i], ".rdb", &input);
+        if (!read_small(i)) {
+            continue;
+        }
         memset(input.data + input.len - 8, 0, 8);
         assert_int_equal(run(&usual, MEMORY), CDC_EOF);
         for (size_t at = 0; at < input.len - 8; at++) {
