@@ -7,8 +7,8 @@
 
 #define SQL_MAX (16U << 20)
 #define VALUE_MAX ((size_t)1 << 30)
-#define PIECE_BYTES ((size_t)1 << 20) /* decoded */
-#define PIECE_ROWS 4096U
+#define PIECE_BYTES ((size_t)512 << 10) /* decoded */
+#define PIECE_ROWS 2048U
 /* between the log and the commit of the engine, with a semi-synchronous wait */
 #define EXECUTED_WAIT_S 10
 #define SNAPSHOT_TRIES 2000
