@@ -220,13 +220,21 @@ static cdc_rc sink_mysql_careful_session(sink_mysql_careful *cf, bool unchecked,
 /* See sink_mysql_run_cascade. */
 static cdc_rc sink_mysql_careful_cascade(sink_mysql_careful *cf, cdc_error *err)
 {
-    cdc_rc rc = CDC_OK;
-    if (cf->map->target->has_foreign_keys && !cf->ev->unchecked) {
-        rc = sink_mysql_careful_session(cf, false, err);
-        if (rc == CDC_OK) {
-            rc = sink_mysql_careful_update(cf, "UPDATE IGNORE", cf->ev, err);
-        }
+    cdc_event was = *cf->ev;
+    sink_mysql_careful bring = *cf;
+    was.after = cf->ev->before;
+    bring.ev = &was;
+    cdc_rc rc = sink_mysql_careful_session(cf, true, err);
+    if (rc == CDC_OK) {
+        rc = sink_mysql_careful_insert(&bring, "INSERT IGNORE", err);
     }
+    if (rc == CDC_OK) {
+        rc = sink_mysql_careful_session(cf, false, err);
+    }
+    if (rc != CDC_OK || cf->ev->op == CDC_OP_DELETE) {
+        return rc;
+    }
+    rc = sink_mysql_careful_update(cf, "UPDATE IGNORE", cf->ev, err);
     return rc == CDC_OK ? sink_mysql_careful_session(cf, true, err) : rc;
 }
 
@@ -264,8 +272,7 @@ static cdc_rc sink_mysql_careful_update_event(sink_mysql_careful *cf, cdc_error 
     bool by_key = cf->map->nkeys > 0;
     if (cf->rule == SINK_MYSQL_LENIENT && by_key &&
         sink_mysql_is_complete(cf->map, cf->ev->after)) {
-        cdc_rc moved = sink_mysql_careful_cascade(cf, err);
-        return moved == CDC_OK ? sink_mysql_careful_move(cf, err) : moved;
+        return sink_mysql_careful_move(cf, err);
     }
     cdc_rc rc = sink_mysql_careful_update(cf, "UPDATE", cf->ev, err);
     if (rc != CDC_OK || cf->count > 0 || cf->rule == SINK_MYSQL_LENIENT) {
@@ -301,6 +308,9 @@ cdc_rc sink_mysql_careful_event(sink_mysql_handle *sm, const cdc_event *ev, cdc_
     cdc_rc rc = sink_mysql_map_of(sm, ev, &cf.map, err);
     if (rc == CDC_OK) {
         rc = sink_mysql_careful_session(&cf, sink_mysql_unchecked(ev), err);
+    }
+    if (rc == CDC_OK && sink_mysql_must_cascade(cf.map, ev)) {
+        rc = sink_mysql_careful_cascade(&cf, err);
     }
     if (rc != CDC_OK) {
         return rc;

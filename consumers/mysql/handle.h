@@ -65,6 +65,14 @@ static inline bool sink_mysql_unchecked(const cdc_event *ev)
     return ev->unchecked || (ev->phase == CDC_PHASE_SNAPSHOT && ev->op != CDC_OP_DELETE);
 }
 
+/* Phase SNAPSHOT: may rows refer to what this UPDATE or DELETE changes, and does it matter? */
+static inline bool sink_mysql_must_cascade(const sink_mysql_map *map, const cdc_event *ev)
+{
+    return ev->phase == CDC_PHASE_SNAPSHOT && !ev->unchecked && ev->op != CDC_OP_INSERT &&
+           map->target->has_foreign_keys && map->nkeys > 0 &&
+           sink_mysql_is_complete(map, ev->before);
+}
+
 /* The map of the event's table, made if need be. */
 cdc_rc sink_mysql_map_of(sink_mysql_handle *sm, const cdc_event *ev, sink_mysql_map **out,
                          cdc_error *err) CDC_MUST_CHECK;

@@ -160,8 +160,7 @@ static cdc_rc sink_mysql_runs_order(sink_mysql_handle *sm, const sink_mysql_targ
 typedef struct sink_mysql_plan {
     sink_mysql_form form;
     sink_mysql_check check;
-    bool delete_first;  /* phase SNAPSHOT: the UPDATE moved the row, its old key goes */
-    bool cascade_first; /* phase SNAPSHOT: rows may refer to what the UPDATE changes */
+    bool delete_first; /* phase SNAPSHOT: the UPDATE moved the row, its old key goes */
 } sink_mysql_plan;
 
 static sink_mysql_plan sink_mysql_plan_insert(const sink_mysql_map *map, sink_mysql_rule rule)
@@ -194,7 +193,6 @@ static sink_mysql_plan sink_mysql_plan_update(const sink_mysql_map *map, const c
         }
         sink_mysql_plan plan = sink_mysql_plan_insert(map, rule);
         plan.delete_first = !sink_mysql_same_key(map, ev);
-        plan.cascade_first = map->target->has_foreign_keys && !ev->unchecked;
         return plan;
     }
     if (rule == SINK_MYSQL_KEEP) {
@@ -237,7 +235,10 @@ static sink_mysql_row sink_mysql_single_text(cdc_buffer *sql, const sink_mysql_m
 {
     switch (ev->op) {
     case CDC_OP_INSERT:
-        return sink_mysql_add_insert(sql, map, form == SINK_MYSQL_INSERT ? "INSERT" : "REPLACE",
+        return sink_mysql_add_insert(sql, map,
+                                     form == SINK_MYSQL_CASCADE  ? "INSERT IGNORE"
+                                     : form == SINK_MYSQL_INSERT ? "INSERT"
+                                                                 : "REPLACE",
                                      ev->after, bad);
     case CDC_OP_UPDATE:
         return sink_mysql_add_update(
@@ -301,12 +302,20 @@ static cdc_rc sink_mysql_run_delete_old(sink_mysql_handle *sm, const sink_mysql_
     return sink_mysql_run_single(sm, map, &gone, SINK_MYSQL_SINGLE, SINK_MYSQL_ANY, err);
 }
 
-/* An UPDATE of phase SNAPSHOT becomes a replacement without checks, but a cascade that the source
- * did not log has to happen: as far as the row is here and its own references are, it is updated
- * under checks first. */
+/* In phase SNAPSHOT an UPDATE becomes a replacement without checks, and the row of an UPDATE or
+ * DELETE may not have come yet. But a cascade that the source did not log has to happen: the row is
+ * brought if it is not here, and updated under checks as far as its own references are here; the
+ * DELETE, which is under checks anyway, follows. */
 static cdc_rc sink_mysql_run_cascade(sink_mysql_handle *sm, const sink_mysql_map *map,
                                      const cdc_event *ev, cdc_error *err)
 {
+    cdc_event was = *ev;
+    was.op = CDC_OP_INSERT;
+    was.after = ev->before;
+    cdc_rc rc = sink_mysql_run_single(sm, map, &was, SINK_MYSQL_CASCADE, SINK_MYSQL_ANY, err);
+    if (rc != CDC_OK || ev->op == CDC_OP_DELETE) {
+        return rc;
+    }
     cdc_event checked = *ev;
     checked.phase = CDC_PHASE_INCR;
     return sink_mysql_run_single(sm, map, &checked, SINK_MYSQL_CASCADE, SINK_MYSQL_ANY, err);
@@ -415,7 +424,7 @@ cdc_rc sink_mysql_run_event(sink_mysql_handle *sm, const cdc_event *ev, cdc_erro
         return sink_mysql_run_apart(sm, ev, err);
     }
     sink_mysql_plan plan = sink_mysql_plan_of(sm, map, ev);
-    if (plan.cascade_first) {
+    if (sink_mysql_must_cascade(map, ev)) {
         rc = sink_mysql_run_cascade(sm, map, ev, err);
     }
     if (rc == CDC_OK && plan.delete_first) {

@@ -14,7 +14,7 @@ typedef enum sink_mysql_form {
     SINK_MYSQL_REPLACE, /* REPLACE: also removes rows that share another unique key */
     SINK_MYSQL_DELETE,  /* DELETE ... WHERE key IN (...) */
     SINK_MYSQL_SINGLE,  /* a statement for each row, at once in the packet */
-    SINK_MYSQL_CASCADE, /* likewise, UPDATE IGNORE: for its effect on the rows that refer to it */
+    SINK_MYSQL_CASCADE, /* likewise, IGNORE: for its effect on the rows that refer to it */
 } sink_mysql_form;
 
 typedef struct sink_mysql_run {

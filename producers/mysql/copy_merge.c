@@ -125,6 +125,63 @@ static void dirty_whole(src_mysql_copy_plan *plan, uint32_t table)
     }
 }
 
+/* Rows of the table may have changed by the event without a word in the log: what was read of it
+ * from a snapshot that may not have seen that is not wanted any more. */
+static void reach_table(src_mysql_copy_plan *plan, uint32_t table, const cdc_event *ev)
+{
+    src_mysql_copy_plan_table *tbl = &plan->tables[table];
+    src_mysql_log_pos at = {.pos = ev->pos};
+    bool stale = false;
+    snprintf(at.file, sizeof(at.file), "%s", ev->pos_file);
+    for (src_mysql_range *range = plan->ranges; range != NULL; range = range->next) {
+        if (range->table != table || range->state == SRC_MYSQL_RANGE_PENDING) {
+            continue;
+        }
+        range->reached = at; /* a snapshot that is being opened may see it */
+        stale = stale || (range->has_high && !src_mysql_range_saw(range, &at));
+    }
+    if (tbl->whole) {
+        dirty_whole(plan, table);
+    } else if (stale) {
+        tbl->reached = true;
+        src_mysql_copy_plan_poison(plan, table);
+    }
+}
+
+/* follow_cascades marks those that it has been at. */
+static void follow_cascade(src_mysql_copy_plan *plan, size_t i, const cdc_event *ev)
+{
+    const src_mysql_cascade *from = &plan->cascades->items[i];
+    plan->followed[i] = true;
+    uint32_t table = src_mysql_copy_plan_find(plan, from->child_database, from->child);
+    if (table < plan->ntables && !plan->tables[table].done) {
+        reach_table(plan, table, ev);
+    }
+    for (size_t j = 0; j < plan->cascades->n; j++) {
+        const src_mysql_cascade *next = &plan->cascades->items[j];
+        if (!plan->followed[j] && strcmp(next->parent, from->child) == 0 &&
+            strcmp(next->parent_database, from->child_database) == 0) {
+            follow_cascade(plan, j, ev);
+        }
+    }
+}
+
+static void follow_cascades(src_mysql_copy_plan *plan, const cdc_event *ev)
+{
+    if (plan->cascades == NULL || plan->cascades->n == 0 || ev->op == CDC_OP_INSERT) {
+        return;
+    }
+    memset(plan->followed, 0, plan->cascades->n * sizeof(*plan->followed));
+    for (size_t i = 0; i < plan->cascades->n; i++) {
+        const src_mysql_cascade *cascade = &plan->cascades->items[i];
+        if (!plan->followed[i] && strcmp(cascade->parent, ev->table->name) == 0 &&
+            strcmp(cascade->parent_database, ev->table->database) == 0 &&
+            src_mysql_cascade_reaches(cascade, ev)) {
+            follow_cascade(plan, i, ev);
+        }
+    }
+}
+
 /* False: the event goes, the copy will have what it says. */
 static bool take_row(src_mysql_copy_plan *plan, cdc_event *ev)
 {
@@ -170,6 +227,7 @@ cdc_rc src_mysql_copy_plan_events(src_mysql_copy_plan *plan, cdc_batch *batch, c
         } else if (ev->op == CDC_OP_COMMIT) {
             src_mysql_copy_plan_commit(plan);
         } else {
+            follow_cascades(plan, ev);
             keep = take_row(plan, ev);
         }
         if (keep && n != i) {

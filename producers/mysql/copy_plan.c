@@ -437,6 +437,16 @@ bool src_mysql_copy_plan_cut(src_mysql_copy_plan *plan, const src_mysql_work *wo
     return ok;
 }
 
+/* The worker lets go of a range that it has not read to its end. */
+static void let_go(src_mysql_copy_plan *plan, src_mysql_range *range)
+{
+    if (range->dropped) {
+        free_range(plan, range);
+    } else if (range->state == SRC_MYSQL_RANGE_READING) {
+        src_mysql_range_split(plan, range);
+    }
+}
+
 void src_mysql_copy_plan_gone(src_mysql_copy_plan *plan, const src_mysql_work *work,
                               const src_mysql_log_pos *high)
 {
@@ -450,7 +460,8 @@ void src_mysql_copy_plan_gone(src_mysql_copy_plan *plan, const src_mysql_work *w
             src_mysql_copy_plan_no_memory(plan);
         }
     } else if (range != NULL && (range->stale || range->dropped)) {
-        range = NULL; /* give_up decides */
+        let_go(plan, range);
+        range = NULL;
     }
     if (range != NULL) {
         let_stream_go(plan, range);
@@ -461,16 +472,6 @@ void src_mysql_copy_plan_gone(src_mysql_copy_plan *plan, const src_mysql_work *w
     }
     pthread_cond_broadcast(&plan->changed);
     pthread_mutex_unlock(&plan->lock);
-}
-
-/* The worker lets go of a range that it has not read to its end. */
-static void let_go(src_mysql_copy_plan *plan, src_mysql_range *range)
-{
-    if (range->dropped) {
-        free_range(plan, range);
-    } else if (range->state == SRC_MYSQL_RANGE_READING) {
-        src_mysql_range_split(plan, range);
-    }
 }
 
 void src_mysql_copy_plan_give_up(src_mysql_copy_plan *plan, const src_mysql_work *work)
@@ -508,7 +509,8 @@ cdc_rc src_mysql_copy_plan_register(src_mysql_copy_plan *plan, const src_mysql_w
     while (plan->held != NULL && standing(plan, range) == CDC_OK) {
         pthread_cond_wait(&plan->changed, &plan->lock);
     }
-    if (work->whole || range->overflows >= OVERFLOWS_MAX) {
+    bool reached = plan->tables[work->table].reached;
+    if (work->whole || reached || range->overflows >= OVERFLOWS_MAX) {
         plan->held = standing(plan, range) == CDC_OK ? range : plan->held;
         plan->at_reach = false;
         plan->reach = work->whole ? *reach : plan->at;
@@ -522,6 +524,7 @@ cdc_rc src_mysql_copy_plan_register(src_mysql_copy_plan *plan, const src_mysql_w
     if (rc == CDC_OK) {
         range->registered = true;
         range->has_high = range->dirty = false;
+        range->reached.file[0] = '\0';
         *at = plan->at;
         cdc_buffer_add(gtids, plan->gtids.data, plan->gtids.len);
     }
@@ -530,12 +533,17 @@ cdc_rc src_mysql_copy_plan_register(src_mysql_copy_plan *plan, const src_mysql_w
 }
 
 cdc_rc src_mysql_copy_plan_high(src_mysql_copy_plan *plan, const src_mysql_work *work,
-                                const src_mysql_log_pos *high)
+                                const src_mysql_log_pos *seen, const src_mysql_log_pos *high)
 {
     src_mysql_range *range = work->range;
     pthread_mutex_lock(&plan->lock);
     range->high = *high;
     range->has_high = true;
+    range->seen = seen != NULL ? *seen : (src_mysql_log_pos){.file = ""};
+    if (range->reached.file[0] != '\0' && !work->whole &&
+        !src_mysql_range_saw(range, &range->reached)) {
+        range->stale = plan->tables[work->table].reached = true;
+    }
     pthread_cond_broadcast(&plan->changed);
     while (work->whole && standing(plan, range) == CDC_OK &&
            !(plan->at_boundary && src_mysql_log_pos_compare(&plan->at, high) >= 0)) {
@@ -717,6 +725,7 @@ static void init_plan(src_mysql_copy_plan *plan, const cdc_selection *selection,
     plan->selection = selection;
     plan->threads = limits->threads;
     plan->chunk_rows = limits->chunk_rows;
+    plan->cascades = limits->cascades;
     plan->pieces_max = PIECES_BYTES;
     plan->pos = (src_mysql_position){
         .stage = SRC_MYSQL_ROWS, .server = "", .database = "", .table = "", .key = ""};
@@ -736,7 +745,9 @@ cdc_rc src_mysql_copy_plan_new(src_mysql_copy_plan **out, src_mysql_copy_tables 
         /* one more: the table that a token names may be gone */
         plan->tables = calloc(tables_take->n + 1, sizeof(*plan->tables));
         plan->by_name = calloc(tables_take->n + 1, sizeof(*plan->by_name));
-        ok = plan->tables != NULL && plan->by_name != NULL;
+        plan->followed =
+            calloc(1 + (plan->cascades != NULL ? plan->cascades->n : 0), sizeof(*plan->followed));
+        ok = plan->tables != NULL && plan->by_name != NULL && plan->followed != NULL;
     }
     for (size_t i = 0; ok && i < tables_take->n; i++) {
         ok = set_up_table(plan, &tables_take->items[i]);
@@ -783,6 +794,7 @@ void src_mysql_copy_plan_free(src_mysql_copy_plan *plan)
     src_mysql_copy_plan_names_fini(plan);
     free(plan->tables);
     free(plan->by_name);
+    free(plan->followed);
     cdc_buffer_fini(&plan->gtids);
     cdc_buffer_fini(&plan->key);
     cdc_buffer_fini(&plan->scratch);

@@ -22,6 +22,7 @@
 
 #include <stdatomic.h>
 
+#include "copy_cascades.h"
 #include "copy_keys.h"
 #include "copy_tables.h"
 #include "position.h"
@@ -78,6 +79,8 @@ typedef struct src_mysql_work {
 void src_mysql_work_fini(src_mysql_work *work);
 
 typedef struct src_mysql_copy_plan_limits {
+    /* What the server does below its log; borrowed for the plan's life. NULL: nothing. */
+    const src_mysql_cascades *cascades;
     unsigned threads;
     uint64_t chunk_rows;
 } src_mysql_copy_plan_limits;
@@ -114,9 +117,11 @@ void src_mysql_copy_plan_give_up(src_mysql_copy_plan *plan, const src_mysql_work
 cdc_rc src_mysql_copy_plan_register(src_mysql_copy_plan *plan, const src_mysql_work *work,
                                     const src_mysql_log_pos *reach, src_mysql_log_pos *at,
                                     cdc_buffer *gtids) CDC_MUST_CHECK;
-/* The high watermark, before the first piece is pushed. A whole range waits until the stream is
+/* The high watermark, before the first piece is pushed; seen: the snapshot's very place in the log,
+ * NULL or with file "" where it is not known. A whole range waits until the stream is
  * there. SKIP: it is to be read again (changed between the watermarks). EOF as above. */
 cdc_rc src_mysql_copy_plan_high(src_mysql_copy_plan *plan, const src_mysql_work *work,
+                                const src_mysql_log_pos *seen,
                                 const src_mysql_log_pos *high) CDC_MUST_CHECK;
 /* A batch to fill; NULL: no memory. */
 cdc_batch *src_mysql_copy_plan_batch(src_mysql_copy_plan *plan);

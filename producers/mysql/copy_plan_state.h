@@ -13,6 +13,8 @@ typedef struct src_mysql_copy_plan_table {
     bool whole, transactional;
     bool one_range;              /* its key does not give the rows' order: they are sorted once */
     bool is_known;               /* whole is: by the list, the definition, or the first event */
+    bool reached;                /* a cascade made ranges stale: the stream is held from now on
+                                    while one is begun */
     bool done;                   /* copied, or not to be copied any more */
     bool cutting;                /* a worker finds the next range */
     bool all_cut;                /* the last range was cut */
@@ -45,6 +47,8 @@ struct src_mysql_range {
     bool gone;          /* there is no such table */
     unsigned overflows; /* times that too many keys were touched */
     src_mysql_log_pos high;
+    src_mysql_log_pos seen;    /* the snapshot's very place; "" = not known */
+    src_mysql_log_pos reached; /* last cascade of the stream since the registration; "" = none */
     src_mysql_key_set touched;
     src_mysql_piece *first, *last; /* complete, not yet handed over */
     src_mysql_shared_table *def;   /* of the pieces */
@@ -79,6 +83,8 @@ struct src_mysql_copy_plan {
     uint32_t last_table; /* of the last row event: index, or ntables; by its definition's uid */
     uint32_t last_uid;
     bool last_captured;
+    const src_mysql_cascades *cascades; /* may be empty */
+    bool *followed;                     /* by cascade, while an event's are followed */
     cdc_buffer key, scratch;
 
     /* the position */
@@ -106,6 +112,12 @@ void src_mysql_copy_plan_poison(src_mysql_copy_plan *plan, uint32_t table);
 void src_mysql_copy_plan_restart(src_mysql_copy_plan *plan, uint32_t table);
 /* Its ranges go, and it counts as done. */
 void src_mysql_copy_plan_drop(src_mysql_copy_plan *plan, uint32_t table);
+/* Is what stands at this place of the log surely in the range's snapshot? */
+static inline bool src_mysql_range_saw(const src_mysql_range *range, const src_mysql_log_pos *at)
+{
+    return range->has_high && range->seen.file[0] != '\0' &&
+           src_mysql_log_pos_compare(at, &range->seen) <= 0;
+}
 /* Unlinks and frees ranges, or leaves that to the worker that reads it. */
 void src_mysql_range_remove(src_mysql_copy_plan *plan, src_mysql_range *range);
 /* What is not complete of the range becomes a range of its own behind it, or it is taken again. */

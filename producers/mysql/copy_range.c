@@ -259,9 +259,10 @@ static cdc_rc snapshot_position(src_mysql_reader *rd, src_mysql_log_pos *at, cdc
     return CDC_OK;
 }
 
-/* A snapshot that sees everything up to the low watermark. */
+/* A snapshot that sees everything up to the low watermark. at: its very place in the log, "" where
+ * the server does not tell it. */
 static cdc_rc open_snapshot_behind(src_mysql_reader *rd, const src_mysql_log_pos *low,
-                                   cdc_error *err)
+                                   src_mysql_log_pos *at, cdc_error *err)
 {
     if (!rd->server->is_mariadb) {
         cdc_rc rc = await_executed(rd, err);
@@ -271,12 +272,11 @@ static cdc_rc open_snapshot_behind(src_mysql_reader *rd, const src_mysql_log_pos
     const src_mysql_log_pos *want =
         src_mysql_log_pos_compare(low, &rd->floor) > 0 ? low : &rd->floor;
     for (int i = 0; i < SNAPSHOT_TRIES; i++) {
-        src_mysql_log_pos at;
         cdc_rc rc = open_snapshot(rd, err);
         if (rc == CDC_OK) {
-            rc = snapshot_position(rd, &at, err);
+            rc = snapshot_position(rd, at, err);
         }
-        if (rc != CDC_OK || src_mysql_log_pos_compare(&at, want) >= 0) {
+        if (rc != CDC_OK || src_mysql_log_pos_compare(at, want) >= 0) {
             return rc;
         }
         if (cdc_stop_wait(i < 20 ? 1 : 5) || atomic_load(rd->stop)) {
@@ -488,13 +488,15 @@ static cdc_rc select_rows(src_mysql_reader *rd, const src_mysql_work *work, cdc_
 static cdc_rc begin_range(src_mysql_reader *rd, const src_mysql_work *work,
                           const src_mysql_log_pos *low, src_mysql_log_pos *high, cdc_error *err)
 {
-    cdc_rc rc = open_snapshot_behind(rd, low, err);
+    src_mysql_log_pos at = {.file = ""};
+    cdc_rc rc = open_snapshot_behind(rd, low, &at, err);
     if (rc == CDC_OK) {
         rc = lock_definition(rd, work, err);
     }
     if (rc == CDC_OK && work->transactional) {
         rc = src_mysql_server_log_end(&rd->conn, rd->server, high, err);
-        return rc == CDC_OK && !work->whole ? src_mysql_copy_plan_high(rd->plan, work, high) : rc;
+        return rc == CDC_OK && !work->whole ? src_mysql_copy_plan_high(rd->plan, work, &at, high)
+                                            : rc;
     }
     return rc;
 }
@@ -519,7 +521,7 @@ static cdc_rc await_unchanged(src_mysql_reader *rd, const src_mysql_work *work,
         rc = log_end_beside(rd, high, err);
     }
     if (rc == CDC_OK) {
-        rc = src_mysql_copy_plan_high(rd->plan, work, high);
+        rc = src_mysql_copy_plan_high(rd->plan, work, NULL, high);
     }
     if (rc == CDC_SKIP && ++rd->whole_tries >= WHOLE_TRIES) {
         return too_often_changed(work, err);

@@ -18,6 +18,7 @@ struct src_mysql_copy {
     const src_mysql_server *server;
     src_mysql_decode *dec;
     char only[300];
+    src_mysql_cascades cascades;
     src_mysql_copy_plan *plan;
     src_mysql_workers *workers;
     src_mysql_stream *stream;
@@ -93,7 +94,11 @@ cdc_rc src_mysql_copy_open(src_mysql_copy **out, const src_mysql_copy_start *sta
         rc = src_mysql_copy_tables_load(&tables, start->conn, env->selection, err);
     }
     if (rc == CDC_OK) {
+        rc = src_mysql_cascades_load(&copy->cascades, start->conn, err);
+    }
+    if (rc == CDC_OK) {
         src_mysql_copy_plan_limits limits = {
+            .cascades = &copy->cascades,
             .threads = (unsigned)cdc_config_int(env->task->cfg, "full.threads"),
             .chunk_rows = (uint64_t)cdc_config_int(env->task->cfg, "full.chunk_rows")};
         rc = src_mysql_copy_plan_new(&copy->plan, &tables, env->selection, start->from, &limits,
@@ -148,6 +153,7 @@ void src_mysql_copy_close(src_mysql_copy *copy)
     src_mysql_copy_detach(copy);
     src_mysql_workers_stop(copy->workers);
     src_mysql_copy_plan_free(copy->plan);
+    src_mysql_cascades_fini(&copy->cascades);
     cdc_buffer_fini(&copy->gtids);
     free(copy);
 }

@@ -310,7 +310,7 @@ static void work_once(world *wd, worker *wk)
         wk->high = wd->n;
         high = place(wk->high);
         wk->next = key_of(wk->work.from, -1) + 1;
-        if (src_mysql_copy_plan_high(wd->plan, &wk->work, &high) == CDC_OK) {
+        if (src_mysql_copy_plan_high(wd->plan, &wk->work, NULL, &high) == CDC_OK) {
             wk->step = READING;
         } else {
             let_go(wd, wk);
