@@ -4,7 +4,7 @@
 #include "copy_plan_state.h"
 #include "core/clock.h"
 
-#define PIECES_BYTES ((size_t)3 << 20) /* decoded rows that may wait for the stream */
+#define PIECES_BYTES ((size_t)3 << 20)  /* decoded rows that may wait for the stream */
 #define TOUCHED_BYTES ((size_t)4 << 20) /* touched keys of all ranges that are being read */
 #define TOUCHED_BYTES_MIN ((size_t)256 << 10)
 #define RANGES_MAX 64U /* beside those in hand: small tables wait for the stream */

@@ -289,6 +289,13 @@ static void *write_on(void *arg)
     return NULL;
 }
 
+/* MariaDB's log does not tell BINARY(16) from UUID, so that rows before a change of their table
+ * stop the task; engines without transactions are changed in steps. */
+static bool may_change(const kind *kd)
+{
+    return kd->literal != lit_binary && kd->engine[0] == 'I';
+}
+
 static void make_tables(writer *wr, MYSQL *my)
 {
     wr->ntables = 2 + roll(&wr->dc, TABLES_MAX - 1);
@@ -297,7 +304,7 @@ static void make_tables(writer *wr, MYSQL *my)
         snprintf(tbl->name, sizeof(tbl->name), "t_%u", i * 3);
         do {
             tbl->kd = &kinds[roll(&wr->dc, NKINDS)];
-        } while (wr->changes_definitions && tbl->kd->engine[0] != 'I');
+        } while (wr->changes_definitions && !may_change(tbl->kd));
         sql(my, "CREATE TABLE %s (%s, v VARCHAR(40)%s%s%s) ENGINE=%s", tbl->name, tbl->kd->columns,
             tbl->kd->primary[0] != '\0' ? ", PRIMARY KEY (" : "", tbl->kd->primary,
             tbl->kd->primary[0] != '\0' ? ")" : "", tbl->kd->engine);
