@@ -347,7 +347,7 @@ static cdc_rc next_portion(src_mysql_copy_plan *plan, src_mysql_portion *out, cd
     cdc_rc rc = plan->tables[head->table].whole ? next_of_whole(plan, head, out, err)
                                                 : next_of_keyed(plan, head, out, err);
     if (rc == CDC_OK) {
-        src_mysql_copy_plan_advance(plan);
+        src_mysql_copy_plan_advance(plan, true);
         pthread_cond_broadcast(&plan->changed);
     }
     return rc;

@@ -171,6 +171,8 @@ static bool mark_renamed(src_mysql_copy_plan *plan, const src_mysql_copy_plan_ta
 
 /* --- the position --- */
 
+/* How far the copy is. Only what is handed over moves it: by then the stream has passed the place
+ * where the list was read, and no table comes any more that had another name there. */
 static void set_position(src_mysql_copy_plan *plan)
 {
     src_mysql_position *pos = &plan->pos;
@@ -197,13 +199,31 @@ static void set_position(src_mysql_copy_plan *plan)
     pos->table = tbl->order_name;
 }
 
-void src_mysql_copy_plan_advance(src_mysql_copy_plan *plan)
+/* Its table may have been dropped, or starts over. */
+static void keep_position(src_mysql_copy_plan *plan)
+{
+    src_mysql_position *pos = &plan->pos;
+    for (uint32_t i = 0; !pos->table_done && i < plan->ntables; i++) {
+        const src_mysql_copy_plan_table *tbl = &plan->tables[i];
+        if (src_mysql_copy_table_compare(tbl->order_database, tbl->order_name, pos->database,
+                                         pos->table) == 0) {
+            pos->key = tbl->key != NULL ? tbl->key : "";
+            pos->key_definition = tbl->key != NULL ? tbl->key_definition : 0;
+        }
+    }
+}
+
+void src_mysql_copy_plan_advance(src_mysql_copy_plan *plan, bool handed_over)
 {
     uint32_t was = plan->first;
     while (plan->first < plan->ntables && plan->tables[plan->first].done) {
         plan->first++;
     }
-    set_position(plan);
+    if (handed_over) {
+        set_position(plan);
+    } else {
+        keep_position(plan);
+    }
     plan->last_uid = 0;
     for (uint32_t i = was; plan->marks != NULL && i < plan->first; i++) {
         src_mysql_copy_plan_table *tbl = &plan->tables[i];
@@ -279,6 +299,21 @@ static bool set_progress(src_mysql_copy_plan_table *tbl, const src_mysql_positio
     return true;
 }
 
+static bool load_position(src_mysql_copy_plan *plan, const src_mysql_position *from)
+{
+    src_mysql_position *pos = &plan->pos;
+    pos->rows = plan->rows;
+    pos->bytes = plan->bytes;
+    if (from == NULL || from->table[0] == '\0') {
+        return true;
+    }
+    pos->database = plan->from_database = strdup(from->database);
+    pos->table = plan->from_table = strdup(from->table);
+    pos->table_done = from->table_done;
+    pos->chunk = from->chunk;
+    return pos->database != NULL && pos->table != NULL;
+}
+
 /* What of the rows that were copied before belongs to the table in hand, for the estimate. */
 static void share_rows(src_mysql_copy_plan *plan)
 {
@@ -309,7 +344,8 @@ bool src_mysql_copy_plan_load(src_mysql_copy_plan *plan, const src_mysql_positio
         ok = set_progress(&plan->tables[i], from);
     }
     src_mysql_copy_plan_sort_names(plan);
-    src_mysql_copy_plan_advance(plan);
+    ok = ok && load_position(plan, from);
+    src_mysql_copy_plan_advance(plan, false);
     share_rows(plan);
     return ok;
 }
@@ -335,7 +371,7 @@ void src_mysql_copy_plan_commit(src_mysql_copy_plan *plan)
     if (plan->renamed) {
         plan->renamed = false;
         plan->first = 0;
-        src_mysql_copy_plan_advance(plan);
+        src_mysql_copy_plan_advance(plan, false);
         plan->pos.marks = plan->marks;
         pthread_cond_broadcast(&plan->changed);
     }
@@ -350,6 +386,8 @@ void src_mysql_copy_plan_commit(src_mysql_copy_plan *plan)
 void src_mysql_copy_plan_names_fini(src_mysql_copy_plan *plan)
 {
     src_mysql_copy_plan_commit(plan);
+    free(plan->from_database);
+    free(plan->from_table);
     while (plan->marks != NULL) {
         src_mysql_mark *mark = plan->marks;
         plan->marks = mark->next;
@@ -382,6 +420,11 @@ static bool add_late(src_mysql_copy_plan *plan, const char *database, const char
     for (uint32_t i = 0; i < plan->ntables; i++) {
         const src_mysql_copy_plan_table *tbl = &plan->tables[i];
         unsigned long taken = late_number(tbl->order_database, tbl->order_name);
+        number = taken > number ? taken : number;
+    }
+    for (const src_mysql_mark *mark = plan->marks; mark != NULL; mark = mark->next) {
+        unsigned long taken =
+            mark->was_table != NULL ? late_number(mark->was_database, mark->was_table) : 0;
         number = taken > number ? taken : number;
     }
     size_t n = plan->ntables + 1;
@@ -457,6 +500,7 @@ static bool rename_other(src_mysql_copy_plan *plan, const cdc_event *ev)
     bool to_ours = cdc_selection_table(plan->selection, ev->ddl_database, ev->ddl_table);
     if (!cdc_selection_table(plan->selection, was, dot + 1) ||
         !src_mysql_copy_plan_captured(plan, was, dot + 1)) {
+        prune_marks(plan, was, dot + 1);
         if (table < plan->ntables) { /* the list was read after the renaming */
             src_mysql_copy_plan_poison(plan, table);
             return true;

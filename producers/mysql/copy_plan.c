@@ -454,8 +454,9 @@ void src_mysql_copy_plan_gone(src_mysql_copy_plan *plan, const src_mysql_work *w
     src_mysql_range *range = work->range;
     if (range == NULL && still_fits(plan, work)) {
         remove_ranges(plan, work->table);
-        range = add_range(plan, work->table, "", "", NULL);
-        plan->tables[work->table].all_cut = true;
+        src_mysql_copy_plan_table *tbl = &plan->tables[work->table];
+        range = add_range(plan, work->table, tbl->key != NULL ? tbl->key : "", "", NULL);
+        tbl->all_cut = true;
         if (range == NULL) {
             src_mysql_copy_plan_no_memory(plan);
         }

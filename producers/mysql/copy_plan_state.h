@@ -89,7 +89,8 @@ struct src_mysql_copy_plan {
 
     /* the position */
     src_mysql_position pos;
-    src_mysql_mark *marks;         /* owned, in the heap */
+    src_mysql_mark *marks;            /* owned, in the heap */
+    char *from_database, *from_table; /* of the token, for pos */
     struct src_mysql_moved *moved; /* names that were left in the open transaction */
     bool renamed;                  /* it changed definitions */
     uint64_t rows, bytes;
@@ -124,8 +125,8 @@ void src_mysql_range_remove(src_mysql_copy_plan *plan, src_mysql_range *range);
 void src_mysql_range_split(src_mysql_copy_plan *plan, src_mysql_range *range);
 void src_mysql_range_drop_pieces(src_mysql_copy_plan *plan, src_mysql_range *range);
 src_mysql_piece *src_mysql_range_take_piece(src_mysql_copy_plan *plan, src_mysql_range *range);
-/* Finds the first table that is not done, and sets the position to it. */
-void src_mysql_copy_plan_advance(src_mysql_copy_plan *plan);
+/* Finds the first table that is not done; handed_over: and sets the position to it. */
+void src_mysql_copy_plan_advance(src_mysql_copy_plan *plan, bool handed_over);
 
 /* copy_names.c: a DDL event of the stream. False: no memory. */
 bool src_mysql_copy_plan_ddl(src_mysql_copy_plan *plan, const cdc_event *ev);
