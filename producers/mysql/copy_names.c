@@ -278,7 +278,6 @@ static bool add_missing(src_mysql_copy_plan *plan, const src_mysql_position *fro
     }
     src_mysql_copy_plan_table *tbl = &plan->tables[plan->ntables++];
     tbl->transactional = true;
-    tbl->is_known = true; /* whole tables have no midst */
     return set_name(&tbl->database, mark != NULL ? mark->database : from->database) &&
            set_name(&tbl->name, mark != NULL ? mark->table : from->table) &&
            set_name(&tbl->order_database, from->database) &&
@@ -292,6 +291,7 @@ static bool set_progress(src_mysql_copy_plan_table *tbl, const src_mysql_positio
     if (c < 0 || (c == 0 && from->table_done)) {
         tbl->done = true;
     } else if (c == 0 && !tbl->done && from->key[0] != '\0') {
+        tbl->is_known = true; /* whole tables have no midst */
         tbl->chunk = from->chunk;
         tbl->key_definition = from->key_definition;
         return set_name(&tbl->key, from->key) && set_name(&tbl->cut, from->key);

@@ -707,9 +707,8 @@ static bool set_up_table(src_mysql_copy_plan *plan, src_mysql_copy_table *from)
     tbl->order_database = strdup(tbl->database);
     tbl->order_name = strdup(tbl->name);
     tbl->transactional = from->transactional;
-    tbl->whole = !from->has_key;
+    tbl->is_known = from->has_key; /* its key is missing too if it was renamed meanwhile */
     tbl->one_range = from->has_prefix;
-    tbl->is_known = true;
     tbl->rows_estimated = from->rows_estimated;
     return tbl->order_database != NULL && tbl->order_name != NULL;
 }

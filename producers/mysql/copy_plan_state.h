@@ -91,8 +91,8 @@ struct src_mysql_copy_plan {
     src_mysql_position pos;
     src_mysql_mark *marks;            /* owned, in the heap */
     char *from_database, *from_table; /* of the token, for pos */
-    struct src_mysql_moved *moved; /* names that were left in the open transaction */
-    bool renamed;                  /* it changed definitions */
+    struct src_mysql_moved *moved;    /* names that were left in the open transaction */
+    bool renamed;                     /* it changed definitions */
     uint64_t rows, bytes;
 
     cdc_batch *pool;
