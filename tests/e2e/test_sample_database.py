@@ -80,6 +80,7 @@ def definitions(server, database):
 def test_rental(source, destination, sluice, names):
     db = names.database
     create(source, db)
+    source.execute(f"GRANT TRIGGER, EVENT ON `{db}`.* TO sluice_source@'%'")  # docs/accounts.md
     work = Rental(source, db, seed=7)
     work.fill()
     task = sluice.task(
