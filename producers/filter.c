@@ -293,7 +293,9 @@ cdc_rc cdc_filter_event(cdc_filter *flt, cdc_event *ev, bool *taken, cdc_error *
         ev->table = fit->narrow;
         ev->before = cdc_filter_row(fit, ev->before, fit->values);
         ev->after = cdc_filter_row(fit, ev->after, fit->values + fit->narrow->ncols);
-        *taken = ev->op != CDC_OP_UPDATE || cdc_filter_changed(ev);
+        /* the full copy leaves out a row that the stream has touched: this is its only message */
+        *taken = ev->op != CDC_OP_UPDATE || ev->phase == CDC_PHASE_SNAPSHOT ||
+                 cdc_filter_changed(ev);
     }
     return rc;
 }
