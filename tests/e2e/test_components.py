@@ -15,12 +15,12 @@ from lib.sluice import BIN
 CLIENT_PLUGINS = {"LIBMYSQL_PLUGIN_DIR": str(CACHE / "mysql/root/usr/lib/mysql/plugin")}
 
 
-def run(program, **servers):
+def run(program, timeout_s=280, **servers):
     path = BIN / program
     if not path.exists():
         pytest.skip(f"{path.name} is built by ./dev test only")
     done = subprocess.run([path], env={**os.environ, **servers}, capture_output=True, text=True,
-                          timeout=280)
+                          timeout=timeout_s)
     text = done.stdout + done.stderr
     assert done.returncode == 0, text[-6000:]
     assert not re.search(r"\[ *SKIPPED *\]", text), text[-3000:]
@@ -76,8 +76,8 @@ def test_source_events(tmp_path, kind, client):
         run(program, **CLIENT_PLUGINS, SLUICE_TEST_MYSQL_SOURCE=server.address)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("server", ["source", "target"])
 def test_copy(request, server):
     """100 random runs each of a full copy beside a writer."""
-    run("component_mysql_copy", SLUICE_TEST_MYSQL_SOURCE=request.getfixturevalue(server).address)
+    run("component_mysql_copy", 580, SLUICE_TEST_MYSQL_SOURCE=request.getfixturevalue(server).address)
