@@ -6,12 +6,15 @@ set(externs "")
 set(tables "")
 set(source_checks "")
 set(sink_checks "")
+set(source_titles "")
+set(sink_titles "")
 set(options "")
 foreach(database IN LISTS SLUICE_SOURCES)
   string(APPEND externs "extern const cdc_option src_${database}_options[];\n")
   string(APPEND tables "    src_${database}_options,\n")
   string(APPEND externs "extern const cdc_check src_${database}_checks[];\n")
   string(APPEND source_checks "    src_${database}_checks,\n")
+  string(APPEND source_titles "    \"source: ${database}\",\n")
   list(APPEND options src_${database}_options)
 endforeach()
 foreach(database IN LISTS SLUICE_SINKS)
@@ -19,6 +22,7 @@ foreach(database IN LISTS SLUICE_SINKS)
   string(APPEND tables "    sink_${database}_options,\n")
   string(APPEND externs "extern const cdc_check sink_${database}_checks[];\n")
   string(APPEND sink_checks "    sink_${database}_checks,\n")
+  string(APPEND sink_titles "    \"target: ${database}\",\n")
   list(APPEND options sink_${database}_options)
 endforeach()
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/plugins.c @ONLY CONTENT
@@ -37,6 +41,12 @@ extern const cdc_check *const cdc_all_checks[];
 const cdc_check *const cdc_all_checks[] = {
 @source_checks@    cdc_topics_checks,
 @sink_checks@    NULL,
+};
+
+extern const char *const cdc_all_check_titles[];
+const char *const cdc_all_check_titles[] = {
+@source_titles@    \"kafka\",
+@sink_titles@    NULL,
 };
 ")
 add_library(cdc_plugins STATIC ${PROJECT_BINARY_DIR}/plugins.c)

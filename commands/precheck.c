@@ -244,7 +244,8 @@ static void cdc_precheck_lines(const cdc_checklist *list, cdc_buffer *out)
     for (const cdc_check *const *table = list->tables; *table != NULL; table++) {
         for (const cdc_check *check = *table; check->name != NULL; check++) {
             size_t n = 0;
-            for (size_t i = 0; i < list->n; i++) {
+            bool again = cdc_check_find(list->tables, check->name, NULL) != check;
+            for (size_t i = 0; !again && i < list->n; i++) {
                 if (strcmp(list->items[i].name, check->name) == 0 && n++ < LINES_MAX) {
                     cdc_precheck_line(out, &list->items[i]);
                 }
@@ -329,7 +330,7 @@ int cdc_command_document_checks(int argc, char **argv)
         return cdc_command_usage("document-checks", "it takes no arguments");
     }
     cdc_buffer_init(&out, ANSWER_BYTES_MAX);
-    cdc_checklist_document(cdc_all_checks, &out);
+    cdc_checklist_document(cdc_all_checks, cdc_all_check_titles, &out);
     int code = cdc_command_print(&out);
     cdc_buffer_fini(&out);
     return code;

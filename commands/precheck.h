@@ -6,6 +6,7 @@
 #include "command.h"
 
 extern const cdc_check *const cdc_all_checks[]; /* made by the build */
+extern const char *const cdc_all_check_titles[];
 
 /* Fills a list that was made with cdc_all_checks; warnings that precheck.ignore names are marked.
  * Not OK: a check itself broke down, or a name to be ignored is no check's (exit code 2). */

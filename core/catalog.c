@@ -29,6 +29,16 @@ static void cdc_catalog_add_text(cdc_buffer *out, const char *head, const char *
     }
 }
 
+static void cdc_catalog_add_texts(cdc_buffer *out, const char *head, const char *const *texts,
+                                  uint32_t n)
+{
+    cdc_buffer_add_str(out, head);
+    for (uint32_t i = 0; i < n; i++) {
+        cdc_catalog_add_text(out, i > 0 ? "," : "", texts[i]);
+    }
+    cdc_buffer_add_char(out, ']');
+}
+
 static void cdc_catalog_add_table(cdc_buffer *out, const cdc_catalog_table *table)
 {
     cdc_catalog_add_text(out, "{\"database\":", table->database);
@@ -42,11 +52,8 @@ static void cdc_catalog_add_table(cdc_buffer *out, const cdc_catalog_table *tabl
         cdc_buffer_addf(out, ",\"nullable\":%s,\"generated\":%s}", col->nullable ? "true" : "false",
                         col->generated ? "true" : "false");
     }
-    cdc_buffer_add_str(out, "],\"keys\":[");
-    for (uint32_t i = 0; i < table->nkeys; i++) {
-        cdc_catalog_add_text(out, i > 0 ? "," : "", table->keys[i]);
-    }
-    cdc_buffer_add_str(out, "]}");
+    cdc_catalog_add_texts(out, "],\"keys\":[", table->keys, table->nkeys);
+    cdc_buffer_add_char(out, '}');
 }
 
 void cdc_catalog_encode(const cdc_catalog *cat, cdc_buffer *out)
@@ -61,7 +68,8 @@ void cdc_catalog_encode(const cdc_catalog *cat, cdc_buffer *out)
         cdc_buffer_add_str(out, i > 0 ? "," : "");
         cdc_catalog_add_table(out, &cat->tables[i]);
     }
-    cdc_buffer_add_str(out, "]}");
+    cdc_catalog_add_texts(out, "],\"modules\":[", cat->modules, cat->nmodules);
+    cdc_buffer_add_char(out, '}');
 }
 
 /* --- decode --- */
@@ -98,19 +106,20 @@ static bool cdc_catalog_read_columns(cdc_catalog *cat, const json_t *list, cdc_c
     return out->cols != NULL;
 }
 
-static bool cdc_catalog_read_keys(cdc_catalog *cat, const json_t *list, cdc_catalog_table *out)
+static bool cdc_catalog_read_texts(cdc_catalog *cat, const json_t *list, const char ***texts,
+                                   uint32_t *count)
 {
     size_t n = json_array_size(list);
-    out->keys = cdc_arena_zalloc(&cat->arena, n * sizeof *out->keys);
-    for (size_t i = 0; out->keys != NULL && i < n; i++) {
+    *texts = cdc_arena_zalloc(&cat->arena, n * sizeof **texts);
+    for (size_t i = 0; *texts != NULL && i < n; i++) {
         const json_t *name = json_array_get(list, i);
         const char *text = json_is_string(name) ? json_string_value(name) : "";
-        out->keys[out->nkeys] = cdc_arena_strndup(&cat->arena, text, strlen(text));
-        if (out->keys[out->nkeys++] == NULL) {
+        (*texts)[*count] = cdc_arena_strndup(&cat->arena, text, strlen(text));
+        if ((*texts)[(*count)++] == NULL) {
             return false;
         }
     }
-    return out->keys != NULL;
+    return *texts != NULL;
 }
 
 static bool cdc_catalog_read_table(cdc_catalog *cat, const json_t *from, cdc_catalog_table *out)
@@ -120,7 +129,7 @@ static bool cdc_catalog_read_table(cdc_catalog *cat, const json_t *from, cdc_cat
     out->bytes = cdc_catalog_number(from, "bytes");
     return out->database != NULL && out->name != NULL &&
            cdc_catalog_read_columns(cat, json_object_get(from, "columns"), out) &&
-           cdc_catalog_read_keys(cat, json_object_get(from, "keys"), out);
+           cdc_catalog_read_texts(cat, json_object_get(from, "keys"), &out->keys, &out->nkeys);
 }
 
 cdc_rc cdc_catalog_decode(cdc_catalog *cat, const json_t *root, cdc_error *err)
@@ -138,6 +147,8 @@ cdc_rc cdc_catalog_decode(cdc_catalog *cat, const json_t *root, cdc_error *err)
     for (size_t i = 0; good && i < n; i++) {
         good = cdc_catalog_read_table(cat, json_array_get(list, i), &cat->tables[cat->ntables++]);
     }
+    good = good && cdc_catalog_read_texts(cat, json_object_get(root, "modules"), &cat->modules,
+                                          &cat->nmodules);
     return good ? CDC_OK
                 : cdc_error_set(err, CDC_FATAL, "catalog",
                                 "what the source's program said of its tables cannot be read");

@@ -29,12 +29,14 @@ typedef struct cdc_catalog_table {
 typedef struct cdc_catalog {
     cdc_arena arena;
     const char *server;  /* "host:port"; NULL: there is no catalog */
-    const char *flavour; /* "MySQL", "MariaDB" */
+    const char *flavour; /* "MySQL", "MariaDB", "Redis", "Valkey" */
     int64_t version;     /* 90704 */
     int64_t max_packet_bytes;
     int64_t name_case; /* lower_case_table_names; -1 = not known */
     size_t ntables;
-    cdc_catalog_table *tables;
+    cdc_catalog_table *tables; /* Redis: databases with keys, "0" and "redis" */
+    uint32_t nmodules;
+    const char **modules; /* Redis: names of loaded modules */
 } cdc_catalog;
 
 void cdc_catalog_init(cdc_catalog *cat);

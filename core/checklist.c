@@ -282,11 +282,11 @@ cdc_rc cdc_checklist_decode(cdc_checklist *list, const char *text, size_t len, c
 
 /* --- documentation --- */
 
-void cdc_checklist_document(const cdc_check *const *tables, cdc_buffer *out)
+void cdc_checklist_document(const cdc_check *const *tables, const char *const *titles,
+                            cdc_buffer *out)
 {
-    for (; *tables != NULL; tables++) {
-        const char *first = (*tables)->name; /* "source_connect": the section's name, too */
-        cdc_buffer_addf(out, "\n## %.*s\n\n", first != NULL ? (int)strcspn(first, "_") : 0, first);
+    for (; *tables != NULL; tables++, titles++) {
+        cdc_buffer_addf(out, "\n## %s\n\n", *titles);
         cdc_buffer_add_str(out, "| item | can be | checks | mended by |\n|---|---|---|---|\n");
         for (const cdc_check *check = *tables; check->name != NULL; check++) {
             cdc_buffer_addf(out, "| `%s` | %s | %s | %s |\n", check->name, check->verdict,

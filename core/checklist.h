@@ -2,7 +2,8 @@
  *
  * Every part that checks exports a table of its checks (cdc_check), as it does of its options: from
  * it come docs/precheck.md and the names that --ignore takes; a name that is not in the list's
- * table is a bug and aborts. A check's name is also the error code of a start that it refuses.
+ * table is a bug and aborts. A check's name is also the error code of a start that it refuses. Two
+ * databases may have a check of the same name ("source_connect"), of which a task has one.
  *
  * One thread. Texts are copied. What the source end knows of its objects travels beside the items,
  * so that the target end can compare (core/catalog.h). */
@@ -79,7 +80,8 @@ cdc_rc cdc_checklist_decode(cdc_checklist *list, const char *text, size_t len,
 
 const char *cdc_check_status_name(cdc_check_status status); /* "pass", "warn", "fail" */
 
-/* The tables as Markdown (docs/precheck.md). */
-void cdc_checklist_document(const cdc_check *const *tables, cdc_buffer *out);
+/* The tables as Markdown (docs/precheck.md), each below its title ("source: mysql"). */
+void cdc_checklist_document(const cdc_check *const *tables, const char *const *titles,
+                            cdc_buffer *out);
 
 #endif

@@ -75,8 +75,10 @@ def test_all_pass(ends, sluice, names, kafka):
     assert done.bad() == set()
     seen = {i["name"] for i in done.items}
     documented = sluice.run("document-checks").stdout
-    for name in re.findall(r"^\| `(\w+)`", documented, re.M):
-        assert name in seen, f"{name} is documented, and was not looked at"
+    for section in re.split(r"^## ", documented, flags=re.M):
+        if section.startswith(("source: mysql", "kafka", "target: mysql")):
+            for name in re.findall(r"^\| `(\w+)`", section, re.M):
+                assert name in seen, f"{name} is documented, and was not looked at"
     # nothing was made anywhere
     assert names.topic not in kafka.topics()
     assert target.query("SHOW DATABASES LIKE 'sluice'") == ()

@@ -108,6 +108,8 @@ static void fill_catalog(cdc_catalog *cat, cdc_catalog_column *cols, const char 
     cat->name_case = 0;
     cat->ntables = 1;
     cat->tables = table;
+    cat->nmodules = 1;
+    cat->modules = keys;
 }
 
 static void test_round_trip(void **state)
@@ -146,6 +148,8 @@ static void test_round_trip(void **state)
     assert_string_equal(cat->tables[0].cols[1].type, "enum('a','b')");
     assert_true(cat->tables[0].cols[1].nullable && cat->tables[0].cols[1].generated);
     assert_string_equal(cat->tables[0].keys[0], "id");
+    assert_int_equal(cat->nmodules, 1);
+    assert_string_equal(cat->modules[0], "id");
     cdc_checklist_append(&list, &back);
     assert_int_equal(list.n, 2);
     cdc_checklist_fini(&back);
