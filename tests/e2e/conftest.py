@@ -35,11 +35,16 @@ def pytest_sessionfinish(session):
 def pytest_terminal_summary(terminalreporter, config):
     for line in config.stash.get(LEFT_BEHIND, []):
         terminalreporter.write_line(f"left behind, killed: {line}")
-    log = os.environ.get("CTEST_LOG")
+    repeat_closing_lines(terminalreporter, "CTEST_LOG", "ctest", r"^\d+% tests passed.*\Z")
+    repeat_closing_lines(terminalreporter, "FUZZ_LOG", "fuzz targets", r"([^\n]*\n){1,60}\Z")
+
+
+def repeat_closing_lines(terminalreporter, variable, title, pattern):
+    log = os.environ.get(variable)
     if log and os.path.exists(log):
         with open(log, errors="replace") as file:
-            closing = re.search(r"^\d+% tests passed.*\Z", file.read(), re.M | re.S)
-        terminalreporter.section("ctest")
+            closing = re.search(pattern, file.read(), re.M | re.S)
+        terminalreporter.section(title)
         terminalreporter.write(closing.group() if closing else "no summary: see the top\n")
 
 

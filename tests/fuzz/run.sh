@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# run.sh [SECONDS] - runs each fuzz target of the preset `fuzz` for SECONDS (60), as many at once as
-# there are cores, and fails when one of them finds something. fuzz_X starts from tests/golden/X, or from all golden files when there is no such
-# folder, and from what it has found interesting before, in build/fuzz/corpus. Inputs that break a
-# target are kept in build/fuzz/findings; they are tried first the next time.
+# run.sh [SECONDS] [SEED] - runs each fuzz target of the preset `fuzz` for SECONDS (60), as many at
+# once as there are cores, and fails when one of them finds something. fuzz_X starts from
+# tests/golden/X, or from all golden files when there is no such folder, and from what it has found
+# interesting before, in build/fuzz/corpus. With a SEED it starts from the golden files alone and
+# takes the same way each time, so that a test run fails for what was changed and not by luck.
+# Inputs that break a target are kept in build/fuzz/findings; they are tried first the next time.
 # FUZZ_BIN: where the targets are, if elsewhere.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../stack/common.sh"
 
 seconds=${1:-60}
-[[ $seconds =~ ^[1-9][0-9]*$ ]] || die "usage: run.sh [SECONDS]"
+seed=${2:-}
+[[ $seconds =~ ^[1-9][0-9]*$ && $seed =~ ^([1-9][0-9]*)?$ ]] || die "usage: run.sh [SECONDS] [SEED]"
 bin=${FUZZ_BIN:-$ROOT/build/fuzz/bin}
 findings=$ROOT/build/fuzz/findings
 logs=$(mktemp -d)
@@ -25,6 +28,7 @@ fail() {
     log=$logs/$(basename "$1")
     grep -m1 -A 25 -E 'ERROR: |runtime error: |Assertion|deadly signal' "$log" >&2 ||
         tail -n 30 "$log" >&2
+    grep '^Base64: ' "$log" >&2 || true # the input, if it is short
     die "$(basename "$1"): $2"
 }
 
@@ -42,12 +46,13 @@ run() {
     name=$(basename "$1")
     log=$logs/$name
     corpus=$ROOT/build/fuzz/corpus/$name
+    [ -z "$seed" ] || corpus=$logs/corpus-$name
     seeds=$ROOT/tests/golden/${name#fuzz_}
     [ -d "$seeds" ] || seeds=$ROOT/tests/golden
     mkdir -p "$corpus"
     folders=("$corpus")
     [ ! -d "$seeds" ] || folders+=("$seeds")
-    "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+    "$1" -max_total_time="$seconds" ${seed:+-seed="$seed"} -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix="$findings/$name-" "${folders[@]}" >"$log" 2>&1 ||
         fail "$1" "broken by $(grep -oE 'written to .*' "$log" | cut -d' ' -f3 || echo "?")"
     printf '%-28s %11s runs  %5s edges  %5s inputs kept\n' "$name" \
