@@ -1,4 +1,4 @@
-#include "info.h"
+#include "server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,16 +80,16 @@ static int32_t version_number(const line *l)
     return version;
 }
 
-static bool read_number(cdc_redis_info *info, const line *l)
+static bool read_number(cdc_redis_server *sv, const line *l)
 {
     const struct {
         const char *name;
         int64_t *to;
     } numbers[] = {
-        {"master_repl_offset", &info->offset},         {"repl_backlog_size", &info->backlog_bytes},
-        {"uptime_in_seconds", &info->uptime_s},        {"used_memory", &info->used_bytes},
-        {"used_memory_dataset", &info->dataset_bytes}, {"maxmemory", &info->max_bytes},
-        {"total_system_memory", &info->system_bytes},
+        {"master_repl_offset", &sv->offset},         {"repl_backlog_size", &sv->backlog_bytes},
+        {"uptime_in_seconds", &sv->uptime_s},        {"used_memory", &sv->used_bytes},
+        {"used_memory_dataset", &sv->dataset_bytes}, {"maxmemory", &sv->max_bytes},
+        {"total_system_memory", &sv->system_bytes},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (is(l, numbers[i].name)) {
@@ -100,66 +100,66 @@ static bool read_number(cdc_redis_info *info, const line *l)
     return false;
 }
 
-static bool read_server(cdc_redis_info *info, const line *l)
+static bool read_server(cdc_redis_server *sv, const line *l)
 {
     if (is(l, "redis_version")) {
-        info->compatible = version_number(l);
-        if (!info->is_valkey) {
-            info->version = info->compatible;
-            copy(info->version_text, sizeof info->version_text, l);
+        sv->compatible = version_number(l);
+        if (!sv->is_valkey) {
+            sv->version = sv->compatible;
+            copy(sv->version_text, sizeof sv->version_text, l);
         }
     } else if (is(l, "valkey_version")) {
-        info->is_valkey = true;
-        info->version = version_number(l);
-        copy(info->version_text, sizeof info->version_text, l);
+        sv->is_valkey = true;
+        sv->version = version_number(l);
+        copy(sv->version_text, sizeof sv->version_text, l);
     } else if (is(l, "redis_mode") || is(l, "server_mode")) {
-        info->mode = value_is(l, "cluster")    ? CDC_REDIS_CLUSTER
-                     : value_is(l, "sentinel") ? CDC_REDIS_SENTINEL
-                                               : CDC_REDIS_STANDALONE;
+        sv->mode = value_is(l, "cluster")    ? CDC_REDIS_CLUSTER
+                   : value_is(l, "sentinel") ? CDC_REDIS_SENTINEL
+                                             : CDC_REDIS_STANDALONE;
     } else {
         return false;
     }
     return true;
 }
 
-static bool read_replication(cdc_redis_info *info, const line *l)
+static bool read_replication(cdc_redis_server *sv, const line *l)
 {
-    size_t n = strlen(info->master);
+    size_t n = strlen(sv->master);
     if (is(l, "role")) {
-        info->is_replica = value_is(l, "slave");
+        sv->is_replica = value_is(l, "slave");
     } else if (is(l, "master_link_status")) {
-        info->link_up = value_is(l, "up");
+        sv->link_up = value_is(l, "up");
     } else if (is(l, "master_host")) {
-        copy(info->master, sizeof info->master, l);
+        copy(sv->master, sizeof sv->master, l);
     } else if (is(l, "master_port")) { /* comes behind the host */
-        snprintf(info->master + n, sizeof info->master - n, ":%lld", (long long)value_number(l));
+        snprintf(sv->master + n, sizeof sv->master - n, ":%lld", (long long)value_number(l));
     } else if (is(l, "master_replid")) {
-        copy(info->replid, sizeof info->replid, l);
+        copy(sv->replid, sizeof sv->replid, l);
     } else if (is(l, "repl_backlog_active")) {
-        info->has_backlog = value_number(l) != 0;
+        sv->has_backlog = value_number(l) != 0;
     } else {
         return false;
     }
     return true;
 }
 
-static void read_other(cdc_redis_info *info, const line *l)
+static void read_other(cdc_redis_server *sv, const line *l)
 {
     if (is(l, "maxmemory_policy")) {
-        copy(info->policy, sizeof info->policy, l);
+        copy(sv->policy, sizeof sv->policy, l);
     } else if (is(l, "loading")) {
-        info->is_loading = value_number(l) != 0;
+        sv->is_loading = value_number(l) != 0;
     } else if (is(l, "aof_enabled")) {
-        info->has_aof = value_number(l) != 0;
+        sv->has_aof = value_number(l) != 0;
     } else if (is(l, "rdb_last_bgsave_status")) {
-        info->save_failed = !value_is(l, "ok");
+        sv->save_failed = !value_is(l, "ok");
     } else if (is(l, "instantaneous_input_kbps")) {
-        info->input_bytes_per_s = value_number(l) * 1024;
+        sv->input_bytes_per_s = value_number(l) * 1024;
     }
 }
 
 /* "db12:keys=3,expires=0,..." */
-static bool read_keys(cdc_redis_info *info, const line *l)
+static bool read_keys(cdc_redis_server *sv, const line *l)
 {
     static const char keys[] = "keys=";
     if (l->nname < 3 || memcmp(l->name, "db", 2) != 0 || l->nvalue < sizeof keys ||
@@ -168,47 +168,46 @@ static bool read_keys(cdc_redis_info *info, const line *l)
     }
     int64_t db = number(l->name + 2, l->name + l->nname);
     if (db >= 0 && db < CDC_DATABASES_MAX) {
-        info->keys[db] = number(l->value + sizeof keys - 1, l->value + l->nvalue);
+        sv->keys[db] = number(l->value + sizeof keys - 1, l->value + l->nvalue);
     }
     return true;
 }
 
-void cdc_redis_info_parse(cdc_redis_info *info, const char *text, size_t len)
+void cdc_redis_server_parse(cdc_redis_server *sv, const char *text, size_t len)
 {
     const char *at = text;
     line l;
-    memset(info, 0, sizeof *info);
+    memset(sv, 0, sizeof *sv);
     while (next_line(&at, text + len, &l)) {
-        if (!read_server(info, &l) && !read_replication(info, &l) && !read_number(info, &l) &&
-            !read_keys(info, &l)) {
-            read_other(info, &l);
+        if (!read_server(sv, &l) && !read_replication(sv, &l) && !read_number(sv, &l) &&
+            !read_keys(sv, &l)) {
+            read_other(sv, &l);
         }
     }
 }
 
-const char *cdc_redis_info_flavour(const cdc_redis_info *info)
+const char *cdc_redis_server_flavour(const cdc_redis_server *sv)
 {
-    return info->is_valkey ? "Valkey" : "Redis";
+    return sv->is_valkey ? "Valkey" : "Redis";
 }
 
-int64_t cdc_redis_info_keys(const cdc_redis_info *info)
+int64_t cdc_redis_server_keys(const cdc_redis_server *sv)
 {
     int64_t sum = 0;
     for (int db = 0; db < CDC_DATABASES_MAX; db++) {
-        sum += info->keys[db];
+        sum += sv->keys[db];
     }
     return sum;
 }
 
-int64_t cdc_redis_info_rate(const cdc_redis_info *info)
+int64_t cdc_redis_server_rate(const cdc_redis_server *sv)
 {
-    int64_t mean =
-        info->has_backlog && info->uptime_s > 0 ? info->offset / info->uptime_s : (int64_t)0;
-    return mean > info->input_bytes_per_s ? mean : info->input_bytes_per_s;
+    int64_t mean = sv->has_backlog && sv->uptime_s > 0 ? sv->offset / sv->uptime_s : (int64_t)0;
+    return mean > sv->input_bytes_per_s ? mean : sv->input_bytes_per_s;
 }
 
-void cdc_redis_info_modules(const char *text, size_t len,
-                            void (*each)(void *arg, const char *name, size_t n), void *arg)
+void cdc_redis_server_modules(const char *text, size_t len,
+                              void (*each)(void *arg, const char *name, size_t n), void *arg)
 {
     static const char name[] = "name=";
     const char *at = text;

@@ -1,12 +1,12 @@
-/* cdc_redis_info: what a Redis or Valkey server says of itself in its answer to INFO.
+/* cdc_redis_server: what a Redis or Valkey server says of itself in its answer to INFO.
  *
  * Plain data, copied out of the text; what the server does not tell is 0, "" or false. The text is
  * foreign input: names, numbers and lines of any kind are taken or left out, never trusted.
  *
  * Page: "INFO" of the commands' reference. Valkey tells a redis_version for its compatibility
  * beside its own version; Valkey 9 calls the mode server_mode. */
-#ifndef CDC_REDIS_INFO_H
-#define CDC_REDIS_INFO_H
+#ifndef CDC_REDIS_SERVER_H
+#define CDC_REDIS_SERVER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ typedef enum cdc_redis_mode {
     CDC_REDIS_SENTINEL,
 } cdc_redis_mode;
 
-typedef struct cdc_redis_info {
+typedef struct cdc_redis_server {
     bool is_valkey;
     char version_text[32]; /* its own: "7.0.15", Valkey "9.1.2" */
     int32_t version;       /* 70015, 90102; 0: not known */
@@ -47,20 +47,20 @@ typedef struct cdc_redis_info {
     bool has_aof;
     bool save_failed; /* the last RDB could not be written */
     int64_t keys[CDC_DATABASES_MAX];
-} cdc_redis_info;
+} cdc_redis_server;
 
-void cdc_redis_info_parse(cdc_redis_info *info, const char *text, size_t len);
+void cdc_redis_server_parse(cdc_redis_server *sv, const char *text, size_t len);
 
 /* "Redis", "Valkey" */
-const char *cdc_redis_info_flavour(const cdc_redis_info *info);
+const char *cdc_redis_server_flavour(const cdc_redis_server *sv);
 /* Of all databases. */
-int64_t cdc_redis_info_keys(const cdc_redis_info *info);
+int64_t cdc_redis_server_keys(const cdc_redis_server *sv);
 /* Bytes a second that the server writes into its stream, about: of its life, or of now if more. */
-int64_t cdc_redis_info_rate(const cdc_redis_info *info);
+int64_t cdc_redis_server_rate(const cdc_redis_server *sv);
 
 /* Calls each with the name of every module that is loaded, but not with Valkey's own engine "lua".
  */
-void cdc_redis_info_modules(const char *text, size_t len,
-                            void (*each)(void *arg, const char *name, size_t n), void *arg);
+void cdc_redis_server_modules(const char *text, size_t len,
+                              void (*each)(void *arg, const char *name, size_t n), void *arg);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "schema/redis/info.h"
+#include "schema/redis/server.h"
 
 static const char redis7[] =
     "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n"
@@ -30,25 +30,25 @@ static const char valkey9[] = "# Server\r\nredis_version:7.2.4\r\nserver_name:va
 
 static void test_redis(void **state)
 {
-    cdc_redis_info info;
+    cdc_redis_server sv;
     (void)state;
-    cdc_redis_info_parse(&info, redis7, sizeof redis7 - 1);
-    assert_string_equal(cdc_redis_info_flavour(&info), "Redis");
-    assert_string_equal(info.version_text, "7.0.15");
-    assert_int_equal(info.version, 70015);
-    assert_int_equal(info.mode, CDC_REDIS_STANDALONE);
-    assert_true(info.is_replica && info.link_up && info.is_loading && info.has_aof);
-    assert_true(info.save_failed && info.has_backlog);
-    assert_string_equal(info.master, "db-1:6379");
-    assert_string_equal(info.replid, "9d55163c8a4fd92a4a1924eb286ab482896bff30");
-    assert_int_equal(info.backlog_bytes, 1048576);
-    assert_int_equal(info.dataset_bytes, 272376);
-    assert_int_equal(info.system_bytes, 25276510208);
-    assert_int_equal(info.max_bytes, 5000);
-    assert_string_equal(info.policy, "allkeys-lru");
-    assert_int_equal(info.keys[15], 4);
-    assert_int_equal(cdc_redis_info_keys(&info), 7);
-    assert_int_equal(cdc_redis_info_rate(&info), 10000); /* 3.9 kB now is less */
+    cdc_redis_server_parse(&sv, redis7, sizeof redis7 - 1);
+    assert_string_equal(cdc_redis_server_flavour(&sv), "Redis");
+    assert_string_equal(sv.version_text, "7.0.15");
+    assert_int_equal(sv.version, 70015);
+    assert_int_equal(sv.mode, CDC_REDIS_STANDALONE);
+    assert_true(sv.is_replica && sv.link_up && sv.is_loading && sv.has_aof);
+    assert_true(sv.save_failed && sv.has_backlog);
+    assert_string_equal(sv.master, "db-1:6379");
+    assert_string_equal(sv.replid, "9d55163c8a4fd92a4a1924eb286ab482896bff30");
+    assert_int_equal(sv.backlog_bytes, 1048576);
+    assert_int_equal(sv.dataset_bytes, 272376);
+    assert_int_equal(sv.system_bytes, 25276510208);
+    assert_int_equal(sv.max_bytes, 5000);
+    assert_string_equal(sv.policy, "allkeys-lru");
+    assert_int_equal(sv.keys[15], 4);
+    assert_int_equal(cdc_redis_server_keys(&sv), 7);
+    assert_int_equal(cdc_redis_server_rate(&sv), 10000); /* 3.9 kB now is less */
 }
 
 static void add_name(void *arg, const char *name, size_t n)
@@ -60,36 +60,36 @@ static void add_name(void *arg, const char *name, size_t n)
 
 static void test_valkey(void **state)
 {
-    cdc_redis_info info;
+    cdc_redis_server sv;
     char names[64] = "";
     (void)state;
-    cdc_redis_info_parse(&info, valkey9, sizeof valkey9 - 1);
-    assert_string_equal(cdc_redis_info_flavour(&info), "Valkey");
-    assert_string_equal(info.version_text, "9.1.2");
-    assert_int_equal(info.version, 90102);
-    assert_int_equal(info.compatible, 70204);
-    assert_int_equal(info.mode, CDC_REDIS_CLUSTER);
-    assert_false(info.is_replica);
-    cdc_redis_info_modules(valkey9, sizeof valkey9 - 1, add_name, names);
+    cdc_redis_server_parse(&sv, valkey9, sizeof valkey9 - 1);
+    assert_string_equal(cdc_redis_server_flavour(&sv), "Valkey");
+    assert_string_equal(sv.version_text, "9.1.2");
+    assert_int_equal(sv.version, 90102);
+    assert_int_equal(sv.compatible, 70204);
+    assert_int_equal(sv.mode, CDC_REDIS_CLUSTER);
+    assert_false(sv.is_replica);
+    cdc_redis_server_modules(valkey9, sizeof valkey9 - 1, add_name, names);
     assert_string_equal(names, "json bf ");
 }
 
 /* Cut at any byte, it is read to its end and no further (ASan looks on). */
 static void test_cut(void **state)
 {
-    cdc_redis_info info;
+    cdc_redis_server sv;
     (void)state;
     for (size_t n = 0; n < sizeof redis7; n++) {
         char *text = malloc(n > 0 ? n : 1);
         memcpy(text, redis7, n);
-        cdc_redis_info_parse(&info, text, n);
-        cdc_redis_info_modules(text, n, add_name, (char[64]){""});
+        cdc_redis_server_parse(&sv, text, n);
+        cdc_redis_server_modules(text, n, add_name, (char[64]){""});
         free(text);
     }
-    cdc_redis_info_parse(&info, ":\n::\nrole:\ndb:keys=\ndbx:keys=9\nredis_version:x.y", 47);
-    assert_int_equal(info.version, 0);
-    cdc_redis_info_parse(&info, "maxmemory:99999999999999999999999999", 36);
-    assert_int_equal(info.max_bytes, INT64_MAX);
+    cdc_redis_server_parse(&sv, ":\n::\nrole:\ndb:keys=\ndbx:keys=9\nredis_version:x.y", 47);
+    assert_int_equal(sv.version, 0);
+    cdc_redis_server_parse(&sv, "maxmemory:99999999999999999999999999", 36);
+    assert_int_equal(sv.max_bytes, INT64_MAX);
 }
 
 int main(void)
