@@ -11,6 +11,7 @@ import pytest
 
 from lib.guard import Guard
 from lib.kafka_reader import TopicReader
+from lib.redis import Redis, RedisCluster
 from lib.servers import TLS, Kafka, MariaDB, MySQL, mysql_available
 from lib.sluice import Sluice
 
@@ -84,6 +85,26 @@ def target(stack_directory):
         yield server
 
 
+@pytest.fixture(scope="session")
+def redis_source(stack_directory):
+    """Redis 7.0, with TLS besides; redis_empty gives it to a test without keys."""
+    with Redis(stack_directory / "redis-source", tls=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_target(stack_directory):
+    with Redis(stack_directory / "redis-target", tls=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(stack_directory):
+    """Three masters of Redis 7.0."""
+    with RedisCluster(stack_directory / "redis-cluster") as cluster:
+        yield cluster
+
+
 @pytest.fixture
 def names(request):
     """task, topic and database of this test alone."""
@@ -110,6 +131,34 @@ def sluice(tmp_path, kafka, source, target, names):
     )
     yield runner
     runner.clean_up()
+
+
+@pytest.fixture
+def redis_sluice(tmp_path, kafka, redis_source, redis_target, names):
+    """Runs `sluice` for tasks from redis_source to redis_target, both without a key at first."""
+    runner = redis_task_runner(tmp_path, kafka, names, redis_source, redis_target)
+    yield runner
+    runner.clean_up()
+
+
+def redis_task_runner(directory, kafka, names, source, target):
+    """A Sluice whose task files go from one server (or cluster) to the other, as emptied."""
+    source.empty()
+    target.empty()
+    account = {"password": "sluice"}
+    return Sluice(
+        directory,
+        {
+            "name": names.task,
+            "source": {"type": "redis", "hosts": source.addresses, "user": "sluice_source",
+                       **account},
+            "kafka": {"bootstrap.servers": kafka.address},
+            "topics": {"data": names.topic},
+            "target": {"type": "redis", "hosts": target.addresses, "user": "sluice_target",
+                       **account},
+            "state_dir": str(directory / "state"),
+        },
+    )
 
 
 @pytest.fixture

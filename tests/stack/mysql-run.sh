@@ -3,11 +3,7 @@
 # that mysql-fetch.sh unpacked, with that tree's own loader and libraries.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=tests/stack/debs.sh
+. "$STACK/debs.sh"
 
-root=$CACHE/mysql/root
-loader=$(echo "$root"/usr/lib/*/ld-linux-*.so.*)
-program=$root/usr/bin/${1:?usage: mysql-run.sh PROGRAM [ARGS...]}
-[ -x "$program" ] || program=$root/usr/sbin/$1
-[ -x "$program" ] || die "no $1 in $root, run mysql-fetch.sh"
-shift
-exec "$loader" --argv0 "$program" --library-path "$(dirname "$loader")" "$program" "$@"
+run_in_tree "$CACHE/mysql/root" "${@:?usage: mysql-run.sh PROGRAM [ARGS...]}"

@@ -12,3 +12,7 @@ diff -rq "$ROOT/tests/e2e/readers" "$CACHE/readers/from" >/dev/null 2>&1 ||
     step "readers of Canal JSON for the tests" "$STACK/readers-fetch.sh"
 [ -d "$CACHE/mysql/root" ] ||
     step "MySQL from Debian sid" "$STACK/mysql-fetch.sh" || [ $? -eq 3 ]
+for kind in redis-6.2 redis-7.0 redis-8.0 valkey-8.0 valkey-9.1; do
+    [ -d "$CACHE/$kind/root" ] ||
+        step "$kind" "$STACK/redis-fetch.sh" "$kind" || [ $? -eq 3 ]
+done

@@ -1,4 +1,4 @@
-"""Kafka, MySQL and MariaDB for the tests, by the scripts in tests/stack.
+"""Kafka, MySQL and MariaDB for the tests, by the scripts in tests/stack (Redis: redis.py).
 
 Each server has a data folder and a port of its own; `with MySQL(path) as server:` gives one that a
 test may kill, the session's shared ones come from conftest.py.
