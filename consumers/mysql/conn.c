@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "core/net.h"
 #include "core/socket.h"
 #include "schema/mysql_sql/reach.h"
 
@@ -124,41 +125,6 @@ static cdc_rc sink_mysql_fail_connect(sink_mysql_conn *conn, cdc_error *err)
 }
 
 /* --- connecting --- */
-
-bool sink_mysql_split_host(const char *text, char *host, size_t size, unsigned *port)
-{
-    const char *start = text;
-    const char *end = NULL; /* of the host */
-    const char *rest;       /* "" or ":port" */
-    if (text[0] == '[') {
-        start = text + 1;
-        end = strchr(start, ']');
-        rest = end != NULL ? end + 1 : "?";
-    } else {
-        const char *colon = strrchr(text, ':');
-        bool v6 = colon != NULL && strchr(text, ':') != colon;
-        end = colon != NULL && !v6 ? colon : text + strlen(text);
-        rest = end;
-    }
-    *port = PORT;
-    if (rest[0] == ':') {
-        char *stop = NULL;
-        unsigned long n = strtoul(rest + 1, &stop, 10);
-        if (rest[1] < '0' || rest[1] > '9' || *stop != '\0' || n == 0 || n > 65535) {
-            return false;
-        }
-        *port = (unsigned)n;
-    } else if (rest[0] != '\0') {
-        return false;
-    }
-    size_t n = (size_t)(end - start);
-    if (n == 0 || n >= size) {
-        return false;
-    }
-    memcpy(host, start, n);
-    host[n] = '\0';
-    return true;
-}
 
 #ifdef SINK_MYSQL_CONNECTOR_C
 /* Connector/C checks the chain as soon as a CA is given, and the name when asked to verify. */
@@ -350,7 +316,7 @@ cdc_rc sink_mysql_connect(sink_mysql_conn *conn, const cdc_env *env, size_t host
     const char *user = cdc_config_str(cfg, "target.user");
     memset(conn, 0, sizeof *conn);
     conn->env = env;
-    if (!sink_mysql_split_host(text, conn->host, sizeof conn->host, &conn->port)) {
+    if (!cdc_net_split(text, PORT, conn->host, sizeof conn->host, &conn->port)) {
         return cdc_error_refuse(err, "target_hosts", "target.hosts: %s is no host:port", text);
     }
     snprintf(conn->where, sizeof conn->where, "%s@%s:%u", user != NULL ? user : "", conn->host,

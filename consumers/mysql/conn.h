@@ -60,7 +60,4 @@ cdc_rc sink_mysql_fail(sink_mysql_conn *conn, const char *doing, cdc_error *err)
 /* Does this error of the server pass by itself? */
 bool sink_mysql_is_passing(unsigned number);
 
-/* "host", "host:port", "[v6]:port"; port 3306 if there is none. False: not of that form. */
-bool sink_mysql_split_host(const char *text, char *host, size_t size, unsigned *port);
-
 #endif

@@ -19,7 +19,8 @@ client_folder() { # the folders that may use a client library's header; empty: e
     case $1 in
     librdkafka/*) echo topics ;;
     mysql.h | mysql/* | mariadb/* | errmsg.h | mysqld_error.h) echo producers/mysql consumers/mysql ;;
-    hiredis/*) echo producers/redis consumers/redis ;;
+    hiredis/*) echo schema/redis producers/redis consumers/redis ;;
+    openssl/*) echo core ;;
     mongoc/* | bson/* | mongoc.h | bson.h) echo producers/mongodb consumers/mongodb ;;
     yaml.h | microhttpd.h) echo core ;;
     avro.h | avro/*) echo schema ;;

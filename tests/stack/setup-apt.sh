@@ -9,6 +9,7 @@ case ${1:-base} in
 base)
     packages=(gcc libc6-dev make cmake ninja-build pkg-config librdkafka-dev libyaml-dev
         libjansson-dev libmicrohttpd-dev default-libmysqlclient-dev libcmocka-dev libzstd-dev zlib1g-dev
+        libhiredis-dev libssl-dev
         mariadb-server-core mariadb-client-core openssl python3-venv python3-pip)
     java17 >/dev/null || packages+=(default-jre-headless)
     # Maven is only there to get the jars of Kafka and of the readers

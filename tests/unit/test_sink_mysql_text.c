@@ -162,39 +162,6 @@ static void labels(void **state)
     }
 }
 
-static void hosts(void **state)
-{
-    (void)state;
-    char host[32];
-    unsigned port;
-    assert_true(sink_mysql_split_host("db1:3307", host, sizeof host, &port));
-    assert_string_equal(host, "db1");
-    assert_int_equal(port, 3307);
-    assert_true(sink_mysql_split_host("db1", host, sizeof host, &port));
-    assert_int_equal(port, 3306);
-    assert_true(sink_mysql_split_host("[::1]:3308", host, sizeof host, &port));
-    assert_string_equal(host, "::1");
-    assert_int_equal(port, 3308);
-    assert_true(sink_mysql_split_host("fe80::1", host, sizeof host, &port));
-    assert_string_equal(host, "fe80::1");
-    const char *bad[] = {"",
-                         ":3306",
-                         "db1:",
-                         "db1:0",
-                         "db1:65536",
-                         "db1:33x",
-                         "[::1",
-                         "[::1]x",
-                         "db1: 5",
-                         "db1:-5",
-                         "a-name-that-is-longer-than-its-buffer"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (sink_mysql_split_host(bad[i], host, sizeof host, &port)) {
-            fail_msg("%s was taken for a host", bad[i]);
-        }
-    }
-}
-
 static void passing_errors(void **state)
 {
     (void)state;
@@ -278,7 +245,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(texts, setup, teardown),
         cmocka_unit_test_setup_teardown(moments, setup, teardown),
         cmocka_unit_test_setup_teardown(labels, setup, teardown),
-        cmocka_unit_test(hosts),
         cmocka_unit_test(passing_errors),
         cmocka_unit_test_setup_teardown(statements, setup, teardown),
     };
