@@ -39,7 +39,7 @@ def test_million_rows(source, target, sluice, names):
         seen.add(target.value(f"SELECT COUNT(*) FROM {name}"))
         return ROWS in seen
 
-    wait_until(arrived, DEADLINE_S, "all rows at the target", interval_s=0.1)
+    wait_until(arrived, DEADLINE_S, "all rows at the target", interval_s=ROWS / 10_000_000)
     assert seen <= {0, ROWS}, f"seen at the target: {sorted(seen)}"
     check = f"SELECT COUNT(*), SUM(CRC32(CONCAT_WS('#', id, v, n))) FROM {name}"
     assert source.query(check) == target.query(check)
