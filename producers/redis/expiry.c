@@ -53,15 +53,15 @@ static uint32_t set_with_time(cdc_value *made, const cdc_value *argv, const cdc_
     return 5;
 }
 
-static uint32_t rewrite(cdc_value *made, const cdc_redis_command *cmd,
-                        const cdc_redis_expiry *where, const cdc_value *argv, uint32_t argc,
-                        const cdc_value *time)
+static uint32_t rewrite(cdc_value *made, const src_redis_selected *taken,
+                        const cdc_redis_expiry *where, const cdc_value *time)
 {
-    const char *name = cdc_redis_command_name(cmd);
+    const char *name = cdc_redis_command_name(taken->command);
+    uint32_t argc = taken->argc;
     if (argc == 4 && (strcmp(name, "SETEX") == 0 || strcmp(name, "PSETEX") == 0)) {
-        return set_with_time(made, argv, time);
+        return set_with_time(made, taken->argv, time);
     }
-    memcpy(made, argv, argc * sizeof *made);
+    memcpy(made, taken->argv, argc * sizeof *made);
     made[where->at] = *time;
     if (where->option != 0) {
         constant(&made[where->option], "PXAT");
@@ -74,34 +74,34 @@ static uint32_t rewrite(cdc_value *made, const cdc_redis_command *cmd,
     return argc;
 }
 
-cdc_rc src_redis_expiry_absolute(src_redis_expiry *x, const cdc_redis_command *cmd, int64_t now_ms,
-                                 const cdc_value **argv, uint32_t *argc, int64_t *at_ms,
+cdc_rc src_redis_expiry_absolute(src_redis_expiry *x, int64_t now_ms, src_redis_selected *taken,
                                  cdc_error *err)
 {
     cdc_redis_expiry where;
     int64_t t;
-    *at_ms = -1;
-    if (cmd == NULL || !cdc_redis_expiry_of(cmd, *argv, *argc, &where)) {
+    if (taken->command == NULL ||
+        !cdc_redis_expiry_of(taken->command, taken->argv, taken->argc, &where)) {
         return CDC_OK;
     }
-    if (!absolute(&where, &(*argv)[where.at], now_ms, &t)) {
+    if (!absolute(&where, &taken->argv[where.at], now_ms, &t)) {
         return cdc_error_set(err, CDC_FATAL, "redis_expiry",
                              "the expiry of a command %s is no time; the source's replication "
                              "stream is not as it should be: start the copy anew",
-                             cdc_redis_command_name(cmd));
+                             cdc_redis_command_name(taken->command));
     }
-    *at_ms = where.fields ? -1 : t;
+    taken->expire_at_ms = where.fields ? -1 : t;
     if (!where.relative && !where.seconds) {
         return CDC_OK;
     }
     cdc_buffer_reset(&x->argv);
-    cdc_value *made = (cdc_value *)(void *)cdc_buffer_reserve(&x->argv, (*argc + 1) * sizeof *made);
+    cdc_value *made =
+        (cdc_value *)(void *)cdc_buffer_reserve(&x->argv, (taken->argc + 1) * sizeof *made);
     if (made == NULL) {
         return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for a command");
     }
     cdc_value time = {.kind = CDC_BYTES, .p = x->time};
     time.len = (uint32_t)cdc_format_u64(x->time, (uint64_t)t);
-    *argc = rewrite(made, cmd, &where, *argv, *argc, &time);
-    *argv = made;
+    taken->argc = rewrite(made, taken, &where, &time);
+    taken->argv = made;
     return CDC_OK;
 }

@@ -12,7 +12,7 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
-#include "schema/redis/command.h"
+#include "select.h"
 
 typedef struct src_redis_expiry {
     cdc_buffer argv; /* cdc_value each */
@@ -22,12 +22,10 @@ typedef struct src_redis_expiry {
 void src_redis_expiry_init(src_redis_expiry *x);
 void src_redis_expiry_fini(src_redis_expiry *x);
 
-/* Replaces argv and argc when the command (NULL: not known) tells an expiry that has another form;
- * what they then point to is x's until the next call. *at_ms: when the key expires, -1 if the
- * command tells none, or that of a hash's fields. FATAL: the time is none; err names the command.
- */
-cdc_rc src_redis_expiry_absolute(src_redis_expiry *x, const cdc_redis_command *cmd, int64_t now_ms,
-                                 const cdc_value **argv, uint32_t *argc, int64_t *at_ms,
+/* Replaces the arguments when the command tells an expiry that has another form; what they then
+ * point to is x's until the next call. taken->expire_at_ms: when the key expires, -1 if the command
+ * tells none, or that of a hash's fields. FATAL: the time is none; err names the command. */
+cdc_rc src_redis_expiry_absolute(src_redis_expiry *x, int64_t now_ms, src_redis_selected *taken,
                                  cdc_error *err) CDC_MUST_CHECK;
 
 #endif

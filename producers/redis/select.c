@@ -113,8 +113,12 @@ static bool none_of(const src_redis_select *sel, int64_t db)
 static cdc_rc take(src_redis_select *sel, const cdc_redis_command *cmd, int32_t db,
                    const cdc_value *argv, uint32_t argc, int32_t key_arg)
 {
-    sel->taken = (src_redis_selected){
-        .command = cmd, .argv = argv, .argc = argc, .key_arg = key_arg, .db = db};
+    sel->taken = (src_redis_selected){.command = cmd,
+                                      .argv = argv,
+                                      .argc = argc,
+                                      .key_arg = key_arg,
+                                      .db = db,
+                                      .expire_at_ms = -1};
     sel->any = true;
     return CDC_OK;
 }

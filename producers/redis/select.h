@@ -40,6 +40,7 @@ typedef struct src_redis_selected {
     uint32_t argc;
     int32_t key_arg; /* -1: none, or not known */
     int32_t db;
+    int64_t expire_at_ms; /* set by src_redis_expiry_absolute; -1 */
 } src_redis_selected;
 
 /* Looks at a command, of 1 argument or more, that came while this database was selected. What is

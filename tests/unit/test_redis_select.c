@@ -231,21 +231,21 @@ static void check_expiry(const char *line, const char *want, int64_t want_ms)
 {
     static words w;
     src_redis_expiry x;
-    const cdc_value *argv = w.argv;
-    int64_t at_ms = 0;
     split(&w, line);
-    uint32_t argc = w.argc;
+    src_redis_selected taken = {.command = cdc_redis_command_find(w.argv[0].p, w.argv[0].len),
+                                .argv = w.argv,
+                                .argc = w.argc,
+                                .expire_at_ms = -1};
     src_redis_expiry_init(&x);
     cdc_buffer_init(&out, 4096);
     cdc_error_clear(&err);
-    const cdc_redis_command *cmd = cdc_redis_command_find(argv[0].p, argv[0].len);
-    if (src_redis_expiry_absolute(&x, cmd, 1000000, &argv, &argc, &at_ms, &err) != CDC_OK) {
+    if (src_redis_expiry_absolute(&x, 1000000, &taken, &err) != CDC_OK) {
         cdc_buffer_add_str(&out, "stop");
     } else {
-        join(argv, argc);
+        join(taken.argv, taken.argc);
     }
     assert_string_equal(cdc_buffer_cstr(&out), want);
-    assert_int_equal(at_ms, want_ms);
+    assert_int_equal(taken.expire_at_ms, want_ms);
     cdc_buffer_fini(&out);
     src_redis_expiry_fini(&x);
 }
