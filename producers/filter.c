@@ -275,10 +275,24 @@ static bool cdc_filter_changed(const cdc_event *ev)
     return false;
 }
 
+/* The full copy leaves a row to the stream that has touched it. So where inserts are taken and
+ * updates are not, an UPDATE beside the copy is the row's only message: its INSERT. */
+static bool cdc_filter_operation(const cdc_filter *flt, cdc_event *ev)
+{
+    bool taken = cdc_rules_operation(flt->rules, (cdc_op)ev->op);
+    if (!taken && ev->op == CDC_OP_UPDATE && ev->phase == CDC_PHASE_SNAPSHOT &&
+        cdc_rules_operation(flt->rules, CDC_OP_INSERT)) {
+        ev->op = CDC_OP_INSERT;
+        ev->before = NULL;
+        taken = true;
+    }
+    return taken;
+}
+
 cdc_rc cdc_filter_event(cdc_filter *flt, cdc_event *ev, bool *taken, cdc_error *err)
 {
     cdc_fit *fit;
-    *taken = cdc_rules_operation(flt->rules, (cdc_op)ev->op);
+    *taken = cdc_filter_operation(flt, ev);
     if (!flt->active || !*taken || ev->table == NULL) {
         return CDC_OK;
     }
@@ -294,8 +308,8 @@ cdc_rc cdc_filter_event(cdc_filter *flt, cdc_event *ev, bool *taken, cdc_error *
         ev->before = cdc_filter_row(fit, ev->before, fit->values);
         ev->after = cdc_filter_row(fit, ev->after, fit->values + fit->narrow->ncols);
         /* the full copy leaves out a row that the stream has touched: this is its only message */
-        *taken = ev->op != CDC_OP_UPDATE || ev->phase == CDC_PHASE_SNAPSHOT ||
-                 cdc_filter_changed(ev);
+        *taken =
+            ev->op != CDC_OP_UPDATE || ev->phase == CDC_PHASE_SNAPSHOT || cdc_filter_changed(ev);
     }
     return rc;
 }

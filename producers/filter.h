@@ -1,7 +1,8 @@
 /* The filter: what is published of the events that the source gives, by the rules of
  * objects.operations and objects.tables (core/rules.h).
  *
- * operations speaks of what happened at the source, before where is looked at. An UPDATE whose old
+ * operations speaks of what happened at the source, before where is looked at; an UPDATE beside the
+ * full copy counts as the INSERT of its row where only inserts are taken. An UPDATE whose old
  * row fulfils where and whose new row does not becomes a DELETE, the other way round an INSERT. An
  * event of a table with columns left out has a table of its own without them; an UPDATE that has
  * changed none of the others is dropped. DDL knows only operations. One thread: the publisher's. */

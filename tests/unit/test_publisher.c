@@ -2,6 +2,8 @@
  * process dies at every event, and what is in Kafka in the end is always the same. */
 #include "publisher_kit.h"
 
+#include "producers/filter.h"
+
 extern const cdc_option *const cdc_all_options[];
 
 /* --- a codec: "t3 U 7:12>7:30" with ids, values and, if there, notes --- */
@@ -298,6 +300,59 @@ static void test_nothing_left(void **state)
     close_task();
 }
 
+/* An UPDATE beside the full copy may be its row's only message. */
+static void test_update_beside_the_copy(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *operations;
+        uint8_t phase;
+        int64_t before, after; /* v; 10 and more is taken */
+        uint8_t op;            /* what is published; 0 = nothing */
+    } cases[] = {
+        {"[insert]", CDC_PHASE_SNAPSHOT, 10, 11, CDC_OP_INSERT},
+        {"[insert]", CDC_PHASE_SNAPSHOT, 10, 10, CDC_OP_INSERT},
+        {"[insert]", CDC_PHASE_SNAPSHOT, 1, 11, CDC_OP_INSERT},
+        {"[insert, delete]", CDC_PHASE_SNAPSHOT, 10, 1, 0},
+        {"[insert, delete]", CDC_PHASE_INCR, 10, 11, 0},
+        {"[delete]", CDC_PHASE_SNAPSHOT, 10, 11, 0},
+        {"[insert, update]", CDC_PHASE_SNAPSHOT, 10, 11, CDC_OP_UPDATE},
+        {"[insert, update]", CDC_PHASE_SNAPSHOT, 10, 10, CDC_OP_UPDATE},
+        {"[insert, update]", CDC_PHASE_INCR, 10, 10, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[400];
+        cdc_filter *flt;
+        bool taken;
+        cdc_value rows[2][3] = {{{.kind = CDC_INT, .i = 1},
+                                 {.kind = CDC_INT, .i = cases[i].before},
+                                 {.kind = CDC_INT, .i = 1}},
+                                {{.kind = CDC_INT, .i = 1},
+                                 {.kind = CDC_INT, .i = cases[i].after},
+                                 {.kind = CDC_INT, .i = 2}}};
+        cdc_event ev = {.op = CDC_OP_UPDATE,
+                        .phase = cases[i].phase,
+                        .table = table,
+                        .before = rows[0],
+                        .after = rows[1]};
+        snprintf(text, sizeof text,
+                 "%sobjects: {operations: %s, tables: [{match: d.t, where: v >= 10, "
+                 "columns: {exclude: [note]}}]}\n",
+                 HEAD, cases[i].operations);
+        open_task(cdc_all_options, text);
+        assert_int_equal(cdc_filter_new(&flt, &env, &err), CDC_OK);
+        assert_int_equal(cdc_filter_event(flt, &ev, &taken, &err), CDC_OK);
+        assert_int_equal(taken, cases[i].op != 0);
+        if (taken) {
+            assert_int_equal(ev.op, cases[i].op);
+            assert_int_equal(ev.before != NULL, ev.op == CDC_OP_UPDATE);
+            assert_int_equal(ev.after[1].i, cases[i].after);
+        }
+        cdc_filter_free(flt);
+        close_task();
+    }
+}
+
 /* More versions of tables than the filter remembers, each of a thousand with an entry of its own.
  */
 static void test_many_tables(void **state)
@@ -396,7 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_deaths_with_rules),     cmocka_unit_test(test_deaths_with_moved_keys),
         cmocka_unit_test(test_nothing_left),          cmocka_unit_test(test_many_tables),
-        cmocka_unit_test(test_rules_that_do_not_fit),
+        cmocka_unit_test(test_rules_that_do_not_fit), cmocka_unit_test(test_update_beside_the_copy),
     };
     return cmocka_run_group_tests(tests, open_table, close_table);
 }
