@@ -59,7 +59,7 @@ static void describe(precheck *pc, const cdc_redis *rd, const cdc_redis_server *
 /* The databases that have keys, as tables: Kafka's part wants to know how much comes. */
 static void describe_databases(precheck *pc)
 {
-    char number[8];
+    char number[16];
     cdc_catalog *cat = &pc->list->catalog;
     cat->tables = cdc_arena_zalloc(&cat->arena, CDC_DATABASES_MAX * sizeof *cat->tables);
     for (int db = 0; cat->tables != NULL && db < CDC_DATABASES_MAX; db++) {

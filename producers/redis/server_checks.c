@@ -101,10 +101,10 @@ static void add_rights(const inspection *in, const char *item, cdc_check_status 
 static cdc_rc check_privileges(const inspection *in, cdc_error *err)
 {
     static const cdc_redis_try tries[] = {
-        {"PING", "+ping"},
-        {"REPLCONF precheck 1", "+replconf"},
-        {"PSYNC ? x", "+psync"},
-        {"CLUSTER SLOTS", "+cluster|slots"}, /* of a cluster */
+        {"PING", "+ping", NULL},
+        {"REPLCONF precheck 1", "+replconf", NULL},
+        {"PSYNC ? x", "+psync", NULL},
+        {"CLUSTER SLOTS", "+cluster|slots", NULL}, /* of a cluster */
     };
     cdc_buffer rules;
     size_t n = sizeof tries / sizeof tries[0] - (in->sv->mode == CDC_REDIS_CLUSTER ? 0 : 1);
@@ -161,7 +161,7 @@ static cdc_rc check_heartbeat(const inspection *in, cdc_error *err)
 {
     char words[160];
     const cdc_config *cfg = in->env->task->cfg;
-    const cdc_redis_try set = {words, "+set ~SLUICE_HEARTBEAT:*"};
+    const cdc_redis_try set = {words, "+set", "~SLUICE_HEARTBEAT:*"};
     if (cdc_config_int(cfg, "source.heartbeat_seconds") == 0) {
         cdc_checklist_add(in->list, "source_heartbeat", CDC_CHECK_PASS, in->where,
                           "source.heartbeat_seconds is 0: none is written");

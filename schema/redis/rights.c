@@ -3,9 +3,18 @@
 /* Of Valkey 9.1 and later, where an account may have the right to some databases only. */
 static const char DATABASES_RULE[] = "alldbs";
 
-static bool is_refused(const redisReply *reply)
+typedef enum refusal { REFUSED_NOTHING, REFUSED_COMMAND, REFUSED_KEY, REFUSED_DATABASE } refusal;
+
+/* The texts differ between versions: "no permissions to run the 'set' command", "to access one of
+ * the keys used as arguments", "to access a key", "to access database". */
+static refusal refusal_of(const redisReply *reply)
 {
-    return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOPERM", 6) == 0;
+    if (reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "NOPERM", 6) != 0) {
+        return REFUSED_NOTHING;
+    }
+    return strstr(reply->str, "access database") != NULL ? REFUSED_DATABASE
+           : strstr(reply->str, " access ") != NULL      ? REFUSED_KEY
+                                                         : REFUSED_COMMAND;
 }
 
 static bool has_rule(const cdc_buffer *lacks, const char *rule)
@@ -20,6 +29,13 @@ static bool has_rule(const cdc_buffer *lacks, const char *rule)
     return false;
 }
 
+static void add_rule(cdc_buffer *lacks, const char *rule)
+{
+    if (rule != NULL && !has_rule(lacks, rule)) {
+        cdc_buffer_addf(lacks, " %s", rule);
+    }
+}
+
 cdc_rc cdc_redis_try_all(cdc_redis *rd, const cdc_redis_try *tries, size_t n, cdc_buffer *lacks,
                          cdc_error *err)
 {
@@ -30,12 +46,15 @@ cdc_rc cdc_redis_try_all(cdc_redis *rd, const cdc_redis_try *tries, size_t n, cd
     for (size_t i = 0; rc == CDC_OK && i < n; i++) {
         redisReply *reply = NULL;
         rc = cdc_redis_reply(rd, &reply, err);
-        if (rc == CDC_OK && is_refused(reply)) {
-            const char *rule =
-                strstr(reply->str, "access database") != NULL ? DATABASES_RULE : tries[i].rule;
-            if (!has_rule(lacks, rule)) {
-                cdc_buffer_addf(lacks, " %s", rule);
-            }
+        refusal what = rc == CDC_OK ? refusal_of(reply) : REFUSED_NOTHING;
+        if (what == REFUSED_COMMAND) {
+            add_rule(lacks, tries[i].rule);
+        }
+        if (what == REFUSED_COMMAND || what == REFUSED_KEY) {
+            add_rule(lacks, tries[i].keys);
+        }
+        if (what == REFUSED_DATABASE) {
+            add_rule(lacks, DATABASES_RULE);
         }
         freeReplyObject(reply);
     }
@@ -53,7 +72,7 @@ cdc_rc cdc_redis_try_key(cdc_redis *rd, const char *command, cdc_redis_arg key, 
         rc = cdc_redis_reply(rd, &reply, err);
     }
     if (rc == CDC_OK) {
-        *may = !is_refused(reply);
+        *may = refusal_of(reply) != REFUSED_KEY;
         freeReplyObject(reply);
     }
     return rc;

@@ -13,6 +13,7 @@
 typedef struct cdc_redis_try {
     const char *words; /* "PSYNC ? x" */
     const char *rule;  /* what ACL SETUSER gives for it: "+psync" */
+    const char *keys;  /* and for the key in it: "~sluice:*"; NULL: there is none */
 } cdc_redis_try;
 
 /* Appends to `lacks` the rules, each once and with a space before it, of the commands that are
@@ -20,7 +21,7 @@ typedef struct cdc_redis_try {
 cdc_rc cdc_redis_try_all(cdc_redis *rd, const cdc_redis_try *tries, size_t n, cdc_buffer *lacks,
                          cdc_error *err) CDC_MUST_CHECK;
 
-/* May it use the key with this command (one that takes nothing but a key)? */
+/* May it use this key? command: one that takes nothing but a key, and that it may run. */
 cdc_rc cdc_redis_try_key(cdc_redis *rd, const char *command, cdc_redis_arg key, bool *may,
                          cdc_error *err) CDC_MUST_CHECK;
 
