@@ -403,6 +403,7 @@ static void test_print(void **state)
         "kafka: {bootstrap.servers: b:1, sasl.password: hunter2,\n"
         "        ssl.key.password: hunter2, a.secret: hunter2, client.id: '${env:CDC_TEST_A}'}\n"
         "source: {type: mysql, hosts: [h:3306, i], user: u, password: hunter2}\n"
+        "full: {threads: 07, rows_per_second: -0}\n"
         "state_dir: \"a: \\u0085\\u007f\\n\\\"\u20ac$${b\"\n");
     cdc_buffer_init(&out, 1 << 20);
     cdc_config_print(task.cfg, &out);
@@ -411,6 +412,8 @@ static void test_print(void **state)
     assert_non_null(strstr(text, "name: t\nsource:\n"));
     assert_non_null(strstr(text, "  password: \"****\"\n"));
     assert_non_null(strstr(text, "  hosts: [h:3306, i]\n"));
+    assert_non_null(strstr(text, "  threads: 7\n"));
+    assert_non_null(strstr(text, "  rows_per_second: 0\n"));
     assert_non_null(strstr(text, "  tls:\n    mode: \"off\"\n"));
     assert_non_null(strstr(
         text, "kafka:\n  bootstrap.servers: b:1\n  sasl.password: \"****\"\n"
