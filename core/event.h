@@ -59,6 +59,7 @@ typedef struct cdc_event {
     bool more;      /* decoded records: the next event is of the same record */
     bool unchecked; /* the source changed the row without looking at foreign keys: by a cascade that
                        it logs row by row, or in a session with foreign_key_checks=0 */
+    bool partial;   /* DDL of a database: some of its tables are left out by objects */
     uint32_t server_id;
     cdc_table *table;        /* borrowed from the batch, which holds the reference */
     const cdc_value *before; /* ncols values: UPDATE, DELETE; NULL otherwise */

@@ -226,6 +226,20 @@ bool cdc_selection_database(const cdc_selection *sel, const char *database)
     return taken;
 }
 
+bool cdc_selection_whole(const cdc_selection *sel, const char *database)
+{
+    bool whole = false;
+    for (size_t i = 0; i < sel->ninclude; i++) {
+        const char *table = sel->include[i].table;
+        whole = whole ||
+                (table[strspn(table, "*")] == '\0' && cdc_glob(sel->include[i].database, database));
+    }
+    for (size_t i = 0; i < sel->nexclude; i++) {
+        whole = whole && !cdc_glob(sel->exclude[i].database, database);
+    }
+    return whole;
+}
+
 const cdc_rules *cdc_selection_rules(const cdc_selection *sel)
 {
     return &sel->rules;

@@ -19,6 +19,8 @@ bool cdc_selection_exclude(cdc_selection *sel, const char *const *tables, size_t
 bool cdc_selection_table(const cdc_selection *sel, const char *database, const char *table);
 /* Could any table of this database be taken? */
 bool cdc_selection_database(const cdc_selection *sel, const char *database);
+/* Are all of its tables taken, whatever they are called? */
+bool cdc_selection_whole(const cdc_selection *sel, const char *database);
 /* Borrowed from sel. */
 const cdc_rules *cdc_selection_rules(const cdc_selection *sel);
 /* Says in words what it means, every line begun with `prefix`. */

@@ -53,8 +53,10 @@ static char *cdc_header_definition(char *to, const cdc_event *ev)
     if (cdc_header_given(ev->ddl_was)) {
         to = cdc_header_text(PUT(to, ";was="), ev->ddl_was);
     }
-    return cdc_header_given(ev->ddl_default) ? cdc_header_text(PUT(to, ";use="), ev->ddl_default)
-                                             : to;
+    if (cdc_header_given(ev->ddl_default)) {
+        to = cdc_header_text(PUT(to, ";use="), ev->ddl_default);
+    }
+    return ev->partial ? PUT(to, ";part=1") : to;
 }
 
 void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const cdc_event *ev)
@@ -221,6 +223,10 @@ static bool cdc_header_pair(cdc_header *h, const cdc_pair *pair, cdc_arena *ar)
     if (cdc_pair_is(pair, "fk")) {
         h->unchecked = cdc_pair_value_is(pair, "0");
         return h->unchecked;
+    }
+    if (cdc_pair_is(pair, "part")) {
+        h->partial = cdc_pair_value_is(pair, "1");
+        return h->partial;
     }
     return !cdc_pair_is(pair, "phase") || cdc_header_phase(h, pair);
 }

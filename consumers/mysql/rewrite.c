@@ -226,11 +226,20 @@ static cdc_rc sink_mysql_write_other(const sink_mysql_rewrite *how, sink_mysql_d
 
 /* DROP DATABASE and CREATE OR REPLACE DATABASE remove whatever the target has there. */
 static cdc_rc sink_mysql_check_drop(const sink_mysql_rewrite *how, const sink_mysql_draft *dr,
-                                    cdc_error *err)
+                                    const cdc_event *ev, cdc_error *err)
 {
     const cdc_sql_statement *stmt = &dr->stmt;
     bool drops =
         stmt->object == CDC_SQL_DATABASE && (stmt->verb == CDC_SQL_DROP || stmt->or_replace);
+    if (drops && ev->partial) {
+        char target[CDC_RENAME_MAX];
+        cdc_rename_database(how->rename, stmt->names[0].database, target);
+        return cdc_error_set(err, CDC_FATAL, "ddl_drop_database",
+                             "only some tables of database %s are captured (objects.include, "
+                             "objects.exclude), and database %s of the target may hold others: "
+                             "drop those that are to go there by hand, with DROP TABLE",
+                             stmt->names[0].database, target);
+    }
     if (!drops || !cdc_rename_splits(how->rename, stmt->names[0].database)) {
         return CDC_OK;
     }
@@ -276,7 +285,7 @@ static cdc_rc sink_mysql_rewrite_draft(const sink_mysql_rewrite *how, sink_mysql
         return CDC_OK;
     }
     cdc_rc rc = sink_mysql_check_names(dr, err);
-    rc = rc == CDC_OK ? sink_mysql_check_drop(how, dr, err) : rc;
+    rc = rc == CDC_OK ? sink_mysql_check_drop(how, dr, events[0], err) : rc;
     if (rc != CDC_OK) {
         return rc;
     }

@@ -181,6 +181,8 @@ static cdc_rc emit_ddl(src_mysql_stream *st, const src_mysql_event *ev,
         out->ddl_table = intern(st, target->table);
         out->ddl_was = old_name(st, target);
         out->ddl_default = intern(st, database);
+        out->partial = stmt->object == CDC_SQL_DATABASE &&
+                       !cdc_selection_whole(st->env->selection, target->database);
         out->sql = copy;
         out->sql_len = (uint32_t)stmt->sql_len;
         if (!out->ddl_database || !out->ddl_table || !out->ddl_was || !out->ddl_default) {

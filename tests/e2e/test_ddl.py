@@ -219,6 +219,34 @@ def test_script(pair, request, sluice, names):
     source.execute(f"DROP DATABASE {database}")
 
 
+@pytest.mark.parametrize("selected", ["t", "*"])
+def test_dropped_database(selected, source, target, sluice, names):
+    """The target's is dropped with everything in it only where all of the source's is captured."""
+    database = names.database
+    source.execute(f"CREATE DATABASE {database}",
+                   *(f"CREATE TABLE {database}.{t} (id INT PRIMARY KEY)" for t in ("t", "other")))
+    changes = {"phases": ["schema", "full", "incremental"],
+               "objects": {"include": [f"{database}.{selected}", f"{database}_2.*"]}}
+    task = sluice.task(changes)
+    sluice.capture(task)
+    applier = sluice.apply(task)
+    target.wait_for(f"SELECT * FROM {database}.t", ())
+    target.execute(f"CREATE TABLE {database}.of_the_target (id INT PRIMARY KEY)")
+    source.execute(f"ALTER DATABASE {database} CHARACTER SET latin1", f"DROP DATABASE {database}",
+                   f"CREATE DATABASE {database}_2", f"CREATE TABLE {database}_2.end_mark (id INT)")
+    if selected == "t":
+        assert applier.wait() == 1
+        for word in ("only some tables", "DROP TABLE", database, "target.on_ddl_error: skip"):
+            assert word in applier.lines[-1], f"no {word!r} in {applier.lines[-1]}"
+        assert target.query(TABLES, (database,)) == (("of_the_target",), ("t",))
+        applier = sluice.apply(sluice.task(changes, target={"on_ddl_error": "skip"}, file="skip.yaml"))
+    target.wait_for(f"SELECT * FROM {database}_2.end_mark", ())
+    left = (("of_the_target",), ("t",)) if selected == "t" else ()
+    assert target.query(TABLES, (database,)) == left
+    assert len(applier.events("ddl_skipped")) == (selected == "t")
+    source.execute(f"DROP DATABASE {database}_2")
+
+
 def gh_ost(database):
     """What gh-ost writes for ALTER TABLE t ADD COLUMN c ..., DROP COLUMN gone; None: rows go on."""
     t, new, log, old = (f"`{database}`.`{n}`" for n in ("t", "_t_gho", "_t_ghc", "_t_del"))

@@ -141,7 +141,15 @@ static void test_definition_changes(void **state)
     assert_int_equal(parse("v=1;seq=1", &h), CDC_OK);
     assert_int_equal(h.ddl, 0);
     assert_null(h.use);
+    assert_false(h.partial);
     assert_int_equal(parse("v=1;ddl=-1", &h), CDC_FATAL);
+    ev.partial = true;
+    cdc_buffer_reset(&buf);
+    cdc_header_encode(&buf, "t", "", &ev);
+    assert_non_null(strstr(cdc_buffer_cstr(&buf), ";use=shop;part=1"));
+    assert_int_equal(parse(cdc_buffer_cstr(&buf), &h), CDC_OK);
+    assert_true(h.partial);
+    assert_int_equal(parse("v=1;part=2", &h), CDC_FATAL);
 }
 
 static void test_unknown_names_are_skipped(void **state)

@@ -88,6 +88,24 @@ static void test_tables(void **state)
     cdc_config_free(cfg);
 }
 
+static void test_whole_databases(void **state)
+{
+    (void)state;
+    cdc_selection *sel;
+    cdc_config *cfg;
+    assert_int_equal(make(&sel, &cfg,
+                          "objects: {include: ['shop.*', 'crm_*.**', 'crm_a.x', 'part.t*'],\n"
+                          "  exclude: [crm_old.tmp]}"),
+                     CDC_OK);
+    assert_true(cdc_selection_whole(sel, "shop"));
+    assert_true(cdc_selection_whole(sel, "crm_a"));
+    assert_false(cdc_selection_whole(sel, "crm_old"));
+    assert_false(cdc_selection_whole(sel, "part"));
+    assert_false(cdc_selection_whole(sel, "other"));
+    cdc_selection_free(sel);
+    cdc_config_free(cfg);
+}
+
 static void test_default(void **state)
 {
     (void)state;
@@ -226,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_glob),
         cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_whole_databases),
         cmocka_unit_test(test_default),
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_rules),

@@ -12,7 +12,8 @@
 
 extern const cdc_option *const cdc_all_options[];
 
-enum { MYSQL = 0, MARIA = 1, FROM_MARIA = 2 }; /* the target; FROM_MARIA: also the source */
+/* the target; FROM_MARIA: also the source; PARTIAL: some tables of the database are left out */
+enum { MYSQL = 0, MARIA = 1, FROM_MARIA = 2, PARTIAL = 4 };
 
 typedef struct rewriting {
     int kind;
@@ -69,9 +70,12 @@ static int close_rename(void **state)
 
 /* One message for each target in the statement, as the capture makes them; only: of these tables.
  */
-static uint32_t make_events(const char *sql, const char *gtid, const char *only, cdc_arena *ar,
-                            cdc_event *events, const cdc_event **list)
+static uint32_t make_events(const rewriting *w, const char *only, cdc_arena *ar, cdc_event *events,
+                            const cdc_event **list)
 {
+    const char *sql = w->sql;
+    const char *gtid =
+        (w->kind & FROM_MARIA) != 0 ? "0-1-7" : "3e11fa47-71ca-11e1-9e33-c80aa9429562:23";
     cdc_sql_statement stmt;
     uint32_t n = 0;
     assert_true(cdc_sql_statement_parse(sql, strlen(sql), 0, "shop", ar, &stmt));
@@ -92,6 +96,7 @@ static uint32_t make_events(const char *sql, const char *gtid, const char *only,
                                 .ddl_table = t->table,
                                 .ddl_was = cdc_arena_strndup(ar, was, strlen(was)),
                                 .ddl_default = "shop",
+                                .partial = (w->kind & PARTIAL) != 0,
                                 .sql = sql,
                                 .sql_len = (uint32_t)strlen(sql)};
         list[n] = &events[n];
@@ -108,11 +113,9 @@ static void check(const rewriting *w, const char *only)
     cdc_error err;
     int target = w->kind & MARIA;
     const sink_mysql_rewrite how = {the_rename, target == MARIA, knows, &target};
-    const char *gtid =
-        (w->kind & FROM_MARIA) != 0 ? "0-1-7" : "3e11fa47-71ca-11e1-9e33-c80aa9429562:23";
     cdc_arena_init(&ar, 4096, 1 << 20);
     cdc_error_clear(&err);
-    uint32_t n = make_events(w->sql, gtid, only, &ar, events, list);
+    uint32_t n = make_events(w, only, &ar, events, list);
     assert_true(n > 0);
     sink_mysql_rewritten rw;
     sink_mysql_rewritten_init(&rw);
@@ -188,8 +191,19 @@ static void takes_only_what_is_captured(void **state)
          "RENAME TABLE `dr`.`a` TO `dr`.`b`, `dr`.`b` TO `dr`.`a`"},
         {MYSQL, "RENAME TABLE lone.x TO shop.x", ""}, /* has that name at the target already */
     };
+    static const rewriting some[] = {
+        {PARTIAL, "DROP DATABASE other", "!only some tables of database other are captured"},
+        {PARTIAL, "DROP SCHEMA IF EXISTS lone", "!and database lone of the target may hold others"},
+        {PARTIAL | MARIA, "CREATE OR REPLACE DATABASE other",
+         "!only some tables of database other"},
+        {PARTIAL, "ALTER DATABASE other CHARACTER SET latin1",
+         "ALTER DATABASE `other` CHARACTER SET latin1"},
+        {PARTIAL, "CREATE DATABASE other", "CREATE DATABASE `other`"},
+        {MYSQL, "DROP DATABASE other", "DROP DATABASE `other`"},
+    };
     CHECK_ALL(cases, "a");
     CHECK_ALL(all, NULL);
+    CHECK_ALL(some, NULL);
 }
 
 static void leaves_out_how_it_was_done(void **state)
