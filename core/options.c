@@ -277,6 +277,12 @@ const cdc_option cdc_task_options[] = {
      .def = "0",
      .max = 1000 * MILLION,
      .help = "Redis: seconds that are added to every expiry."},
+    {.path = "target.map",
+     .type = CDC_OPTION_MAP2,
+     .help = "Redis, for a source of rows: by the source's database.table, the key that a row "
+             "becomes (key: \"user:{id}\", with columns in braces), as: hash or json, "
+             "expire_seconds [0, never], database [0], and what TRUNCATE and DROP TABLE do, "
+             "truncate: stop, or keep the keys [stop]."},
     {.path = "target.databases",
      .type = CDC_OPTION_MAP,
      .help = "Redis: numbers of databases (0 to 255), from: to; the others keep theirs."},

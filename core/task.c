@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "key_map.h"
 #include "rename.h"
 
 #define NAME_MAX_BYTES 64
@@ -348,18 +349,53 @@ static cdc_rc cdc_task_check_databases(cdc_task *task, cdc_error *err)
     return CDC_OK;
 }
 
+/* Rows become keys as target.map says; commands need no map. */
+static cdc_rc cdc_task_check_map(cdc_task *task, cdc_error *err)
+{
+    cdc_key_map map;
+    cdc_rc rc = cdc_key_map_init(&map, task->cfg, err);
+    if (rc == CDC_OK && task->source_type != NULL && (map.nrules > 0) == task->commands) {
+        rc = task->commands
+                 ? cdc_task_fault(task, "target.map", err,
+                                  "target.map is for the rows of tables, and the source gives "
+                                  "commands; remove it")
+                 : cdc_task_fault(task, "target", err,
+                                  "target has no map: say which keys the rows of which table "
+                                  "become, for instance map: {shop.users: {key: \"user:{id}\", as: "
+                                  "hash}}");
+    }
+    if (rc == CDC_OK && map.nrules > 0 && cdc_config_count(task->cfg, "target.databases") > 0) {
+        rc = cdc_task_fault(task, "target.databases", err,
+                            "target.databases is for the commands of a Redis source; give the "
+                            "database in the entries of target.map");
+    }
+    cdc_key_map_fini(&map);
+    return rc;
+}
+
+/* An option that is given and is of the other kind of end; NULL: none. */
+static const char *cdc_task_foreign(const cdc_config *cfg, bool source, bool target)
+{
+    if (!source && cdc_config_count(cfg, "objects.key_prefixes") > 0) {
+        return "objects.key_prefixes";
+    }
+    if (target) {
+        return NULL;
+    }
+    return cdc_config_count(cfg, "target.databases") > 0 ? "target.databases"
+           : cdc_config_count(cfg, "target.map") > 0     ? "target.map"
+           : cdc_config_int(cfg, "target.extend_expiry_seconds") > 0
+               ? "target.extend_expiry_seconds"
+               : NULL;
+}
+
 static cdc_rc cdc_task_check_redis(cdc_task *task, cdc_error *err)
 {
     const cdc_config *cfg = task->cfg;
     bool source = cdc_task_is(task->source_type, "redis");
     bool target = cdc_task_is(task->target_type, "redis");
     bool grouped = cdc_config_has(cfg, "message.rows");
-    const char *foreign =
-        !source && cdc_config_count(cfg, "objects.key_prefixes") > 0 ? "objects.key_prefixes"
-        : !target && cdc_config_count(cfg, "target.databases") > 0   ? "target.databases"
-        : !target && cdc_config_int(cfg, "target.extend_expiry_seconds") > 0
-            ? "target.extend_expiry_seconds"
-            : NULL;
+    const char *foreign = cdc_task_foreign(cfg, source, target);
     task->commands = source;
     if (foreign != NULL) {
         return cdc_task_fault(task, foreign, err, "%s is for a Redis %s; remove it", foreign,
@@ -374,6 +410,9 @@ static cdc_rc cdc_task_check_redis(cdc_task *task, cdc_error *err)
                               "sluice; remove it");
     }
     cdc_rc rc = cdc_task_check_databases(task, err);
+    if (rc == CDC_OK && target) {
+        rc = cdc_task_check_map(task, err);
+    }
     return rc == CDC_OK && source ? cdc_task_check_commands(task, err) : rc;
 }
 

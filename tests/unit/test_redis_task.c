@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "core/key_map.h"
 #include "core/selection.h"
 #include "core/task.h"
 
@@ -160,13 +161,107 @@ static void test_other_kinds(void **state)
     done();
 }
 
+/* --- target.map --- */
+
+#define ROWS HEAD "source: {type: other}\ntarget: {type: redis, map: "
+
+static void map_good(cdc_key_map *map, const char *text)
+{
+    good(text);
+    assert_int_equal(cdc_key_map_init(map, task.cfg, &err), CDC_OK);
+}
+
+static void test_map(void **state)
+{
+    (void)state;
+    cdc_key_map map;
+    map_good(&map, ROWS "{a.b: {key: 'x{{y}}:{id}:{Name}', as: json, expire_seconds: 60, database: "
+                        "3, truncate: keep}, a.c: {key: '{id}'}}}\n");
+    const cdc_key_rule *rule = cdc_key_map_find(&map, "a", "b");
+    assert_non_null(rule);
+    assert_int_equal(rule->form, CDC_KEY_JSON);
+    assert_int_equal(rule->expire_ms, 60000);
+    assert_int_equal(rule->redis_db, 3);
+    assert_true(rule->keep_on_truncate);
+    assert_int_equal(rule->nparts, 4);
+    static const char *const parts[] = {"x{y}:", "id", ":", "Name"};
+    for (size_t i = 0; i < rule->nparts; i++) {
+        assert_string_equal(rule->parts[i].text, parts[i]);
+        assert_int_equal(rule->parts[i].column, i % 2 == 1);
+    }
+    rule = cdc_key_map_find(&map, "a", "c");
+    assert_int_equal(rule->form, CDC_KEY_HASH);
+    assert_int_equal(rule->expire_ms, 0);
+    assert_int_equal(rule->nparts, 1);
+    assert_false(rule->keep_on_truncate);
+    assert_null(cdc_key_map_find(&map, "a", "bb"));
+    assert_null(cdc_key_map_find(&map, "a.b", ""));
+    cdc_key_map_fini(&map);
+    done();
+    map_good(&map, GOOD);
+    assert_int_equal(map.nrules, 0);
+    cdc_key_map_fini(&map);
+    done();
+    map_good(&map, ROWS "{a.b: {key: '{{{id}}}'}}}\n"); /* a hash tag */
+    assert_string_equal(map.rules[0].parts[0].text, "{");
+    assert_string_equal(map.rules[0].parts[1].text, "id");
+    assert_string_equal(map.rules[0].parts[2].text, "}");
+    cdc_key_map_fini(&map);
+    done();
+}
+
+static void test_map_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{a.b: {as: hash}}", "a.b: give the rows' key, for instance 'name:{id}'"},
+        {"{a.b: {key: user}}",
+         "a.b: the key names no {column}, so that all rows would share it: 'user'"},
+        {"{a.b: {key: 'x{id'}}",
+         "a.b: a column of the key is written {column}, a brace itself {{ or }}, not 'x{id'"},
+        {"{a.b: {key: 'x}{id}'}}",
+         "a.b: a column of the key is written {column}, a brace itself {{ or }}, not 'x}{id}'"},
+        {"{a.b: {key: '{}'}}",
+         "a.b: a column of the key is written {column}, a brace itself {{ or }}, not '{}'"},
+        {"{a.b: {key: '{id}', as: set}}", "a.b: as is hash or json, not 'set'"},
+        {"{a.b: {key: '{id}', expire_seconds: -1}}",
+         "a.b: expire_seconds is a number of seconds, 0 for never, not '-1'"},
+        {"{a.b: {key: '{id}', database: 256}}",
+         "a.b: database is a number from 0 to 255, not '256'"},
+        {"{a.b: {key: '{id}', truncate: yes}}", "a.b: truncate is stop or keep, not 'yes'"},
+        {"{a.b: {key: '{id}', ttl: 5}}", "a.b: an entry has key, as, expire_seconds, database and "
+                                         "truncate, but no 'ttl'"},
+        {"{'a.*': {key: '{id}'}}", "a.*: give one table as database.table, not 'a.*'"},
+        {"{users: {key: '{id}'}}", "users: give one table as database.table, not 'users'"},
+        {"{a.b: {key: '{id}'}, a.c: {key: '{id}'}}",
+         "a.c: the rows of another table have this key too: '{id}'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[300];
+        char want[300];
+        snprintf(text, sizeof text, ROWS "%s}\n", cases[i][0]);
+        snprintf(want, sizeof want, "t.yaml:4:23: target.map: %s", cases[i][1]);
+        bad(text, want);
+    }
+    bad(HEAD "source: {type: redis}\ntarget: {type: redis, map: {a.b: {key: '{id}'}}}\n",
+        "t.yaml:4:23: target.map is for the rows of tables, and the source gives commands; remove "
+        "it");
+    bad(HEAD "source: {type: other}\ntarget: {type: redis}\n",
+        "t.yaml:4:1: target has no map: say which keys the rows of which table become, for "
+        "instance map: {shop.users: {key: \"user:{id}\", as: hash}}");
+    bad(HEAD "source: {type: redis}\ntarget: {type: other, map: {a.b: {key: '{id}'}}}\n",
+        "t.yaml:4:23: target.map is for a Redis target; remove it");
+    bad(ROWS "{a.b: {key: '{id}'}}, databases: {0: 1}}\n",
+        "t.yaml:4:50: target.databases is for the commands of a Redis source; give the database in "
+        "the entries of target.map");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_other_kinds),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_other_kinds),
+        cmocka_unit_test(test_map),      cmocka_unit_test(test_map_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
