@@ -21,6 +21,11 @@ mkdir -p "$logs"
 
 gigabytes=${SOAK_GB:-10}
 if [ "$gigabytes" -gt 0 ]; then
+    # table, binlog and the transaction's cache, at the source and at the target
+    space=$(($(df --output=avail "${TMPDIR:-/tmp}" | tail -n 1) / 1000000))
+    [ "$space" -ge $((gigabytes * 7)) ] ||
+        die "a transaction of $gigabytes GB needs $((gigabytes * 7)) GB in ${TMPDIR:-/tmp}," \
+            "which has $space: free them, or give SOAK_GB=$((space / 7))"
     log=$logs/big-transaction.log
     started=$SECONDS
     if ! SLUICE_BIN=${SLUICE_BIN:-$ROOT/build/bin} SLUICE_BIG_WIDTH=2000 \
