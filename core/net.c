@@ -238,6 +238,17 @@ cdc_rc cdc_net_local(const cdc_net *net, char *address, size_t size, cdc_error *
                                         "%s: our address cannot be told", net->where);
 }
 
+unsigned cdc_net_local_port(const cdc_net *net)
+{
+    struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof at;
+    if (getsockname(net->fd, (struct sockaddr *)&at, &len) != 0) {
+        return 0;
+    }
+    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+                                          : ((struct sockaddr_in *)&at)->sin_port);
+}
+
 /* --- reading and writing --- */
 
 static cdc_rc cdc_net_closed(const cdc_net *net, cdc_error *err)

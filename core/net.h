@@ -51,6 +51,7 @@ void cdc_net_close(cdc_net *net); /* at once, without a goodbye; NULL is fine */
 const char *cdc_net_where(const cdc_net *net); /* "host:port", for messages */
 /* Our end of the connection: the address that the server sees us at. */
 cdc_rc cdc_net_local(const cdc_net *net, char *address, size_t size, cdc_error *err);
+unsigned cdc_net_local_port(const cdc_net *net); /* 0: cannot be told */
 
 /* Reads what is there, 1 to size bytes. AGAIN: nothing came within timeout_ms (0: none was there).
  * RETRY: closed or lost. */

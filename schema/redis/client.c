@@ -416,6 +416,11 @@ cdc_rc cdc_redis_refusal(const cdc_redis *rd, const char *doing, const char *tex
 
 /* --- the stream itself --- */
 
+const cdc_net *cdc_redis_net(const cdc_redis *rd)
+{
+    return rd->net;
+}
+
 cdc_net *cdc_redis_take_net(cdc_redis *rd, const char **rest, size_t *nrest)
 {
     cdc_net *net = rd->net;

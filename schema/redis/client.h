@@ -89,6 +89,7 @@ cdc_rc cdc_redis_refusal(const cdc_redis *rd, const char *doing, const char *tex
 /* The connection is the caller's from now on: its stream, and the bytes that were read of it and
  * are in no reply yet (valid until cdc_redis_close, which no longer closes the stream). Send what
  * asks for the stream by append and flush, and take before any reply to it. */
+const cdc_net *cdc_redis_net(const cdc_redis *rd); /* borrowed; before it is taken */
 cdc_net *cdc_redis_take_net(cdc_redis *rd, const char **rest, size_t *nrest);
 
 #endif

@@ -86,10 +86,16 @@ static bool read_number(cdc_redis_server *sv, const line *l)
         const char *name;
         int64_t *to;
     } numbers[] = {
-        {"master_repl_offset", &sv->offset},         {"repl_backlog_size", &sv->backlog_bytes},
-        {"uptime_in_seconds", &sv->uptime_s},        {"used_memory", &sv->used_bytes},
-        {"used_memory_dataset", &sv->dataset_bytes}, {"maxmemory", &sv->max_bytes},
+        {"master_repl_offset", &sv->offset},
+        {"repl_backlog_size", &sv->backlog_bytes},
+        {"uptime_in_seconds", &sv->uptime_s},
+        {"used_memory", &sv->used_bytes},
+        {"used_memory_dataset", &sv->dataset_bytes},
+        {"maxmemory", &sv->max_bytes},
         {"total_system_memory", &sv->system_bytes},
+        {"second_repl_offset", &sv->offset2},
+        {"repl_backlog_histlen", &sv->backlog_held},
+        {"repl_backlog_first_byte_offset", &sv->backlog_first},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (is(l, numbers[i].name)) {
@@ -135,6 +141,11 @@ static bool read_replication(cdc_redis_server *sv, const line *l)
         snprintf(sv->master + n, sizeof sv->master - n, ":%lld", (long long)value_number(l));
     } else if (is(l, "master_replid")) {
         copy(sv->replid, sizeof sv->replid, l);
+    } else if (is(l, "master_replid2")) {
+        copy(sv->replid2, sizeof sv->replid2, l);
+        if (sv->replid2[strspn(sv->replid2, "0")] == '\0') {
+            sv->replid2[0] = '\0';
+        }
     } else if (is(l, "repl_backlog_active")) {
         sv->has_backlog = value_number(l) != 0;
     } else {

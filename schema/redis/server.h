@@ -32,9 +32,13 @@ typedef struct cdc_redis_server {
     bool link_up;     /* of a replica: connected with its master */
     char master[288]; /* of a replica: "host:port" */
     char replid[41];
-    int64_t offset; /* bytes of its stream so far; moves only while it has a backlog */
-    int64_t backlog_bytes;
+    int64_t offset;        /* bytes of its stream so far; moves only while it has a backlog */
+    char replid2[41];      /* that of its master before it was promoted; "" = none */
+    int64_t offset2;       /* replid2 counts for what stands before this byte; -1: none */
+    int64_t backlog_bytes; /* its size */
     bool has_backlog;
+    int64_t backlog_first; /* number of its first byte, from 1 */
+    int64_t backlog_held;  /* bytes in it */
     int64_t uptime_s;
     int64_t input_bytes_per_s; /* of all clients, now */
     /* memory */

@@ -19,8 +19,9 @@ static const char redis7[] =
     "master_link_status:up\r\n"
     "master_replid:9d55163c8a4fd92a4a1924eb286ab482896bff30\r\n"
     "master_replid2:0000000000000000000000000000000000000000\r\n"
-    "master_repl_offset:1000000\r\nrepl_backlog_active:1\r\n"
-    "repl_backlog_size:1048576\r\n# Keyspace\r\n"
+    "master_repl_offset:1000000\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:1\r\n"
+    "repl_backlog_size:1048576\r\nrepl_backlog_first_byte_offset:400001\r\n"
+    "repl_backlog_histlen:600000\r\n# Keyspace\r\n"
     "db0:keys=3,expires=0,avg_ttl=0\r\ndb15:keys=4,expires=1,avg_ttl=9\r\n"
     "db999:keys=5,expires=0,avg_ttl=0\r\n";
 static const char valkey9[] = "# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\n"
@@ -42,6 +43,10 @@ static void test_redis(void **state)
     assert_string_equal(sv.master, "db-1:6379");
     assert_string_equal(sv.replid, "9d55163c8a4fd92a4a1924eb286ab482896bff30");
     assert_int_equal(sv.backlog_bytes, 1048576);
+    assert_string_equal(sv.replid2, "");
+    assert_int_equal(sv.offset2, -1);
+    assert_int_equal(sv.backlog_first, 400001);
+    assert_int_equal(sv.backlog_held, 600000);
     assert_int_equal(sv.dataset_bytes, 272376);
     assert_int_equal(sv.system_bytes, 25276510208);
     assert_int_equal(sv.max_bytes, 5000);
