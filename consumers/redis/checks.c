@@ -26,7 +26,7 @@ const cdc_check sink_redis_checks[] = {
      "the ACL SETUSER of the line"},
     {"target_eviction", "fail, warn",
      "`maxmemory-policy` is noeviction: another drops keys without a word when `maxmemory` is "
-     "reached. A warning while there is no `maxmemory`.",
+     "reached. A warning while there is no `maxmemory`, and with `target.map`.",
      "CONFIG SET maxmemory-policy noeviction"},
     {"target_memory", "fail, warn",
      "There is memory for the source's data: a failure when not even half of it fits, since the "
@@ -38,8 +38,13 @@ const cdc_check sink_redis_checks[] = {
      "`target.databases`; databases in the server's configuration"},
     {"target_data", "fail, warn",
      "The databases that the full copy will fill have no keys (of `objects.key_prefixes`), unless "
-     "the task has already begun; a warning when `target.conflict` is not report.",
+     "the task has already begun; a warning when `target.conflict` is not report. Not asked with "
+     "`target.map`, which sets its keys whatever is there.",
      "the command of the line, or `target.conflict`"},
+    {"target_map", "fail, warn",
+     "The tables of `target.map` are captured, have the columns of their keys, NOT NULL, and the "
+     "primary key's among them; no other table is captured.",
+     "`target.map`, `objects.include`, `objects.exclude`"},
     {"target_modules", "warn",
      "The server has the modules of the source: values of a module's types are refused without it.",
      "MODULE LOAD"},

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/key_map.h"
 #include "schema/redis/inspect.h"
 #include "schema/redis/reserved.h"
 
@@ -52,17 +53,27 @@ static void refuse_database(const sink_redis_inspection *in, long from, long to,
     }
 }
 
+/* Those of target.map. */
+static void check_mapped(const sink_redis_inspection *in, const cdc_key_map *map, long has)
+{
+    for (size_t i = 0; i < map->nrules; i++) {
+        long db = map->rules[i].redis_db;
+        if (db >= has) {
+            cdc_checklist_add(
+                in->list, "target_databases", CDC_CHECK_FAIL, in->where,
+                "keys of %s go to database %ld, and %s has 0 to %ld only", map->rules[i].table, db,
+                in->sv.mode == CDC_REDIS_CLUSTER ? "a cluster" : "the server", has - 1);
+            cdc_checklist_cure(in->list, "target.map: {%s: {database: 0}}", map->rules[i].table);
+        }
+    }
+}
+
 /* Those that have keys at the source, and those that the task names. */
-static cdc_rc check_databases(const sink_redis_inspection *in, cdc_error *err)
+static void check_carried(const sink_redis_inspection *in, long has)
 {
     const cdc_task *task = in->env->task;
     const cdc_catalog *cat = &in->list->catalog;
     bool named[CDC_DATABASES_MAX] = {false};
-    long has = 0;
-    cdc_rc rc = count_databases(in, &has, err);
-    if (rc != CDC_OK || has == 0) {
-        return rc;
-    }
     for (size_t i = 0; i < cat->ntables; i++) {
         named[strtoul(cat->tables[i].database, NULL, 10) % CDC_DATABASES_MAX] = true;
     }
@@ -77,8 +88,25 @@ static cdc_rc check_databases(const sink_redis_inspection *in, cdc_error *err)
             refuse_database(in, db, task->databases[db], has);
         }
     }
+}
+
+static cdc_rc check_databases(const sink_redis_inspection *in, cdc_error *err)
+{
+    cdc_key_map map;
+    long has = 0;
+    cdc_rc rc = count_databases(in, &has, err);
+    if (rc != CDC_OK || has == 0) {
+        return rc;
+    }
+    rc = cdc_key_map_init(&map, in->env->task->cfg, err);
+    if (rc == CDC_OK && map.nrules > 0) {
+        check_mapped(in, &map, has);
+    } else if (rc == CDC_OK) {
+        check_carried(in, has);
+    }
+    cdc_key_map_fini(&map);
     cdc_redis_check_pass(in->list, "target_databases", in->where, "it has the databases");
-    return CDC_OK;
+    return rc;
 }
 
 /* --- memory --- */
@@ -95,7 +123,8 @@ static void check_memory(const sink_redis_inspection *in, double share, bool beg
     int64_t max = sv->max_bytes > 0 ? sv->max_bytes : sv->system_bytes;
     int64_t room = max > sv->used_bytes ? max - sv->used_bytes : 0;
     bool copies = in->env->task->phase_full && !begun;
-    bool part = cdc_config_count(in->env->task->cfg, "objects.key_prefixes") > 0;
+    bool part = cdc_config_count(in->env->task->cfg, "objects.key_prefixes") > 0 ||
+                cdc_config_count(in->env->task->cfg, "target.map") > 0;
     cdc_check_status status = !copies || needed <= room    ? CDC_CHECK_PASS
                               : part || needed / 2 <= room ? CDC_CHECK_WARN
                                                            : CDC_CHECK_FAIL;
@@ -264,7 +293,8 @@ cdc_rc sink_redis_check_data(const sink_redis_inspection *in, double share, cdc_
         return rc;
     }
     check_memory(in, share, begun);
-    if (!begun && in->env->task->phase_full) {
+    bool mapped = cdc_config_count(in->env->task->cfg, "target.map") > 0;
+    if (!begun && !mapped && in->env->task->phase_full) {
         rc = check_keys(in, err);
     }
     cdc_redis_check_pass(in->list, "target_data", in->where,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "data_check.h"
+#include "map_check.h"
 #include "schema/redis/cluster.h"
 #include "schema/redis/inspect.h"
 #include "server_checks.h"
@@ -167,7 +168,13 @@ cdc_rc sink_redis_precheck(const cdc_env *env, cdc_checklist *list, cdc_error *e
     pc->env = env;
     pc->list = list;
     cdc_redis_login_read(&pc->login, env->task->cfg, "target");
-    cdc_rc rc = check_hosts(pc, err);
+    cdc_key_map map;
+    cdc_rc rc = cdc_key_map_init(&map, env->task->cfg, err);
+    if (rc == CDC_OK) {
+        sink_redis_check_map(env, &map, list);
+        rc = check_hosts(pc, err);
+    }
+    cdc_key_map_fini(&map);
     cdc_redis_cluster_fini(&pc->cluster);
     free(pc);
     return rc;

@@ -89,10 +89,11 @@ static void check_eviction(const sink_redis_inspection *in)
 {
     const cdc_redis_server *sv = &in->sv;
     bool bad = strcmp(sv->policy, "noeviction") != 0;
+    bool cache = cdc_config_count(in->env->task->cfg, "target.map") > 0;
     cdc_checklist_add(in->list, "target_eviction",
-                      !bad                ? CDC_CHECK_PASS
-                      : sv->max_bytes > 0 ? CDC_CHECK_FAIL
-                                          : CDC_CHECK_WARN,
+                      !bad                          ? CDC_CHECK_PASS
+                      : sv->max_bytes > 0 && !cache ? CDC_CHECK_FAIL
+                                                    : CDC_CHECK_WARN,
                       in->where, "maxmemory-policy is %s%s", sv->policy,
                       bad ? ": it drops keys when maxmemory is reached" : "");
     if (bad) {
