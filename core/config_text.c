@@ -93,7 +93,8 @@ static void cdc_text_scalar(const cdc_option *opt, const cdc_node *node, cdc_buf
     if (cdc_text_masked(opt, node)) {
         cdc_buffer_add_str(out, "\"****\"");
     } else if (opt->type == CDC_OPTION_INT) {
-        cdc_buffer_addf(out, "%lld", strtoll(node->text, NULL, 10)); /* -0 and 007 would be quoted */
+        cdc_buffer_addf(out, "%lld",
+                        strtoll(node->text, NULL, 10)); /* -0 and 007 would be quoted */
     } else if (cdc_text_plain(node->text)) {
         cdc_buffer_add_str(out, node->text);
     } else {
