@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ARENA_BLOCK = 64 * 1024, ARENA_MAX = 1024 * 1024 * 1024 };
 
@@ -15,6 +16,16 @@ void cdc_catalog_fini(cdc_catalog *cat)
 {
     cdc_arena_fini(&cat->arena);
     cdc_catalog_init(cat);
+}
+
+bool cdc_catalog_has_kind(const cdc_catalog *cat, const char *kind)
+{
+    for (uint32_t i = 0; i < cat->nkinds; i++) {
+        if (strcmp(cat->kinds[i], kind) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* --- encode --- */
@@ -68,7 +79,8 @@ void cdc_catalog_encode(const cdc_catalog *cat, cdc_buffer *out)
         cdc_buffer_add_str(out, i > 0 ? "," : "");
         cdc_catalog_add_table(out, &cat->tables[i]);
     }
-    cdc_catalog_add_texts(out, "],\"modules\":[", cat->modules, cat->nmodules);
+    cdc_catalog_add_texts(out, "],\"kinds\":[", cat->kinds, cat->nkinds);
+    cdc_catalog_add_texts(out, ",\"modules\":[", cat->modules, cat->nmodules);
     cdc_buffer_add_char(out, '}');
 }
 
@@ -147,8 +159,10 @@ cdc_rc cdc_catalog_decode(cdc_catalog *cat, const json_t *root, cdc_error *err)
     for (size_t i = 0; good && i < n; i++) {
         good = cdc_catalog_read_table(cat, json_array_get(list, i), &cat->tables[cat->ntables++]);
     }
-    good = good && cdc_catalog_read_texts(cat, json_object_get(root, "modules"), &cat->modules,
-                                          &cat->nmodules);
+    good = good &&
+           cdc_catalog_read_texts(cat, json_object_get(root, "kinds"), &cat->kinds, &cat->nkinds) &&
+           cdc_catalog_read_texts(cat, json_object_get(root, "modules"), &cat->modules,
+                                  &cat->nmodules);
     return good ? CDC_OK
                 : cdc_error_set(err, CDC_FATAL, "catalog",
                                 "what the source's program said of its tables cannot be read");

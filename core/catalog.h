@@ -35,12 +35,17 @@ typedef struct cdc_catalog {
     int64_t name_case; /* lower_case_table_names; -1 = not known */
     size_t ntables;
     cdc_catalog_table *tables; /* Redis: databases with keys, "0" and "redis" */
+    uint32_t nkinds; /* of the objects that the phase schema is to carry: "VIEW", "FUNCTION",
+                        "PROCEDURE", "TRIGGER", "EVENT" */
+    const char **kinds;
     uint32_t nmodules;
     const char **modules; /* Redis: names of loaded modules */
 } cdc_catalog;
 
 void cdc_catalog_init(cdc_catalog *cat);
 void cdc_catalog_fini(cdc_catalog *cat);
+
+bool cdc_catalog_has_kind(const cdc_catalog *cat, const char *kind);
 
 /* Appends it as a JSON object. */
 void cdc_catalog_encode(const cdc_catalog *cat, cdc_buffer *out);

@@ -18,6 +18,10 @@ const cdc_check sink_mysql_checks[] = {
      "The account may write rows and definitions in the target databases, and keep its offsets in "
      "database `sluice`.",
      "the GRANT of the line"},
+    {"target_objects", "fail",
+     "The account may make the views, routines, triggers and events that the source has and "
+     "`schema.objects` names; `log_bin_trust_function_creators` is on where the target logs.",
+     "the GRANT of the line; SET GLOBAL log_bin_trust_function_creators = 1"},
     {"target_offsets", "fail",
      "Tables `sluice.applied`, `sluice.appliers` and `sluice.ddl`, if they are there, "
      "have transactions.",

@@ -40,6 +40,7 @@ static void sink_mysql_check_databases(const sink_mysql_precheck_of *pc, sink_my
         cdc_rename_table(pc->rename, table->database, table->name, &name);
         if (strcmp(name.database, last) != 0) {
             sink_mysql_check_database_grants(conn, grants, name.database, pc->list);
+            sink_mysql_check_object_grants(conn, grants, name.database, pc->list);
         }
         snprintf(last, sizeof last, "%s", name.database);
     }
@@ -54,6 +55,11 @@ static cdc_rc sink_mysql_check_privileges(const sink_mysql_precheck_of *pc, sink
     if (rc == CDC_OK) {
         sink_mysql_check_own_grants(conn, &grants, pc->list);
         sink_mysql_check_databases(pc, conn, &grants);
+        rc = sink_mysql_check_creators(conn, &grants, pc->list, err);
+    }
+    if (rc == CDC_OK && !cdc_checklist_has(pc->list, "target_objects")) {
+        cdc_checklist_add(pc->list, "target_objects", CDC_CHECK_PASS, conn->where,
+                          "what schema.objects asks for can be made");
     }
     if (rc == CDC_OK && !cdc_checklist_has(pc->list, "target_privileges")) {
         cdc_checklist_add(pc->list, "target_privileges", CDC_CHECK_PASS, conn->where,

@@ -77,7 +77,7 @@ cdc_rc sink_mysql_read_grants(sink_mysql_conn *conn, cdc_grants *grants, cdc_err
 }
 
 static void sink_mysql_check_grants(sink_mysql_conn *conn, const cdc_grants *grants,
-                                    const char *privileges, const char *database,
+                                    const char *privileges, const char *database, const char *item,
                                     cdc_checklist *list)
 {
     char missing[256];
@@ -86,21 +86,72 @@ static void sink_mysql_check_grants(sink_mysql_conn *conn, const cdc_grants *gra
         return;
     }
     sink_mysql_account(conn, account, sizeof account);
-    cdc_checklist_add(list, "target_privileges", CDC_CHECK_FAIL, conn->where,
-                      "the account lacks %s on `%s`.*", missing, database);
+    cdc_checklist_add(list, item, CDC_CHECK_FAIL, conn->where, "the account lacks %s on `%s`.*",
+                      missing, database);
     cdc_checklist_cure(list, "GRANT %s ON `%s`.* TO %s", missing, database, account);
 }
 
 void sink_mysql_check_own_grants(sink_mysql_conn *conn, const cdc_grants *grants,
                                  cdc_checklist *list)
 {
-    sink_mysql_check_grants(conn, grants, OWN_PRIVILEGES, "sluice", list);
+    sink_mysql_check_grants(conn, grants, OWN_PRIVILEGES, "sluice", "target_privileges", list);
 }
 
 void sink_mysql_check_database_grants(sink_mysql_conn *conn, const cdc_grants *grants,
                                       const char *database, cdc_checklist *list)
 {
-    sink_mysql_check_grants(conn, grants, ROW_PRIVILEGES, database, list);
+    sink_mysql_check_grants(conn, grants, ROW_PRIVILEGES, database, "target_privileges", list);
+}
+
+void sink_mysql_check_object_grants(sink_mysql_conn *conn, const cdc_grants *grants,
+                                    const char *database, cdc_checklist *list)
+{
+    static const struct {
+        const char *kind, *privileges;
+    } needs[] = {
+        {"VIEW", "CREATE VIEW"},
+        {"FUNCTION", "CREATE ROUTINE, ALTER ROUTINE"},
+        {"PROCEDURE", "CREATE ROUTINE, ALTER ROUTINE"},
+        {"EVENT", "EVENT"}, /* TRIGGER is among those for rows */
+    };
+    char privileges[128] = "";
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+        if (cdc_catalog_has_kind(&list->catalog, needs[i].kind) &&
+            strstr(privileges, needs[i].privileges) == NULL) {
+            size_t len = strlen(privileges);
+            snprintf(privileges + len, sizeof privileges - len, "%s%s", len > 0 ? ", " : "",
+                     needs[i].privileges);
+        }
+    }
+    sink_mysql_check_grants(conn, grants, privileges, database, "target_objects", list);
+}
+
+cdc_rc sink_mysql_check_creators(sink_mysql_conn *conn, const cdc_grants *grants,
+                                 cdc_checklist *list, cdc_error *err)
+{
+    static const char sql[] =
+        "SELECT @@GLOBAL.log_bin AND NOT @@GLOBAL.log_bin_trust_function_creators";
+    MYSQL_RES *res = NULL;
+    bool makes = cdc_catalog_has_kind(&list->catalog, "FUNCTION") ||
+                 cdc_catalog_has_kind(&list->catalog, "TRIGGER");
+    if (!makes || cdc_grants_has(grants, "SUPER", "*", "*")) {
+        return CDC_OK;
+    }
+    cdc_rc rc = sink_mysql_query(conn, "read its settings", sql, sizeof sql - 1, &res, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    MYSQL_ROW row = mysql_fetch_row(res);
+    if (row != NULL && row[0] != NULL && strcmp(row[0], "0") != 0) {
+        cdc_checklist_add(list, "target_objects", CDC_CHECK_FAIL, conn->where,
+                          "log_bin_trust_function_creators is OFF: it takes functions and triggers "
+                          "only of accounts that have SUPER, and the source has some "
+                          "(schema.objects)");
+        cdc_checklist_cure(list, "SET %s log_bin_trust_function_creators = 1",
+                           conn->maria ? "GLOBAL" : "PERSIST");
+    }
+    mysql_free_result(res);
+    return CDC_OK;
 }
 
 /* --- the server --- */

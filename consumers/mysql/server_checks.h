@@ -20,6 +20,14 @@ void sink_mysql_check_own_grants(sink_mysql_conn *conn, const cdc_grants *grants
 void sink_mysql_check_database_grants(sink_mysql_conn *conn, const cdc_grants *grants,
                                       const char *database, cdc_checklist *list);
 
+/* ...and to make the objects that the phase schema is to carry (the catalog's kinds), in one of its
+ * databases: target_objects. */
+void sink_mysql_check_object_grants(sink_mysql_conn *conn, const cdc_grants *grants,
+                                    const char *database, cdc_checklist *list);
+/* Would the server take functions and triggers of this account? A FAIL of target_objects if not. */
+cdc_rc sink_mysql_check_creators(sink_mysql_conn *conn, const cdc_grants *grants,
+                                 cdc_checklist *list, cdc_error *err) CDC_MUST_CHECK;
+
 /* Encryption, version, read-only, packet size, clock; the list's catalog says what the source has.
  */
 cdc_rc sink_mysql_inspect_server(sink_mysql_conn *conn, const cdc_env *env, cdc_checklist *list,

@@ -40,6 +40,14 @@ const cdc_check src_mysql_checks[] = {
      "The account has REPLICATION SLAVE and REPLICATION CLIENT, and SELECT on what "
      "`objects.include` names.",
      "the GRANT of the line"},
+    {"source_objects", "fail",
+     "The account sees the views, routines, triggers and events that `schema.objects` names, with "
+     "their texts: what it does not see, the phase schema cannot carry.",
+     "the GRANT of the line"},
+    {"source_cascades", "warn",
+     "A server that does not log what foreign keys delete or change (MariaDB, MySQL before 9.6): "
+     "parent and child are both captured, or both not.",
+     "the other table in `objects.include`"},
     {"source_tables", "fail, warn", "`objects` takes at least one table, and at most 1,000.",
      "other patterns; several tasks"},
     {"source_key", "warn",

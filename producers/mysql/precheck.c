@@ -4,6 +4,7 @@
 #include "checks.h"
 #include "connection.h"
 #include "copy_tables.h"
+#include "objects_check.h"
 #include "server_checks.h"
 
 enum { READ_TIMEOUT_S = 60, TABLES_MAX = 1000, NAMES_BYTES = 600 };
@@ -203,6 +204,8 @@ cdc_rc src_mysql_precheck(const cdc_env *env, cdc_checklist *list, cdc_error *er
     cdc_rc rc = check_servers(&pc, err);
     if (rc == CDC_OK && pc.conn.mysql != NULL) {
         rc = check_tables(&pc, err);
+        rc = rc == CDC_OK ? src_mysql_check_objects(&pc.conn, env, list, err) : rc;
+        rc = rc == CDC_OK ? src_mysql_check_cascades(&pc.conn, env, list, err) : rc;
     }
     src_mysql_disconnect(&pc.conn);
     return rc;

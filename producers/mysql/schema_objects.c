@@ -229,6 +229,44 @@ cdc_rc src_mysql_objects_load(src_mysql_objects *objects, src_mysql_connection *
     return rc;
 }
 
+/* Is there one that the selection takes? */
+static cdc_rc is_there(src_mysql_connection *conn, const cdc_env *env, const object_kind *kind,
+                       bool *found, cdc_error *err)
+{
+    MYSQL_RES *res = NULL;
+    *found = false;
+    cdc_rc rc = src_mysql_select(conn, kind->list, &res, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    for (MYSQL_ROW row; !*found && (row = mysql_fetch_row(res)) != NULL;) {
+        *found = cdc_selection_table(env->selection, row[0], row[2]);
+    }
+    mysql_free_result(res);
+    return CDC_OK;
+}
+
+cdc_rc src_mysql_objects_kinds(cdc_catalog *cat, src_mysql_connection *conn, const cdc_env *env,
+                               cdc_error *err)
+{
+    enum { NKINDS = sizeof(KINDS) / sizeof(KINDS[0]) };
+    cdc_rc rc = CDC_OK;
+    cat->kinds = cdc_arena_zalloc(&cat->arena, NKINDS * sizeof(*cat->kinds));
+    if (cat->kinds == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "memory", "out of memory for a list");
+    }
+    for (size_t i = 0; rc == CDC_OK && i < NKINDS; i++) {
+        bool found = false;
+        if (env->task->phase_schema && src_mysql_schema_has(env->task->cfg, KINDS[i].option)) {
+            rc = is_there(conn, env, &KINDS[i], &found, err);
+        }
+        if (found) {
+            cat->kinds[cat->nkinds++] = KINDS[i].word;
+        }
+    }
+    return rc;
+}
+
 void src_mysql_objects_fini(src_mysql_objects *objects)
 {
     cdc_arena_fini(&objects->arena);

@@ -12,6 +12,7 @@
 
 #include "connection.h"
 #include "core/arena.h"
+#include "core/catalog.h"
 #include "core/plugin.h"
 
 typedef struct src_mysql_object {
@@ -32,6 +33,10 @@ bool src_mysql_schema_has(const cdc_config *cfg, const char *kind);
 /* Call fini whatever it returns. RETRY: connection lost. */
 cdc_rc src_mysql_objects_load(src_mysql_objects *objects, src_mysql_connection *conn,
                               const cdc_env *env, cdc_error *err) CDC_MUST_CHECK;
+/* Which kinds of objects there are to be carried, into cat->kinds: as far as the account sees them.
+ */
+cdc_rc src_mysql_objects_kinds(cdc_catalog *cat, src_mysql_connection *conn, const cdc_env *env,
+                               cdc_error *err) CDC_MUST_CHECK;
 void src_mysql_objects_fini(src_mysql_objects *objects);
 
 /* Orders views so that each stands behind those that its text names; others keep their order. */

@@ -5,7 +5,6 @@
 
 #include "checks.h"
 #include "core/table.h"
-#include "schema/mysql_sql/grants.h"
 
 #define TEXT_MAX (1U << 20)
 #define RETENTION_S 86400 /* what a binary log should be kept for */
@@ -174,7 +173,7 @@ static cdc_rc read_lines(src_mysql_connection *conn, const char *sql, cdc_grants
 }
 
 /* MySQL tells the privileges of the active roles only when they are named. */
-static cdc_rc read_grants(src_mysql_connection *conn, cdc_grants *grants, cdc_error *err)
+cdc_rc src_mysql_server_grants(src_mysql_connection *conn, cdc_grants *grants, cdc_error *err)
 {
     cdc_rc rc = read_lines(conn, "SHOW GRANTS", grants, err);
     if (rc != CDC_OK || !grants->roles || conn->is_mariadb) {
@@ -278,7 +277,7 @@ cdc_rc src_mysql_server_inspect(src_mysql_connection *conn, src_mysql_server *se
         check_value(&in, "source_binlog_format", "binlog_format", "ROW", CDC_CHECK_FAIL);
         check_value(&in, "source_row_image", "binlog_row_image", "FULL", CDC_CHECK_FAIL);
         check_value(&in, "source_row_metadata", "binlog_row_metadata", "FULL", CDC_CHECK_WARN);
-        rc = read_grants(conn, &grants, err);
+        rc = src_mysql_server_grants(conn, &grants, err);
     }
     if (rc == CDC_OK) {
         check_replication_grants(&in, &grants);
@@ -295,7 +294,7 @@ cdc_rc src_mysql_server_inspect_copy(src_mysql_connection *conn, src_mysql_serve
     cdc_grants grants;
     cdc_grants_init(&grants);
     check_gtids(&in, CDC_CHECK_FAIL, "the full copy needs them, or source.start: now");
-    cdc_rc rc = read_grants(conn, &grants, err);
+    cdc_rc rc = src_mysql_server_grants(conn, &grants, err);
     if (rc == CDC_OK) {
         check_select_grants(&in, &grants, cfg);
     }

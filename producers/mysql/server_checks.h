@@ -10,6 +10,7 @@
 #include "core/selection.h"
 #include "core/task.h"
 #include "position.h"
+#include "schema/mysql_sql/grants.h"
 
 typedef struct src_mysql_server {
     bool is_mariadb;
@@ -42,6 +43,10 @@ cdc_rc src_mysql_server_check(src_mysql_connection *conn, src_mysql_server *serv
                               cdc_error *err) CDC_MUST_CHECK;
 cdc_rc src_mysql_server_check_copy(src_mysql_connection *conn, src_mysql_server *server,
                                    const cdc_config *cfg, cdc_error *err) CDC_MUST_CHECK;
+
+/* The account's privileges, its active roles' too. */
+cdc_rc src_mysql_server_grants(src_mysql_connection *conn, cdc_grants *grants,
+                               cdc_error *err) CDC_MUST_CHECK;
 
 /* The end of the binary log now. */
 cdc_rc src_mysql_server_log_end(src_mysql_connection *conn, const src_mysql_server *server,

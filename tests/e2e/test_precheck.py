@@ -193,6 +193,71 @@ def test_source_privileges(ends, sluice, names):
         source.execute("DROP USER bare@'%'")
 
 
+def objects_at(source, database):
+    """One of every kind, and a foreign key."""
+    source.execute(f"CREATE VIEW {database}.v AS SELECT id FROM {database}.t",
+                   f"CREATE FUNCTION {database}.f() RETURNS INT DETERMINISTIC RETURN 1",
+                   f"CREATE PROCEDURE {database}.p() SELECT 1",
+                   f"CREATE TRIGGER {database}.tr BEFORE INSERT ON {database}.t FOR EACH ROW SET @a = 1",
+                   f"CREATE EVENT {database}.e ON SCHEDULE EVERY 1 DAY DISABLE DO SELECT 1")
+
+
+EVERY_KIND = {"schema": {"objects": ["tables", "views", "routines", "triggers", "events"]}}
+
+
+@pytest.mark.parametrize("kind", ["as it is", "mariadb"])
+def test_source_objects(ends, sluice, names, kind):
+    source, target, task = ends
+    if kind == "mariadb":
+        source = target
+        source.execute(f"CREATE DATABASE {names.database}",
+                       f"CREATE TABLE {names.database}.t (id INT PRIMARY KEY, v VARCHAR(20))")
+    objects_at(source, names.database)
+    source.execute("CREATE USER lean@'%' IDENTIFIED BY 'p'",
+                   f"GRANT SELECT ON {names.database}.* TO lean@'%'",
+                   "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO lean@'%'")
+    try:
+        path = task({"source": {"hosts": [source.address], "user": "lean", "password": "p"}},
+                    target=None)
+        assert Precheck(sluice, path).bad() == {("source_objects", "fail")}  # the view
+        path = task({"source": {"hosts": [source.address], "user": "lean", "password": "p"},
+                     **EVERY_KIND}, target=None)
+        found = Precheck(sluice, path)
+        assert found.bad() == {("source_objects", "fail")}
+        lines = [i["cure"] for i in found.of("source_objects")]
+        for word in ("SHOW VIEW", "TRIGGER", "EVENT", "mysql.proc" if source.kind == "mariadb"
+                     else "SHOW_ROUTINE"):
+            assert any(word in line for line in lines), f"{word}: {lines}"
+        source.execute(*lines)
+        assert Precheck(sluice, path).bad() == set()
+    finally:
+        source.execute("DROP USER lean@'%'")
+
+
+def test_source_cascades(ends, sluice, names):
+    _, source, task = ends  # MariaDB logs nothing of what a foreign key does
+    d = names.database
+    source.execute(f"CREATE DATABASE {d}", f"CREATE TABLE {d}.parent (a INT, b INT, PRIMARY KEY (a, b))",
+                   f"CREATE TABLE {d}.child (id INT PRIMARY KEY, a INT, b INT, FOREIGN KEY (a, b)"
+                   f" REFERENCES {d}.parent (a, b) ON DELETE CASCADE)",
+                   f"CREATE TABLE {d}.strict (id INT PRIMARY KEY, a INT, b INT, FOREIGN KEY (a, b)"
+                   f" REFERENCES {d}.parent (a, b))")
+    for taken, other in (("child", "parent"), ("parent", "child")):
+        def path(*tables):
+            return task({"source": {"hosts": [source.address]}, "objects": {
+                "include": [f"{d}.{t}" for t in tables]}}, target=None)
+
+        found = Precheck(sluice, path(taken, "strict"))
+        assert found.bad() == {("source_cascades", "warn")}
+        item = found.one("source_cascades", "warn")
+        assert item["object"] == f"{d}.{taken}"
+        added = re.search(r'add "(.*)"', item["cure"]).group(1)
+        assert added == f"{d}.{other}"
+        assert Precheck(sluice, path(taken, "strict", added.split(".")[1])).bad() == set()
+    assert Precheck(sluice, task({"source": {"hosts": [source.address]}, "objects": {
+        "include": [f"{d}.strict"]}}, target=None)).bad() == set()
+
+
 def test_source_tables(ends, sluice, names):
     source, _, task = ends
     source.execute(f"CREATE TABLE {names.database}.m (id INT PRIMARY KEY) ENGINE=MyISAM",
@@ -312,6 +377,43 @@ def test_target_privileges(ends, sluice, names):
         assert Precheck(sluice, path, *quiet(source)).bad() == set()
     finally:
         target.execute("DROP USER bare@'%'")
+
+
+def test_target_objects(ends, sluice, names):
+    source, target, task = ends
+    database = names.database
+    objects_at(source, database)
+    sees = "SHOW_ROUTINE" if source.kind == "mysql" else "SELECT"
+    source.execute("CREATE USER reader@'%' IDENTIFIED BY 'p'",
+                   f"GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT, {sees}, SHOW VIEW, TRIGGER,"
+                   " EVENT ON *.* TO reader@'%'")
+    target.execute("CREATE USER lean@'%' IDENTIFIED BY 'p'",
+                   "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON sluice.* TO lean@'%'",
+                   "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES,"
+                   f" TRIGGER ON {database}.* TO lean@'%'")
+    ends_of = {"source": {"user": "reader", "password": "p"}, "target": {"user": "lean", "password": "p"}}
+    before = target.value("SELECT @@GLOBAL.log_bin_trust_function_creators")
+    target.execute("SET GLOBAL log_bin_trust_function_creators = 0")
+    try:
+        found = Precheck(sluice, task(**ends_of, schema={"objects": ["tables"]}), *quiet(source))
+        assert found.bad() == set()
+        path = task(**ends_of, **EVERY_KIND)
+        found = Precheck(sluice, path, *quiet(source))
+        assert found.bad() == {("target_objects", "fail")}
+        cures = [i["cure"] for i in found.of("target_objects")]
+        assert len(cures) == 2 and "log_bin_trust" in cures[1]
+        for word in ("CREATE VIEW", "CREATE ROUTINE", "ALTER ROUTINE", "EVENT"):
+            assert word in cures[0]
+        target.execute(*cures)
+        assert Precheck(sluice, path, *quiet(source)).bad() == set()
+        # and that was all it takes
+        runner = sluice.start("run", path, "--until-caught-up", "--skip-precheck")
+        assert runner.wait(60) == 0
+        assert target.value(f"SELECT {database}.f()") == 1
+        assert target.query(f"SHOW TRIGGERS FROM {database}") != ()
+    finally:
+        target.execute(f"SET GLOBAL log_bin_trust_function_creators = {before}", "DROP USER lean@'%'")
+        source.execute("DROP USER reader@'%'")
 
 
 def test_target_read_only_and_packet(ends, sluice):
