@@ -85,3 +85,32 @@ def test_rate_limits_follow_the_task_file(source, sluice, names, reader):
     finally:
         source.execute(f"SET GLOBAL net_write_timeout = {usual}")
     wait_until(lambda: len(reader.read()) == ROWS, 5)
+
+
+def test_applier_reads_the_task_file_again(source, target, sluice, names):
+    """It has no rates of its own; what else changes needs a restart, and a bad file stops nothing."""
+    table = f"{names.database}.t"
+    source.execute(f"CREATE DATABASE {names.database}", f"CREATE TABLE {table} (id INT PRIMARY KEY)")
+    task = sluice.task(phases=["schema", "full", "incremental"])
+    sluice.capture(task)
+    applier = sluice.apply(task)
+
+    def goes_on(id_):
+        source.execute(f"INSERT INTO {table} VALUES ({id_})")
+        target.wait_for(f"SELECT COUNT(*) FROM {table} WHERE id = {id_}", ((1,),))
+
+    goes_on(1)
+    sluice.task(phases=["schema", "full", "incremental"], incremental={"rows_per_second": 5000},
+                target={"conflict": "overwrite"})
+    applier.signal(signal.SIGHUP)
+    assert applier.wait_event("task_file_read")["changed"] == "incremental.rows_per_second"
+    assert applier.wait_event("restart_needed")["changed"] == "target.conflict"
+    goes_on(2)
+    sluice.task(phases=["schema", "full", "incremental"], target={"conflict": "perhaps"})
+    applier.signal(signal.SIGHUP)
+    assert "target.conflict" in applier.wait_event("task_file_refused")["error"]
+    goes_on(3)
+    target.execute(f"INSERT INTO {table} VALUES (4)")  # report is still what counts
+    source.execute(f"INSERT INTO {table} VALUES (4)")
+    assert applier.wait() == 1
+    assert applier.events("failed")[-1]["code"].startswith("conflict")

@@ -2,6 +2,7 @@
 gives at the source."""
 
 import random
+import threading
 
 import pytest
 
@@ -134,29 +135,42 @@ def test_target_holds_what_a_select_gives(source, target, sluice, names, policy)
         some, all_ = len(rows(source, table, condition)), len(rows(source, table))
         assert 0 < some < all_, f"{table} WHERE {condition} tells nothing: {some} of {all_}"
         assert target.value(f"SELECT COUNT(*) FROM {table} WHERE note IS NOT NULL OR secret <> '?'") == 0
-    if policy == "single":
-        capture.stop()
-        sluice.capture(sluice.task(phases=ALL_PHASES, objects={
-            **objects, "operations": ["insert", "update", "delete"]}))
-        changed_definitions(source, target, names, walk, conditions)
+    changed_definitions(source, target, names, walk, conditions)
+
+
+ALTERS = [  # of columns that are left out (note, secret), and of others
+    "ADD COLUMN first INT DEFAULT 5 FIRST",
+    "MODIFY note MEDIUMTEXT AFTER n",
+    "DROP COLUMN note, ADD COLUMN note VARCHAR(99) FIRST",
+    "MODIFY n BIGINT, MODIFY secret VARCHAR(30) NOT NULL DEFAULT '??' AFTER id",
+    "CHANGE r r DOUBLE NULL DEFAULT 0.25, ADD INDEX (note), ADD INDEX (n)",
+    "RENAME COLUMN first TO second, MODIFY name VARCHAR(40) COLLATE utf8mb4_bin FIRST",
+    "ALTER COLUMN secret SET DEFAULT '!', ADD COLUMN more INT NOT NULL DEFAULT 7",
+]
 
 
 def changed_definitions(source, target, names, walk, conditions):
-    """Columns that come and go around those left out, and a table that comes later; without the
-    operation ddl, definitions are the user's to bring to the target."""
-    table = next(iter(conditions))
-    late = f"{names.database}.late"
-    for server in (target, source):
-        server.execute(f"ALTER TABLE {table} ADD COLUMN first INT DEFAULT 5 FIRST, DROP COLUMN note",
-                       f"ALTER TABLE {table} ADD COLUMN note VARCHAR(9) AFTER n",
-                       f"CREATE TABLE {late} (id INT PRIMARY KEY, note TEXT)")
-    source.execute(f"UPDATE {table} SET note = 'x'", f"UPDATE {table} SET first = id WHERE n = 3",
-                   f"INSERT INTO {late} VALUES (1, 'all of it is taken')")
-    walk.go(30)
+    """Columns that come, go and move, among those left out and others, while rows flow; and a table
+    that comes later."""
+    late, left_out = f"{names.database}.late", "note IS NOT NULL OR secret NOT IN ('?', '??', '!')"
+    tables = list(conditions)[:3]
+    walking = threading.Thread(target=walk.go, args=(120,))
+    walking.start()
+    for alter in ALTERS:
+        source.execute(*(f"ALTER TABLE {table} {alter}" for table in tables))
+    source.execute(f"CREATE TABLE {late} (id INT PRIMARY KEY, note TEXT)",
+                   f"INSERT INTO {late} VALUES (1, 'all of it is taken')",
+                   *(f"UPDATE {table} SET note = 'x'" for table in tables),
+                   *(f"UPDATE {table} SET second = id, more = id WHERE n = 3" for table in tables))
+    walking.join()
     wait_equal(source, target, conditions)
-    assert rows(target, table, columns=["id", "first"]) == \
-        rows(source, table, conditions[table], ["id", "first"])
-    assert target.value(f"SELECT COUNT(*) FROM {table} WHERE note IS NOT NULL") == 0
+    for table in tables:
+        added = ["id", "second", "more"]
+        assert rows(target, table, columns=added) == rows(source, table, conditions[table], added)
+        assert target.value(f"SELECT COUNT(*) FROM {table} WHERE {left_out}") == 0
+        order = ("SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE"
+                 f" CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) = '{table}' ORDER BY ORDINAL_POSITION")
+        assert target.query(order) == source.query(order)
     target.wait_for(f"SELECT * FROM {late}", ((1, "all of it is taken"),))
 
 
@@ -220,7 +234,7 @@ def test_operations(source, sluice, names, kafka, reader):
 
 
 def test_many_tables(source, sluice, names, reader):
-    """Created later, each with an entry of its own. (A thousand of them: tests/unit/test_publisher.c)"""
+    """Created later, each with an entry of its own. (Definitions in thousands: tests/unit/test_publisher.c)"""
     task = sluice.task(target=None, phases=["incremental"],
                        objects={"include": [f"{names.database}.*"], "operations": ["insert"], "tables": [
                            {"match": f"{names.database}.t{i}", "where": f"id > {i}",
@@ -239,6 +253,37 @@ def test_many_tables(source, sluice, names, reader):
     assert [(r.json["table"], r.json["data"]) for r in records] == \
         [(f"t{i}", [{"id": str(i + 1)}]) for i in range(0, 1000, 10)]
     assert [r.header.get("last") for r in records] == [None] * 99 + ["1"]
+
+
+def test_a_thousand_tables(source, target, sluice, names):
+    """All of them through the phases schema, full and incremental."""
+    tables = [f"{names.database}.t{i}" for i in range(1000)]
+
+    def at_source(statements):
+        with source.connect(autocommit=False) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            connection.commit()
+
+    def contents(server):
+        return server.query(" UNION ALL ".join(
+            f"SELECT {i}, COUNT(*), SUM(id * v) FROM {table}" for i, table in enumerate(tables)))
+
+    at_source([f"CREATE DATABASE {names.database}",
+               *(f"CREATE TABLE {t} (id INT PRIMARY KEY, v INT)" for t in tables)])
+    at_source(f"INSERT INTO {t} VALUES (1, {i}), (2, 5)" for i, t in enumerate(tables))
+    task = sluice.task(phases=ALL_PHASES)
+    capture, applier = sluice.capture(task), sluice.apply(task)
+    capture.wait_event("full_copy_done", 60)
+    at_source(f"UPDATE {t} SET v = v + {i} WHERE id = 1" for i, t in enumerate(tables))
+    at_source(f"DELETE FROM {t} WHERE id = 2" for t in tables[::3])
+    source.execute(f"CREATE TABLE {names.database}.end_mark (id INT PRIMARY KEY)")
+    target.wait_for(f"SELECT * FROM {names.database}.end_mark", (), 60)
+    assert contents(target) == contents(source)
+    capture.stop()
+    applier.stop()
+    for server in (source, target):
+        server.execute(f"DROP DATABASE {names.database}")
 
 
 @pytest.mark.parametrize(
