@@ -37,6 +37,10 @@ def kafka_version(kafka):
     return found.group(1) if found else "?"
 
 
+def words_of(server):
+    return f"{server.kind.partition('-')[0]} {server.version}"
+
+
 def facts(kafka, source, target):
     """An ordered dict of words for the head of the report."""
     return {
@@ -46,8 +50,8 @@ def facts(kafka, source, target):
         "processors": f"{os.cpu_count()} x {cpu_model()}",
         "memory": f"{memory_gb():.0f} GB",
         "kernel": platform.release(),
-        "source": f"{source.kind} {source.version}",
-        "target": f"{target.kind} {target.version}",
+        "source": words_of(source),
+        "target": words_of(target),
         "kafka": f"{kafka_version(kafka)}, one broker",
         "librdkafka": output("pkg-config", "--modversion", "rdkafka"),
         "load average at the start": " ".join(f"{load:.2f}" for load in os.getloadavg()),

@@ -6,36 +6,19 @@ ends with --until-caught-up; what it left in Kafka or at the target is then coun
 a run that loses a row is no figure. How each figure is taken: docs/benchmarks.md.
 """
 
-import argparse
-import contextlib
-import fcntl
 import gc
-import json
-import os
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import time
-import uuid
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "e2e"))
+import bench
+import machine
+import workload
+from bench import HERE, HOME, say
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from lib.servers import Kafka, MariaDB, MySQL, mysql_available
 
-import machine  # noqa: E402
-import workload  # noqa: E402
-from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: E402
-from confluent_kafka.admin import AdminClient  # noqa: E402
-from lib.guard import Guard  # noqa: E402
-from lib.servers import ROOT, Kafka, MariaDB, MySQL, mysql_available  # noqa: E402
-from lib.sluice import BIN, Process, Sluice  # noqa: E402
-from report import Report, figure  # noqa: E402
-
-HOME = ROOT / ".run" / "bench"
 GROUPS = ["capture", "copy", "apply", "run", "latency", "start"]
 DELIVERIES = ["exactly-once", "at-least-once"]
 SHORT = {"exactly-once": "exactly once", "at-least-once": "at least once"}
@@ -49,124 +32,32 @@ TARGET_OPTIONS = ["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M",
                   "--innodb-flush-log-at-trx-commit=1"]
 
 
-def say(text):
-    print(f"== {text}", flush=True)
-
-
 def arguments():
-    parser = argparse.ArgumentParser(prog="run.sh mysql", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, metavar="N",
-                        help="rows inserted; a fifth of it is updated, a tenth deleted [1000000]")
-    parser.add_argument("--repeat", type=int, default=3, metavar="N",
-                        help="runs of each kind, of which the median is told [3]")
+    parser = bench.parser("mysql", __doc__, GROUPS, 1_000_000)
     parser.add_argument("--seconds", type=int, default=20, metavar="N",
                         help="how long latency is measured, in each run [20]")
-    parser.add_argument("--only", default=",".join(GROUPS), metavar="LIST",
-                        help=f"some of {','.join(GROUPS)}")
-    parser.add_argument("--quick", action="store_true",
-                        help="100,000 rows, one run, 5 s: to see that it works, not how fast")
-    options = parser.parse_args()
-    options.only = options.only.split(",")
-    unknown = set(options.only) - set(GROUPS)
-    if unknown:
-        parser.error(f"--only: no {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
-    if options.quick:
-        options.rows, options.repeat, options.seconds = 100_000, 1, 5
-    if options.rows < 1000 or options.rows % 1000 != 0:
-        parser.error("--rows: a multiple of 1000, please")
-    return options
+    return bench.parse(parser, GROUPS, {"rows": 100_000, "repeat": 1, "seconds": 5})
 
 
-class Measured(Sluice):
-    """Starts commands through child.py, which tells what they used."""
+class MySQLBench(bench.Bench):
+    """--rows rows are inserted; a fifth of it is updated, a tenth deleted."""
 
-    def start_measured(self, command, task):
-        number = len(self.processes)
-        report = self.directory / f"{number}-{command}.json"
-        process = Process(
-            [sys.executable, "-I", "-S", HERE / "child.py", report, BIN / "sluice", command, task,
-             "--until-caught-up"],
-            self.directory / f"{number}-{command}.log",
-        )
-        process.report = report
-        self.processes.append(process)
-        return process
-
-
-class Bench:
-    def __init__(self, options, kafka, source, target):
-        self.options, self.kafka, self.source, self.target = options, kafka, source, target
-        self.servers = [kafka, source, target]
-        self.admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 0})
+    def __init__(self, options, servers):
+        account = {"user": "sluice", "password": "sluice"}
+        super().__init__(options, servers, "MySQL to Kafka to MySQL", {
+            "source": {"type": "mysql", "hosts": [servers[1].address], **account},
+            "objects": {"include": [workload.ORDERS]},
+            "phases": ["incremental"],
+            "target": {"type": "mysql", "hosts": [servers[2].address], **account},
+        })
         self.updates, self.deletes = options.rows // 5, options.rows // 10
         self.changes = options.rows + self.updates + self.deletes
         self.start_position = None
-        self.tasks = 0
-        self.report = Report("MySQL to Kafka to MySQL", machine.facts(kafka, source, target))
-        account = {"user": "sluice", "password": "sluice"}
-        self.sluice = Measured(HOME, {
-            "source": {"type": "mysql", "hosts": [source.address], **account},
-            "objects": {"include": [workload.ORDERS]},
-            "phases": ["incremental"],
-            "kafka": {"bootstrap.servers": kafka.address},
-            "target": {"type": "mysql", "hosts": [target.address], **account},
-            "state_dir": str(HOME / "state"),
-        })
 
     # What the runs are made of
 
-    def task(self, **changes):
-        """(name, file) of a new task; its data topic has its name."""
-        self.tasks += 1
-        name = f"bench-{self.tasks}"
-        return name, self.sluice.task({"name": name, **changes}, file=f"{name}.yaml")
-
     def backlog_task(self, **changes):
         return self.task(source={"start": f"position:{self.start_position}"}, **changes)
-
-    def measure(self, command, task, rows, ready=True):
-        """Runs a command until it has caught up; what it used, in all and for a row."""
-        watch = machine.Watch(self.servers)
-        process = self.sluice.start_measured(command, task)
-        at_ready = None
-        if ready:
-            process.wait_ready(60)
-            at_ready = time.monotonic()
-        status = process.wait(120 + rows / 2000)
-        if status != 0:
-            raise AssertionError(f"{process.name}: exit status {status}\n{process.stderr[-2000:]}")
-        used = json.loads(process.report.read_text())
-        used |= watch.close()
-        used["rows_per_second"] = rows / (used["end"] - used["start"])
-        if at_ready is not None:
-            used["ready_s"] = at_ready - used["start"]
-            used["rows_per_second_from_ready"] = rows / (used["end"] - at_ready)
-        used["cpu_s_per_million"] = (used["user_s"] + used["system_s"]) * 1e6 / rows
-        return used
-
-    def repeated(self, name, run):
-        """The results of run(), as often as asked for; each is kept in the report."""
-        results = []
-        for i in range(self.options.repeat):
-            used = run()
-            self.report.note(measure=name, **used)
-            servers = ", ".join(f"{n} {c}" for n, c in used["servers_cores"].items())
-            print(f"   run {i + 1}: {figure(used['rows_per_second'])} rows/s,"
-                  f" {used['user_s'] + used['system_s']:.2f} CPU s, {used['peak_mb']:.0f} MB;"
-                  f" cores: {servers}, others {used['others_cores']}", flush=True)
-            results.append(used)
-        return results
-
-    def add_usual(self, name, results, rows_target, cpu_target, memory_target=64):
-        def all_of(key):
-            return [used[key] for used in results]
-
-        add = self.report.add
-        add(f"{name}: rows/s", all_of("rows_per_second"), "", rows_target, True)
-        if "rows_per_second_from_ready" in results[0]:
-            add(f"{name}: rows/s from ready on", all_of("rows_per_second_from_ready"), "")
-        add(f"{name}: CPU s per million rows", all_of("cpu_s_per_million"), "s", cpu_target)
-        add(f"{name}: peak memory", all_of("peak_mb"), "MB", memory_target)
 
     def expect_records(self, topic, expected):
         """Counts what a read_committed reader gets."""
@@ -200,9 +91,6 @@ class Bench:
             f"DROP DATABASE IF EXISTS {workload.DATABASE}", "DROP DATABASE IF EXISTS sluice"
         )
         workload.create(self.target, workload.ORDERS)
-
-    def drop_topic(self, topic):
-        self.admin.delete_topics([topic])[topic].result(30)
 
     # The measures
 
@@ -386,72 +274,16 @@ class Bench:
             for measure in measures if group in wanted else []:
                 self.attempt(measure)
 
-    def attempt(self, measure):
-        """A measure that fails is told as such, and the others still have their turn."""
-        try:
-            measure()
-        except (AssertionError, KafkaException) as error:
-            print(f"   FAILED: {error}", flush=True)
-            self.report.failures.append(str(error).splitlines()[0])
-
 
 def quantiles(values):
     cuts = statistics.quantiles(values, n=100, method="inclusive")
     return {"p50": round(cuts[49], 2), "p99": round(cuts[98], 2), "max": round(max(values), 2)}
 
 
-@contextlib.contextmanager
-def servers():
-    """Kafka, source and target with new data; ended whatever happens."""
-    os.environ["KAFKA_BENCH"] = "1"
-    HOME.parent.mkdir(exist_ok=True)
-    lock = open(HOME.parent / "bench.lock", "w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RuntimeError("another measurement is running in .run/bench") from None
-    shutil.rmtree(HOME, ignore_errors=True)
-    HOME.mkdir()
-    source = (MySQL if mysql_available() else MariaDB)(HOME / "source", *SOURCE_OPTIONS)
-    started = [Kafka(HOME / "kafka"), source, MariaDB(HOME / "target", *TARGET_OPTIONS)]
-    try:
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda server: server.start(), started))
-        yield started
-    finally:
-        for server in started:
-            server.kill()
-
-
-def main():
-    def interrupt(*_):
-        raise KeyboardInterrupt  # so that everything is ended
-
-    signal.signal(signal.SIGTERM, interrupt)
-    options = arguments()
-    guard = Guard(uuid.uuid4().hex)
-    try:
-        say("servers")
-        with servers() as started:
-            bench = Bench(options, *started)
-            try:
-                bench.run()
-            finally:
-                bench.sluice.clean_up()
-    finally:
-        for line in guard.close():
-            print(f"left behind, killed: {line}")
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    stem = ROOT / "build" / "bench" / f"mysql-{stamp}"
-    bench.report.write(stem)
-    print(f"\n{bench.report.markdown()}\nwritten to {stem.relative_to(ROOT)}.md and .json")
-    if bench.report.failures:
-        sys.exit("bench: some measures failed, see above; logs in .run/bench")
-    shutil.rmtree(HOME)
+def servers(home):
+    source = (MySQL if mysql_available() else MariaDB)(home / "source", *SOURCE_OPTIONS)
+    return [Kafka(home / "kafka"), source, MariaDB(home / "target", *TARGET_OPTIONS)]
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (AssertionError, RuntimeError, subprocess.SubprocessError) as error:
-        sys.exit(f"bench: {error}")
+    bench.main("mysql", arguments(), servers, MySQLBench)

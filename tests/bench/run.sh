@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# run.sh [mysql] [ARGS...] - measures build/bin on real servers; ARGS: see run.sh mysql --help.
+# run.sh [mysql|redis] [ARGS...] - measures build/bin on real servers; ARGS: see run.sh mysql --help.
 # The table goes to stdout and, with the machine's facts and every single run, to build/bench.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../stack/common.sh"
 
 suite=mysql
 case ${1:-} in
-mysql)
+mysql | redis)
     suite=$1
     shift
     ;;
 -* | "") ;;
-*) die "no measurements named $1; there is: mysql" ;;
+*) die "no measurements named $1; there are: mysql, redis" ;;
 esac
 exec "$CACHE/venv/bin/python" "$ROOT/tests/bench/$suite.py" "$@"

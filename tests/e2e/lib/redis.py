@@ -118,7 +118,7 @@ class Redis(Server):
 
     def __init__(self, directory, *options, kind="redis-7.0", tls=False):
         super().__init__(directory, *options)
-        self.kind = kind
+        self.kind = kind  # of KINDS
         self.tls_port = free_port() if tls else None
         if tls:
             self.options = (f"tls-port {self.tls_port}", *options)
@@ -147,6 +147,11 @@ class Redis(Server):
     def pipeline(self, commands, db=0):
         with self.connect(db) as connection:
             return connection.pipeline(commands)
+
+    @property
+    def version(self):
+        info = self.info("server")
+        return info.get("valkey_version") or info["redis_version"]
 
     def info(self, section="default"):
         text = self.run("INFO", section).decode()
