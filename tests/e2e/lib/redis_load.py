@@ -226,10 +226,12 @@ class Forms:
     """The commands of a server, filled in by a random generator.
 
     tags: keys get one of so many hash tags, all keys of a command the same one, and nothing is done
-    that a cluster refuses; only: the names of the commands that come."""
+    that a cluster refuses; only: the names of the commands that come; lasting: nothing expires
+    before the test has ended."""
 
-    def __init__(self, server, rng, databases=(0,), tags=0, only=None, without=()):
+    def __init__(self, server, rng, databases=(0,), tags=0, only=None, without=(), lasting=False):
         self.rng, self.databases, self.tags = rng, list(databases), tags
+        self.lasting = lasting
         self.ids = [b"1-1"]  # that XADD gave lately, of any stream
         node = server.masters[0]
         info = node.info("server")
@@ -242,6 +244,8 @@ class Forms:
             since = int(words.pop(0)) if words[0].isdigit() else 0
             name = words[0]
             if name not in known or version < since or name in without:
+                continue
+            if lasting and ("60" in words or "script-random" in words):
                 continue
             if (only and name not in only) or (tags and not self._fits_cluster(name, words)):
                 continue
@@ -317,8 +321,9 @@ class Forms:
         if name == "I":
             return rng.choice(self.ids)
         # what expires: some of it soon, most of it after the test
-        ahead_ms = rng.choice([rng.randint(20, 900), rng.randint(1_000_000, 90_000_000),
-                               rng.randint(1_000_000, 90_000_000)])
+        ahead_ms = rng.randint(1_000_000, 90_000_000)
+        if not self.lasting and rng.random() < 0.33:
+            ahead_ms = rng.randint(20, 900)
         if name == "M":
             return ahead_ms
         if name == "S":
