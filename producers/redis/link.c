@@ -152,9 +152,12 @@ const char *src_redis_link_server(const src_redis_link *link)
 
 /* --- PSYNC --- */
 
-/* The server lists us among its replicas with the port that we are connected from. */
+/* The server lists us among its replicas with the port that we are connected from. Valkey 9 gives
+ * one that does not tell its version an RDB 11, which fails as soon as the field of a hash expires.
+ */
 static cdc_rc introduce(src_redis_link *link, cdc_error *err)
 {
+    enum { VALKEY_9 = 90000 };
     char words[64];
     redisReply *reply = NULL;
     snprintf(words, sizeof words, "REPLCONF listening-port %u",
@@ -163,6 +166,11 @@ static cdc_rc introduce(src_redis_link *link, cdc_error *err)
     freeReplyObject(reply);
     if (rc == CDC_OK) {
         rc = cdc_redis_ask(link->rd, "REPLCONF capa eof capa psync2", &reply, err);
+        freeReplyObject(reply);
+    }
+    if (rc == CDC_OK && link->info.is_valkey && link->info.version >= VALKEY_9) {
+        snprintf(words, sizeof words, "REPLCONF version %s", link->info.version_text);
+        rc = cdc_redis_ask(link->rd, words, &reply, err);
         freeReplyObject(reply);
     }
     return rc;
