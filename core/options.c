@@ -277,6 +277,12 @@ const cdc_option cdc_task_options[] = {
      .def = "0",
      .max = 1000 * MILLION,
      .help = "Redis: seconds that are added to every expiry."},
+    {.path = "target.on_ddl_error",
+     .type = CDC_OPTION_ENUM,
+     .def = "stop",
+     .choices = "stop|skip",
+     .help = "What is done when the target refuses a DDL statement, and, of a target of keys, when "
+             "one leaves keys behind."},
     {.path = "target.map",
      .type = CDC_OPTION_MAP2,
      .help = "Redis, for a source of rows: by the source's database.table, the key that a row "

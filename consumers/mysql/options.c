@@ -53,11 +53,6 @@ const cdc_option sink_mysql_options[] = {
      .choices = "report|keep|overwrite",
      .help = "What is done when a row is there already, or is not there: stop and report, keep "
              "the target's, overwrite it."},
-    {.path = "target.on_ddl_error",
-     .type = CDC_OPTION_ENUM,
-     .def = "stop",
-     .choices = "stop|skip",
-     .help = "What is done when the target refuses a DDL statement."},
     {.path = "target.workers",
      .type = CDC_OPTION_INT,
      .def = "4",

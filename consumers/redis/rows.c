@@ -24,6 +24,7 @@ struct sink_redis_rows {
     cdc_buffer text; /* of the value at hand */
     cdc_event commands[COMMANDS_OF_ROW];
     uint32_t ncommands, given;
+    bool skip; /* target.on_ddl_error */
     cdc_metric *unmapped;
 };
 
@@ -53,6 +54,7 @@ cdc_rc sink_redis_rows_new(sink_redis_rows **out, const cdc_env *env, cdc_error 
     }
     rows->unmapped = cdc_metrics_number(env->metrics, CDC_COUNTER, "sluice_rows_unmapped_total", "",
                                         "Rows of tables that target.map has not");
+    rows->skip = strcmp(cdc_config_str(env->task->cfg, "target.on_ddl_error"), "skip") == 0;
     *out = rows;
     return CDC_OK;
 }
@@ -376,15 +378,18 @@ static bool is_of(const cdc_key_rule *rule, const char *database, const char *ta
 }
 
 /* The rows of the rule's table are gone, and their keys are not. */
-static cdc_rc left_behind(const cdc_key_rule *rule, const cdc_event *ev, cdc_error *err)
+static cdc_rc left_behind(const sink_redis_rows *rows, const cdc_key_rule *rule,
+                          const cdc_event *ev, cdc_error *err)
 {
     const char *ddl = cdc_ddl_name((cdc_ddl)ev->ddl);
-    if (!rule->keep_on_truncate) {
-        return cdc_error_set(err, CDC_FATAL, "map_truncate",
-                             "%s of %s at the source: its keys '%s' at the target stand for rows "
-                             "that are gone; delete them there and set truncate: keep in the "
-                             "table's entry of target.map, which leaves them and goes on",
-                             ddl, rule->table, rule->key);
+    if (!rule->keep_on_truncate && !rows->skip) {
+        return cdc_error_set(
+            err, CDC_FATAL, "map_truncate",
+            "%s of %s at the source: its keys '%s' at the target stand for rows "
+            "that are gone; delete them there, then start once with "
+            "target.on_ddl_error: skip, or set truncate: keep in the table's entry "
+            "of target.map",
+            ddl, rule->table, rule->key);
     }
     CDC_LOG(CDC_LOG_WARN, "map_keys_left", CDC_STR("table", rule->table), CDC_STR("ddl", ddl),
             CDC_STR("key", rule->key));
@@ -412,7 +417,7 @@ static cdc_rc look_at(sink_redis_rows *rows, const cdc_event *ev, cdc_error *err
     for (size_t i = 0; i < rows->map.nrules && rc == CDC_OK; i++) {
         const cdc_key_rule *rule = &rows->map.rules[i];
         if (gone && is_of(rule, ev->ddl_database, ev->ddl_table)) {
-            rc = left_behind(rule, ev, err);
+            rc = left_behind(rows, rule, ev, err);
         } else if (ev->ddl == CDC_DDL_RENAME && strcmp(rule->table, ev->ddl_was) == 0) {
             CDC_LOG(CDC_LOG_WARN, "map_table_renamed", CDC_STR("table", rule->table),
                     CDC_STR("to", ev->ddl_table), CDC_STR("key", rule->key));
