@@ -1,41 +1,14 @@
 """sluice precheck: each check made to fail on real servers; its line, JSON and exit status; then
 mended by the very statement that it printed."""
 
-import json
 import re
 
 import pytest
 
+from lib.precheck import Precheck
 from lib.servers import MariaDB, MySQL, free_port, mysql_available
 
 ALL = {"phases": ["schema", "full", "incremental"]}
-
-
-class Precheck:
-    """A run of the command, read from its JSON."""
-
-    def __init__(self, sluice, task, *ignore, status=None):
-        words = [word for item in ignore for word in ("--ignore", item)]
-        process = sluice.run("precheck", task, "--json", *words, status=status, deadline_s=90)
-        self.status = process.returncode
-        self.stderr = process.stderr
-        assert process.stdout, process.stderr
-        whole = json.loads(process.stdout)
-        self.items = whole["items"]
-        assert whole["passed"] == (self.status == 0)
-
-    def bad(self):
-        return {(i["name"], i["status"]) for i in self.items
-                if i["status"] != "pass" and not i["ignored"]}
-
-    def of(self, name):
-        return [i for i in self.items if i["name"] == name]
-
-    def one(self, name, status):
-        """The only item of this name that has this status."""
-        found = [i for i in self.of(name) if i["status"] == status]
-        assert len(found) == 1, f"{name} {status}: {self.of(name)}"
-        return found[0]
 
 
 @pytest.fixture(scope="module")
