@@ -20,9 +20,10 @@ const cdc_check sink_redis_checks[] = {
     {"target_cluster", "fail",
      "Every slot of a cluster has a master, and each master can be reached.",
      "redis-cli --cluster fix"},
-    {"target_privileges", "fail",
+    {"target_privileges", "fail, warn",
      "The account may run every command that a source can send, on every key that it can send, and "
-     "what the applier needs for itself (found without running any).",
+     "what the applier needs for itself (found without running any); a warning for commands of "
+     "modules, and of vector sets.",
      "the ACL SETUSER of the line"},
     {"target_eviction", "fail, warn",
      "`maxmemory-policy` is noeviction: another drops keys without a word when `maxmemory` is "

@@ -216,16 +216,17 @@ static const cdc_redis_try writes[] = {
     {"FUNCTION DELETE x", "+function|delete", NULL},
     {"FUNCTION FLUSH", "+function|flush", NULL},
     {"FUNCTION RESTORE x", "+function|restore", NULL},
-    {"XGROUP CREATE sluice:{0}: g 0", "+xgroup|create", KEYS},
-    {"XGROUP SETID sluice:{0}: g 0", "+xgroup|setid", KEYS},
-    {"XGROUP DESTROY sluice:{0}: g", "+xgroup|destroy", KEYS},
-    {"XGROUP CREATECONSUMER sluice:{0}: g c", "+xgroup|createconsumer", KEYS},
-    {"XGROUP DELCONSUMER sluice:{0}: g c", "+xgroup|delconsumer", KEYS},
+    {"XGROUP CREATE sluice:{0}: g 0", "+xgroup|create", NULL},
+    {"XGROUP SETID sluice:{0}: g 0", "+xgroup|setid", NULL},
+    {"XGROUP DESTROY sluice:{0}: g", "+xgroup|destroy", NULL},
+    {"XGROUP CREATECONSUMER sluice:{0}: g c", "+xgroup|createconsumer", NULL},
+    {"XGROUP DELCONSUMER sluice:{0}: g c", "+xgroup|delconsumer", NULL},
 };
 static const cdc_redis_try cluster[] = {
     {"CLUSTER SLOTS", "+cluster|slots", NULL},
     {"ASKING", "+asking", NULL},
 };
+#define EVERY_WRITE " +@write +script|load +script|flush"
 /* Of the table, but never in a stream: administration, and what became something else. */
 static const char *const elsewhere[] = {"MIGRATE", "PFDEBUG", "RESTORE-ASKING", "TOUCH", "PFCOUNT"};
 
@@ -259,7 +260,7 @@ static cdc_rc try_command(cdc_redis *spare, const char *name, cdc_buffer *lacks,
         for (size_t i = 0; i <= n; i++) {
             used += (size_t)snprintf(words[n] + used, WORDS_BYTES - used, " sluice:{0}:");
         }
-        tries[n] = (cdc_redis_try){words[n], rule, KEYS};
+        tries[n] = (cdc_redis_try){words[n], rule, NULL};
     }
     for (size_t i = 0; name[i] != '\0' && i + 2 < sizeof rule; i++) {
         rule[i + 1] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
@@ -282,21 +283,29 @@ static cdc_rc begin_block(cdc_redis *spare, bool *begun, cdc_error *err)
     return rc;
 }
 
-/* All that a source may send. Too many that lack are named by their category. */
-static cdc_rc try_writes(cdc_redis *spare, cdc_buffer *lacks, cdc_error *err)
+/* Redis 8's vector sets are registered as a module is. */
+static bool is_of_module(const char *name)
+{
+    return name[0] == 'V' || strchr(name, '.') != NULL;
+}
+
+/* All that a source may send; those of modules apart. Too many that lack are named by their
+ * category. */
+static cdc_rc try_writes(cdc_redis *spare, cdc_buffer *lacks, cdc_buffer *of_modules,
+                         cdc_error *err)
 {
     cdc_buffer single;
     cdc_buffer_init(&single, RULES_BYTES);
     cdc_rc rc = cdc_redis_try_all(spare, writes, sizeof writes / sizeof writes[0], &single, err);
     for (uint32_t i = 0; rc == CDC_OK && i < cdc_redis_table_rows; i++) {
-        const cdc_redis_command *cmd = &cdc_redis_table[i];
-        if ((cdc_redis_command_flags(cmd) & CDC_REDIS_WRITE) != 0 &&
-            !is_elsewhere(cdc_redis_command_name(cmd))) {
-            rc = try_command(spare, cdc_redis_command_name(cmd), &single, err);
+        const char *name = cdc_redis_command_name(&cdc_redis_table[i]);
+        if ((cdc_redis_command_flags(&cdc_redis_table[i]) & CDC_REDIS_WRITE) != 0 &&
+            !is_elsewhere(name)) {
+            rc = try_command(spare, name, is_of_module(name) ? of_modules : &single, err);
         }
     }
     if (count_rules(&single) > SINGLE_MAX) {
-        cdc_buffer_add_str(lacks, " +@write");
+        cdc_buffer_add_str(lacks, EVERY_WRITE);
     } else {
         cdc_buffer_add(lacks, single.data, single.len);
     }
@@ -327,12 +336,24 @@ static cdc_rc try_keys(const sink_redis_inspection *in, cdc_redis *spare, cdc_bu
     return rc;
 }
 
-cdc_rc sink_redis_check_rights(const sink_redis_inspection *in, cdc_redis *spare, cdc_error *err)
+static void add_lacks(const sink_redis_inspection *in, cdc_check_status status, cdc_buffer *lacks,
+                      const char *what)
 {
     const char *account = cdc_redis_account(in->env->task->cfg, "target");
+    if (lacks->len > 0) {
+        cdc_checklist_add(in->list, "target_privileges", status, in->where,
+                          "the account %s lacks%s%s", account, cdc_buffer_cstr(lacks), what);
+        cdc_checklist_cure(in->list, "ACL SETUSER %s%s", account, cdc_buffer_cstr(lacks));
+    }
+}
+
+cdc_rc sink_redis_check_rights(const sink_redis_inspection *in, cdc_redis *spare, cdc_error *err)
+{
     bool begun = false;
     cdc_buffer lacks;
+    cdc_buffer of_modules;
     cdc_buffer_init(&lacks, RULES_BYTES);
+    cdc_buffer_init(&of_modules, RULES_BYTES);
     cdc_rc rc = CDC_OK;
     if (in->sv.mode == CDC_REDIS_CLUSTER) {
         rc = cdc_redis_try_all(spare, cluster, sizeof cluster / sizeof cluster[0], &lacks, err);
@@ -342,22 +363,24 @@ cdc_rc sink_redis_check_rights(const sink_redis_inspection *in, cdc_redis *spare
     }
     if (rc == CDC_OK) {
         rc = begin_block(spare, &begun, err);
-        cdc_buffer_add_str(&lacks, rc == CDC_OK && !begun ? " +multi" : "");
+        cdc_buffer_add_str(&lacks, rc == CDC_OK && !begun ? " +multi" EVERY_WRITE " ~*" : "");
     }
     if (rc == CDC_OK && begun) {
-        rc = try_writes(spare, &lacks, err);
+        rc = try_writes(spare, &lacks, &of_modules, err);
     }
     if (rc == CDC_OK && begun) {
         rc = try_keys(in, spare, &lacks, err);
     }
-    if (rc == CDC_OK && lacks.len > 0) {
-        cdc_checklist_add(in->list, "target_privileges", CDC_CHECK_FAIL, in->where,
-                          "the account %s lacks%s", account, cdc_buffer_cstr(&lacks));
-        cdc_checklist_cure(in->list, "ACL SETUSER %s%s", account, cdc_buffer_cstr(&lacks));
-    } else if (rc == CDC_OK) {
-        cdc_checklist_add(in->list, "target_privileges", CDC_CHECK_PASS, in->where,
-                          "the account has what it needs");
+    if (rc == CDC_OK) {
+        add_lacks(in, CDC_CHECK_FAIL, &lacks,
+                  begun ? "" : " (all but the first few cannot be tried without +multi)");
+        add_lacks(in, CDC_CHECK_WARN, &of_modules,
+                  ": a source that has such values or indexes stops the task");
+        cdc_redis_check_pass(in->list, "target_privileges", in->where,
+                             "the account has what it needs");
+        rc = lacks.len > 0 ? CDC_SKIP : CDC_OK;
     }
+    cdc_buffer_fini(&of_modules);
     cdc_buffer_fini(&lacks);
     return rc;
 }

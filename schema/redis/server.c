@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HOUR_S = 3600 };
+
 /* A line "name:value" of the text. */
 typedef struct line {
     const char *name;
@@ -213,7 +215,8 @@ int64_t cdc_redis_server_keys(const cdc_redis_server *sv)
 
 int64_t cdc_redis_server_rate(const cdc_redis_server *sv)
 {
-    int64_t mean = sv->has_backlog && sv->uptime_s > 0 ? sv->offset / sv->uptime_s : (int64_t)0;
+    int64_t life_s = sv->uptime_s > HOUR_S ? sv->uptime_s : HOUR_S;
+    int64_t mean = sv->has_backlog ? sv->offset / life_s : 0;
     return mean > sv->input_bytes_per_s ? mean : sv->input_bytes_per_s;
 }
 

@@ -59,7 +59,8 @@ void cdc_redis_server_parse(cdc_redis_server *sv, const char *text, size_t len);
 const char *cdc_redis_server_flavour(const cdc_redis_server *sv);
 /* Of all databases. */
 int64_t cdc_redis_server_keys(const cdc_redis_server *sv);
-/* Bytes a second that the server writes into its stream, about: of its life, or of now if more. */
+/* Bytes a second that the server writes into its stream, about: of its life (an hour at least), or
+ * of now if more. */
 int64_t cdc_redis_server_rate(const cdc_redis_server *sv);
 
 /* Calls each with the name of every module that is loaded, but not with Valkey's own engine "lua".

@@ -10,7 +10,7 @@
 
 static const char redis7[] =
     "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n"
-    "uptime_in_seconds:100\r\n# Memory\r\nused_memory:1148800\r\n"
+    "uptime_in_seconds:7200\r\n# Memory\r\nused_memory:1148800\r\n"
     "used_memory_dataset:272376\r\ntotal_system_memory:25276510208\r\n"
     "maxmemory:5000\r\nmaxmemory_policy:allkeys-lru\r\n"
     "# Persistence\r\nloading:1\r\nrdb_last_bgsave_status:err\r\n"
@@ -19,7 +19,7 @@ static const char redis7[] =
     "master_link_status:up\r\n"
     "master_replid:9d55163c8a4fd92a4a1924eb286ab482896bff30\r\n"
     "master_replid2:0000000000000000000000000000000000000000\r\n"
-    "master_repl_offset:1000000\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:1\r\n"
+    "master_repl_offset:72000000\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:1\r\n"
     "repl_backlog_size:1048576\r\nrepl_backlog_first_byte_offset:400001\r\n"
     "repl_backlog_histlen:600000\r\n# Keyspace\r\n"
     "db0:keys=3,expires=0,avg_ttl=0\r\ndb15:keys=4,expires=1,avg_ttl=9\r\n"
