@@ -262,15 +262,13 @@ static const char *sink_mysql_column_text(sink_mysql_dialect *di)
                                                            stmt->names[0].table, name));
 }
 
-/* Types that MySQL does not have, or means otherwise. */
+/* Types that MySQL does not have, or means otherwise (JSON, which no definition that a MariaDB
+ * server prints has). */
 static void sink_mysql_type_to_mysql(sink_mysql_dialect *di)
 {
     sink_mysql_draft *dr = di->dr;
     uint32_t tok = di->part->body;
-    if (!di->from_maria) {
-        return;
-    }
-    if (sink_mysql_is_word(di, tok, "JSON")) {
+    if (di->from_maria && sink_mysql_is_word(di, tok, "JSON")) {
         sink_mysql_draft_token(dr, tok,
                                sink_mysql_draft_format(dr,
                                                        "longtext CHARACTER SET utf8mb4 COLLATE "

@@ -220,6 +220,10 @@ typedef struct src_mysql_statement {
 cdc_rc src_mysql_txn_parse(src_mysql_stream *st, const src_mysql_query *query,
                            src_mysql_statement *out, cdc_error *err) CDC_MUST_CHECK;
 
+/* stream_database.c: a CREATE DATABASE that names no character set gets the one that it meant. */
+cdc_rc src_mysql_txn_complete(src_mysql_stream *st, const src_mysql_query *query,
+                              src_mysql_statement *stmt, cdc_error *err) CDC_MUST_CHECK;
+
 /* stream_define.c */
 cdc_rc src_mysql_lookahead_define(void *ctx, const src_mysql_table_map *map, src_mysql_table **out,
                                   cdc_error *err) CDC_MUST_CHECK; /* a src_mysql_definer */

@@ -358,6 +358,7 @@ cdc_rc src_mysql_txn_query(src_mysql_stream *st, const src_mysql_event *ev, cdc_
         return CDC_OK;
     }
     cdc_rc rc = src_mysql_txn_parse(st, &query, &stmt, err);
+    rc = rc == CDC_OK ? src_mysql_txn_complete(st, &query, &stmt, err) : rc;
     return rc == CDC_OK ? handle_statement(st, ev, &stmt.parsed, stmt.sql, stmt.database, err) : rc;
 }
 

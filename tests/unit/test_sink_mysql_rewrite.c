@@ -333,6 +333,10 @@ static void speaks_mysql(void **state)
          "DEFAULT CHARSET=utf8mb4 COLLATE utf8mb4_general_ci"},
         {MYSQL, "CREATE TABLE t (j JSON) CHARSET utf8mb4",
          "CREATE TABLE `dr`.`t` (j JSON) CHARSET utf8mb4"},
+        /* of the phase schema, which has no GTID */
+        {MYSQL, "CREATE TABLE t (`u` uuid NOT NULL DEFAULT uuid(), j json)",
+         "CREATE TABLE `dr`.`t` (`u` char(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL "
+         "DEFAULT (uuid()), j json)"},
         {MYSQL | FROM_MARIA, "ALTER TABLE IF EXISTS t ADD COLUMN IF NOT EXISTS a int",
          "ALTER TABLE  `dr`.`t` ADD COLUMN  a int"},
         {MYSQL | FROM_MARIA, "DROP INDEX IF EXISTS i ON t", "DROP INDEX  i ON `dr`.`t`"},
