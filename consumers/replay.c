@@ -229,7 +229,12 @@ static size_t cdc_session_bytes(const cdc_event *ev)
 
 static cdc_rc cdc_session_row(cdc_session *ss, uint32_t part, const cdc_event *ev, cdc_error *err)
 {
-    cdc_rc rc = ss->open ? CDC_OK : cdc_session_begin(ss, err);
+    /* What a full copy drops is all that came before it. */
+    bool anew = cdc_session_boundary(ss) && cdc_event_is_fullsync(ev, CDC_FULLSYNC_BEGIN);
+    cdc_rc rc = anew ? cdc_session_commit(ss, err) : CDC_OK;
+    if (rc == CDC_OK && !ss->open) {
+        rc = cdc_session_begin(ss, err);
+    }
     if (rc == CDC_OK) {
         rc = ss->rp->sink->apply(ss->sink, ev, err);
     }
@@ -327,6 +332,9 @@ static cdc_rc cdc_session_look(cdc_session *ss, bool idle, cdc_error *err)
 static cdc_rc cdc_session_idle(cdc_session *ss, cdc_error *err)
 {
     cdc_rc rc = cdc_session_boundary(ss) ? cdc_session_commit(ss, err) : CDC_OK;
+    if (rc == CDC_OK && !ss->open && ss->rp->sink->idle != NULL) {
+        rc = ss->rp->sink->idle(ss->sink, err);
+    }
     return rc == CDC_OK ? cdc_session_look(ss, true, err) : rc;
 }
 
@@ -627,6 +635,7 @@ static bool cdc_replay_turn_careful(cdc_replay *rp, const cdc_session *ss, cdc_r
                                     const cdc_error *err)
 {
     bool of_a_row = rc == CDC_FATAL && ss->open && strcmp(err->code, "applier_fenced") != 0 &&
+                    strcmp(err->code, "target_partial") != 0 &&
                     strcmp(err->code, "ddl_missing") != 0;
     if (!of_a_row || rp->careful) {
         return false;

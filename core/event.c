@@ -117,6 +117,18 @@ bool cdc_batch_hold(cdc_batch *batch, cdc_table *tbl)
     return true;
 }
 
+static bool cdc_value_is(const cdc_value *v, const char *text)
+{
+    size_t n = strlen(text);
+    return v->len == n && memcmp(v->p, text, n) == 0;
+}
+
+bool cdc_event_is_fullsync(const cdc_event *ev, const char *which)
+{
+    return ev->op == CDC_OP_COMMAND && ev->nargs > 1 &&
+           cdc_value_is(&ev->after[0], CDC_COMMAND_FULLSYNC) && cdc_value_is(&ev->after[1], which);
+}
+
 const char *cdc_op_name(cdc_op op)
 {
     static const char *const names[] = {"?",   "insert", "update", "delete",

@@ -146,6 +146,9 @@ static inline size_t cdc_batch_bytes(const cdc_batch *batch)
     return batch->arena.used_bytes + batch->nevents * sizeof(cdc_event);
 }
 
+/* A command CDC_COMMAND_FULLSYNC with this argument? */
+bool cdc_event_is_fullsync(const cdc_event *ev, const char *which);
+
 const char *cdc_op_name(cdc_op op);
 const char *cdc_ddl_name(cdc_ddl ddl); /* "ALTER"... */
 cdc_ddl cdc_ddl_parse(const char *s, size_t n, bool *known);

@@ -129,10 +129,11 @@ typedef struct cdc_sink {
     /* Adds one row or command (never DDL or COMMIT) to the open target transaction, which ends only
      * behind a whole source transaction or MULTI block. Commands come as they were published: with
      * the source's database number, names and expiry, and with the markers CDC_COMMAND_FULLSYNC,
-     * which are the sink's to carry out and never sent. May be buffered, but not beyond commit;
-     * what it keeps it copies, or it has executed before it returns. err names table and key.
-     * RETRY: connection lost, deadlock, lock wait: the whole transaction is undone; begin again
-     * from the last committed offsets. FATAL: conflict, missing table, ... */
+     * which are the sink's to carry out and never sent (BEGIN is the first of a target transaction,
+     * unless that stands amid a block of another partition). May be buffered, but not beyond
+     * commit; what it keeps it copies, or it has executed before it returns. err names table and
+     * key. RETRY: connection lost, deadlock, lock wait: the whole transaction is undone; begin
+     * again from the last committed offsets. FATAL: conflict, missing table, ... */
     cdc_rc (*apply)(void *sink, const cdc_event *ev, cdc_error *err);
 
     /* Writes the offsets (next to read, one per partition) and commits, all in the same target
@@ -152,6 +153,10 @@ typedef struct cdc_sink {
      * committed as done. */
     cdc_rc (*ddl)(void *sink, const cdc_event *const *events, uint32_t n, const cdc_offset *offsets,
                   uint32_t noffsets, cdc_error *err);
+
+    /* Nothing waits to be applied, no transaction is open: called about ten times a second then.
+     * NULL if not needed. */
+    cdc_rc (*idle)(void *sink, cdc_error *err);
 
     void (*rollback)(void *sink); /* forgets the open transaction; also after an error */
     void (*close)(void *sink);    /* NULL is fine */

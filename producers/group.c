@@ -13,8 +13,9 @@ static size_t cdc_group_bytes(const cdc_event *ev)
 
 static bool cdc_group_joins(const cdc_event *first, const cdc_event *ev)
 {
-    return ev->op == CDC_OP_COMMAND && ev->redis_db == first->redis_db &&
-           ev->phase == first->phase && ev->shard == first->shard;
+    return ev->op == CDC_OP_COMMAND && !cdc_event_is_fullsync(ev, CDC_FULLSYNC_BEGIN) &&
+           ev->redis_db == first->redis_db && ev->phase == first->phase &&
+           ev->shard == first->shard;
 }
 
 uint32_t cdc_group_commands(const cdc_event *events, uint32_t n, uint32_t max_rows,

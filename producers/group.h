@@ -1,6 +1,7 @@
 /* Which commands share a record. A record holds whole transactions - single commands and MULTI
  * blocks - or, of a block that is too large for one, a part of it and nothing else. So it is always
- * known of a record whether it ends its transaction. */
+ * known of a record whether it ends its transaction. The beginning of a full copy is the first of
+ * its record, so that a target transaction can begin there. */
 #ifndef CDC_GROUP_H
 #define CDC_GROUP_H
 

@@ -236,9 +236,19 @@ void cdc_redis_append_words(cdc_redis *rd, const char *words)
     cdc_redis_append(rd, n, args);
 }
 
-cdc_buffer *cdc_redis_out(cdc_redis *rd)
+void cdc_redis_append_values(cdc_redis *rd, size_t nargs, const cdc_value *args)
 {
-    return &rd->out;
+    cdc_redis_add_head(&rd->out, '*', nargs);
+    for (size_t i = 0; i < nargs; i++) {
+        cdc_redis_add_head(&rd->out, '$', args[i].len);
+        cdc_buffer_add(&rd->out, args[i].p, args[i].len);
+        cdc_buffer_add(&rd->out, "\r\n", 2);
+    }
+}
+
+size_t cdc_redis_waiting(const cdc_redis *rd)
+{
+    return rd->out.len;
 }
 
 cdc_rc cdc_redis_flush(cdc_redis *rd, cdc_error *err)
@@ -305,6 +315,73 @@ cdc_rc cdc_redis_reply(cdc_redis *rd, redisReply **out, cdc_error *err)
             return rc;
         }
     }
+}
+
+/* --- replies that are only looked at for errors --- */
+
+static int skimmed; /* its address stands for every reply: never looked into */
+
+static void *cdc_redis_skim_string(const redisReadTask *task, char *str, size_t len)
+{
+    cdc_redis_faults *faults = task->privdata;
+    bool shallow = task->parent == NULL || task->parent->parent == NULL;
+    if (task->type == REDIS_REPLY_ERROR && shallow && faults->errors++ == 0) {
+        faults->element = task->parent == NULL ? -1 : task->idx;
+        snprintf(faults->text, sizeof faults->text, "%.*s",
+                 (int)(len < sizeof faults->text ? len : sizeof faults->text - 1), str);
+    }
+    return &skimmed;
+}
+
+static void *cdc_redis_skim_array(const redisReadTask *task, int elements)
+{
+    (void)task;
+    (void)elements;
+    return &skimmed;
+}
+
+static void *cdc_redis_skim_integer(const redisReadTask *task, long long value)
+{
+    (void)task;
+    (void)value;
+    return &skimmed;
+}
+
+static void *cdc_redis_skim_nil(const redisReadTask *task)
+{
+    cdc_redis_faults *faults = task->privdata;
+    faults->nil = faults->nil || task->parent == NULL;
+    return &skimmed;
+}
+
+static void cdc_redis_skim_free(void *reply)
+{
+    (void)reply;
+}
+
+cdc_rc cdc_redis_skim(cdc_redis *rd, uint32_t n, cdc_redis_faults *faults, cdc_error *err)
+{
+    static redisReplyObjectFunctions light = {cdc_redis_skim_string, cdc_redis_skim_array,
+                                              cdc_redis_skim_integer, cdc_redis_skim_nil,
+                                              cdc_redis_skim_free};
+    redisReplyObjectFunctions *full = rd->reader->fn;
+    cdc_rc rc = CDC_OK;
+    *faults = (cdc_redis_faults){.element = -1};
+    rd->reader->fn = &light;
+    rd->reader->privdata = faults;
+    for (uint32_t i = 0; i < n && rc == CDC_OK; i++) {
+        redisReply *reply = NULL;
+        uint32_t before = faults->errors;
+        rc = cdc_redis_reply(rd, &reply, err);
+        if (before == 0 && faults->errors > 0) {
+            faults->reply = i;
+        }
+    }
+    if (rc == CDC_OK) { /* otherwise a reply may be half read, and is the light ones' to free */
+        rd->reader->fn = full;
+        rd->reader->privdata = NULL;
+    }
+    return rc;
 }
 
 static cdc_rc cdc_redis_answer(cdc_redis *rd, const char *doing, redisReply **out, cdc_error *err)

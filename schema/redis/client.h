@@ -13,6 +13,7 @@
 
 #include "core/buffer.h"
 #include "core/net.h"
+#include "core/value.h"
 
 #define CDC_REDIS_PORT 6379
 #define CDC_REDIS_REPLY_MS 60000 /* the longest that a server may be busy with one command */
@@ -56,10 +57,12 @@ const char *cdc_redis_where(const cdc_redis *rd); /* "host:port" */
 
 /* Adds one command to what the next flush sends. The buffer takes 1 GB; more is told by flush. */
 void cdc_redis_append(cdc_redis *rd, size_t nargs, const cdc_redis_arg *args);
+/* The same from values of kind CDC_BYTES. */
+void cdc_redis_append_values(cdc_redis *rd, size_t nargs, const cdc_value *args);
 /* Words separated by single spaces: "CONFIG GET maxmemory". */
 void cdc_redis_append_words(cdc_redis *rd, const char *words);
-/* The buffer itself, for who writes whole commands in place. */
-cdc_buffer *cdc_redis_out(cdc_redis *rd);
+/* Bytes that wait for the next flush. */
+size_t cdc_redis_waiting(const cdc_redis *rd);
 
 cdc_rc cdc_redis_flush(cdc_redis *rd, cdc_error *err) CDC_MUST_CHECK;
 
@@ -68,6 +71,19 @@ cdc_rc cdc_redis_flush(cdc_redis *rd, cdc_error *err) CDC_MUST_CHECK;
 /* The next reply, also one of type REDIS_REPLY_ERROR; flush first. freeReplyObject it. RETRY: the
  * connection is lost, or no answer came for CDC_REDIS_REPLY_MS. */
 cdc_rc cdc_redis_reply(cdc_redis *rd, redisReply **out, cdc_error *err) CDC_MUST_CHECK;
+
+/* What replies that nobody looks at told besides success. */
+typedef struct cdc_redis_faults {
+    uint32_t errors; /* error replies, and those that are an element of a reply */
+    uint32_t reply;  /* of the first: number of the reply, from 0... */
+    int32_t element; /* ...and of the element in it; -1: the reply itself */
+    bool nil;        /* a reply was nil */
+    char text[256];  /* the first error, cut */
+} cdc_redis_faults;
+
+/* Takes n replies without keeping them, a good deal faster than cdc_redis_reply. */
+cdc_rc cdc_redis_skim(cdc_redis *rd, uint32_t n, cdc_redis_faults *faults,
+                      cdc_error *err) CDC_MUST_CHECK;
 
 /* Appends, flushes, takes the one reply; nothing may be outstanding. An error in it is refused as
  * by cdc_redis_refusal, with the words as the doing. */
