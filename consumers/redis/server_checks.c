@@ -196,14 +196,16 @@ cdc_rc sink_redis_inspect(sink_redis_inspection *in, cdc_error *err)
 #define KEYS "~sluice:*"
 static const cdc_redis_try own[] = {
     {"PING", "+ping", NULL},
+    {"TIME", "+time", NULL},
     {"SELECT 0", "+select", NULL},
-    {"WATCH sluice:{0}:", "+watch", KEYS},
-    {"UNWATCH", "+unwatch", NULL},
     {"GET sluice:{0}:", "+get", KEYS},
+    {"WATCH sluice:{0}:", "+watch", KEYS},
     {"SCAN 0 COUNT 1", "+scan", NULL},
-    {"EXISTS sluice:{0}:", "+exists", KEYS},
     {"EXEC", "+exec", NULL},
-    {"DISCARD", "+discard", NULL},
+    {"EVAL return 0", "+eval", NULL}, /* and what its script calls */
+    {"ZRANGEBYSCORE sluice:{0}: 0 0", "+zrangebyscore", KEYS},
+    {"ZCARD sluice:{0}:", "+zcard", KEYS},
+    {"PTTL sluice:{0}:", "+pttl", KEYS},
     {"PFCOUNT sluice:{0}:", "+pfcount", KEYS},
 };
 static const cdc_redis_try writes[] = {
