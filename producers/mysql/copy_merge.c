@@ -15,6 +15,10 @@ void src_mysql_copy_plan_boundary(src_mysql_copy_plan *plan, bool at_boundary,
         cdc_buffer_reset(&plan->gtids);
         cdc_buffer_add_str(&plan->gtids, gtids);
     }
+    if (at_boundary && !plan->knows_names) {
+        plan->knows_names = src_mysql_log_pos_compare(at, &plan->listed) >= 0;
+        moved = moved || plan->knows_names;
+    }
     if (plan->held != NULL && !plan->at_reach && at_boundary) {
         plan->at_reach = src_mysql_log_pos_compare(at, &plan->reach) >= 0;
         moved = true;
@@ -60,6 +64,9 @@ src_mysql_flow src_mysql_copy_plan_flow(src_mysql_copy_plan *plan, src_mysql_log
         flow = SRC_MYSQL_FLOW_STOP;
     } else if (head != NULL && waits_for_high(head)) {
         *stop_at = head->high;
+        flow = SRC_MYSQL_FLOW_STOP;
+    } else if (head == NULL && !plan->knows_names) { /* all may be copied */
+        *stop_at = plan->listed;
         flow = SRC_MYSQL_FLOW_STOP;
     }
     pthread_mutex_unlock(&plan->lock);
@@ -200,9 +207,19 @@ static bool take_row(src_mysql_copy_plan *plan, cdc_event *ev)
     }
     if (tbl->whole) {
         dirty_whole(plan, table);
+    }
+    /* The row's own definition decides, and nothing that the list said: another process must leave
+     * out the same rows when it reads the transaction again. */
+    if (ev->table->nkeys == 0 && tbl->key == NULL) {
+        if (!tbl->whole) {
+            src_mysql_copy_plan_poison(plan, table); /* its key is on the way */
+        }
         return false;
     }
     ev->phase = CDC_PHASE_SNAPSHOT;
+    if (tbl->whole) {
+        return true;
+    }
     if (tbl->def != NULL && tbl->def->tbl->table->nkeys != ev->table->nkeys) {
         src_mysql_copy_plan_poison(plan,
                                    table); /* of another definition; its ALTER is on the way */
@@ -213,17 +230,20 @@ static bool take_row(src_mysql_copy_plan *plan, cdc_event *ev)
     return true;
 }
 
-cdc_rc src_mysql_copy_plan_events(src_mysql_copy_plan *plan, cdc_batch *batch, cdc_error *err)
+cdc_rc src_mysql_copy_plan_events(src_mysql_copy_plan *plan, cdc_batch *batch, bool *redefined,
+                                  cdc_error *err)
 {
     uint32_t n = 0;
     bool ok = true;
     pthread_mutex_lock(&plan->lock);
-    plan->at_boundary = false; /* until boundary says where this batch ends */
+    *redefined = plan->renamed; /* by a transaction that goes on */
+    plan->at_boundary = false;  /* until boundary says where this batch ends */
     for (uint32_t i = 0; ok && i < batch->nevents; i++) {
         cdc_event *ev = &batch->events[i];
         bool keep = true;
         if (ev->op == CDC_OP_DDL) {
             ok = src_mysql_copy_plan_ddl(plan, ev);
+            *redefined = true;
         } else if (ev->op == CDC_OP_COMMIT) {
             src_mysql_copy_plan_commit(plan);
         } else {
@@ -338,7 +358,9 @@ static cdc_rc next_portion(src_mysql_copy_plan *plan, src_mysql_portion *out, cd
         *err = plan->err;
         return err->rc;
     }
-    if (plan->first == plan->ntables) {
+    if (plan->first == plan->ntables && plan->knows_names && plan->at_boundary) {
+        plan->complete = true;
+        pthread_cond_broadcast(&plan->changed);
         return CDC_EOF;
     }
     if (head == NULL || head->table != plan->first) {

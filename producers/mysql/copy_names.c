@@ -169,46 +169,91 @@ static bool mark_renamed(src_mysql_copy_plan *plan, const src_mysql_copy_plan_ta
     return ok;
 }
 
+/* --- places --- */
+
+static unsigned long late_number(const char *database, const char *name)
+{
+    return strcmp(database, LATE) == 0 ? strtoul(name, NULL, 10) : 0;
+}
+
+/* The table's place is behind all others. */
+static bool place_late(const src_mysql_copy_plan *plan, src_mysql_copy_plan_table *late)
+{
+    unsigned long number = late_number(plan->pos.database, plan->pos.table);
+    for (uint32_t i = 0; i < plan->ntables; i++) {
+        const src_mysql_copy_plan_table *tbl = &plan->tables[i];
+        unsigned long taken = late_number(tbl->order_database, tbl->order_name);
+        number = taken > number ? taken : number;
+    }
+    for (const src_mysql_mark *mark = plan->marks; mark != NULL; mark = mark->next) {
+        unsigned long taken =
+            mark->was_table != NULL ? late_number(mark->was_database, mark->was_table) : 0;
+        number = taken > number ? taken : number;
+    }
+    char order[24];
+    snprintf(order, sizeof(order), "%010lu", number + 1);
+    return set_name(&late->order_database, LATE) && set_name(&late->order_name, order);
+}
+
 /* --- the position --- */
+
+static void set_word(src_mysql_copy_plan *plan, char **owned, const char **word, const char *text)
+{
+    if (strcmp(*word, text) == 0) {
+        return;
+    }
+    if (set_name(owned, text)) {
+        *word = *owned;
+    } else {
+        src_mysql_copy_plan_no_memory(plan);
+    }
+}
+
+/* The position's words are its own: the reader makes tokens of them while workers change tables. */
+static void set_place(src_mysql_copy_plan *plan, const char *database, const char *table)
+{
+    set_word(plan, &plan->pos_database, &plan->pos.database, database);
+    set_word(plan, &plan->pos_table, &plan->pos.table, table);
+}
+
+static void set_key(src_mysql_copy_plan *plan, const src_mysql_copy_plan_table *tbl)
+{
+    set_word(plan, &plan->pos_key, &plan->pos.key, tbl->key != NULL ? tbl->key : "");
+    plan->pos.key_definition = tbl->key != NULL ? tbl->key_definition : 0;
+}
 
 /* How far the copy is. Only what is handed over moves it: by then the stream has passed the place
  * where the list was read, and no table comes any more that had another name there. */
 static void set_position(src_mysql_copy_plan *plan)
 {
-    src_mysql_position *pos = &plan->pos;
-    const src_mysql_copy_plan_table *tbl =
+    const src_mysql_copy_plan_table *now =
         plan->first < plan->ntables ? &plan->tables[plan->first] : NULL;
-    pos->rows = plan->rows;
-    pos->bytes = plan->bytes;
-    pos->key = "";
-    pos->table_done = false;
-    pos->key_definition = 0;
-    pos->chunk = 0;
-    if (tbl != NULL && tbl->key != NULL) {
-        pos->key = tbl->key;
-        pos->key_definition = tbl->key_definition;
-        pos->chunk = tbl->chunk;
-    } else if (plan->first > 0) {
-        tbl = &plan->tables[plan->first - 1];
-        pos->table_done = true;
-    } else {
-        pos->database = pos->table = "";
-        return;
-    }
-    pos->database = tbl->order_database;
-    pos->table = tbl->order_name;
+    const src_mysql_copy_plan_table none = {.order_database = NULL};
+    bool inside = now != NULL && now->key != NULL;
+    plan->pos.rows = plan->rows;
+    plan->pos.bytes = plan->bytes;
+    plan->pos.table_done = !inside && plan->first > 0;
+    plan->pos.chunk = inside ? now->chunk : 0;
+    set_key(plan, inside ? now : &none);
+    const src_mysql_copy_plan_table *at = inside            ? now
+                                          : plan->first > 0 ? &plan->tables[plan->first - 1]
+                                                            : NULL;
+    set_place(plan, at != NULL ? at->order_database : "", at != NULL ? at->order_name : "");
 }
 
-/* Its table may have been dropped, or starts over. */
+/* Its table may start over, or have been dropped: then nothing is left of it, and whatever gets its
+ * name has no part in its progress. */
 static void keep_position(src_mysql_copy_plan *plan)
 {
     src_mysql_position *pos = &plan->pos;
+    const src_mysql_copy_plan_table none = {.order_database = NULL};
     for (uint32_t i = 0; !pos->table_done && i < plan->ntables; i++) {
         const src_mysql_copy_plan_table *tbl = &plan->tables[i];
         if (src_mysql_copy_table_compare(tbl->order_database, tbl->order_name, pos->database,
                                          pos->table) == 0) {
-            pos->key = tbl->key != NULL ? tbl->key : "";
-            pos->key_definition = tbl->key != NULL ? tbl->key_definition : 0;
+            set_key(plan, tbl->done ? &none : tbl);
+            pos->table_done = tbl->done;
+            pos->chunk = tbl->chunk;
         }
     }
 }
@@ -262,6 +307,33 @@ static bool load_marks(src_mysql_copy_plan *plan, const src_mysql_mark *marks)
     return ok;
 }
 
+static bool is_place_taken(const src_mysql_copy_plan *plan, const src_mysql_copy_plan_table *tbl)
+{
+    const src_mysql_mark *mark = plan->marks;
+    while (mark != NULL && (mark->was_table == NULL ||
+                            src_mysql_copy_table_compare(mark->was_database, mark->was_table,
+                                                         tbl->database, tbl->name) != 0)) {
+        mark = mark->next;
+    }
+    return mark != NULL;
+}
+
+/* No two tables have one place. A name that was another's when the copy began tells no place: it is
+ * of a table that need not be copied, or of one that got it behind the token, as the stream will
+ * say. */
+static bool separate_places(src_mysql_copy_plan *plan)
+{
+    bool ok = true;
+    for (uint32_t i = 0; ok && plan->marks != NULL && i < plan->ntables; i++) {
+        src_mysql_copy_plan_table *tbl = &plan->tables[i];
+        const src_mysql_mark *mark = find_mark(plan, tbl->database, tbl->name);
+        if ((mark == NULL || mark->was_table == NULL) && is_place_taken(plan, tbl)) {
+            ok = place_late(plan, tbl) && (mark != NULL || mark_renamed(plan, tbl));
+        }
+    }
+    return ok;
+}
+
 /* The table in whose midst the token is was renamed or dropped since: the stream will say. */
 static bool add_missing(src_mysql_copy_plan *plan, const src_mysql_position *from)
 {
@@ -302,16 +374,12 @@ static bool set_progress(src_mysql_copy_plan_table *tbl, const src_mysql_positio
 static bool load_position(src_mysql_copy_plan *plan, const src_mysql_position *from)
 {
     src_mysql_position *pos = &plan->pos;
-    pos->rows = plan->rows;
-    pos->bytes = plan->bytes;
-    if (from == NULL || from->table[0] == '\0') {
-        return true;
-    }
-    pos->database = plan->from_database = strdup(from->database);
-    pos->table = plan->from_table = strdup(from->table);
+    pos->rows = plan->rows = from->rows;
+    pos->bytes = plan->bytes = from->bytes;
+    set_place(plan, from->database, from->table);
     pos->table_done = from->table_done;
     pos->chunk = from->chunk;
-    return pos->database != NULL && pos->table != NULL;
+    return !plan->failed;
 }
 
 /* What of the rows that were copied before belongs to the table in hand, for the estimate. */
@@ -332,9 +400,7 @@ bool src_mysql_copy_plan_load(src_mysql_copy_plan *plan, const src_mysql_positio
     bool ok = true;
     src_mysql_copy_plan_sort_names(plan);
     if (from != NULL && from->stage == SRC_MYSQL_ROWS) {
-        ok = load_marks(plan, from->marks);
-        plan->rows = from->rows;
-        plan->bytes = from->bytes;
+        ok = load_position(plan, from) && load_marks(plan, from->marks) && separate_places(plan);
         if (ok && from->table[0] != '\0' && !from->table_done) {
             ok = add_missing(plan, from);
         }
@@ -344,7 +410,6 @@ bool src_mysql_copy_plan_load(src_mysql_copy_plan *plan, const src_mysql_positio
         ok = set_progress(&plan->tables[i], from);
     }
     src_mysql_copy_plan_sort_names(plan);
-    ok = ok && load_position(plan, from);
     src_mysql_copy_plan_advance(plan, false);
     share_rows(plan);
     return ok;
@@ -386,8 +451,9 @@ void src_mysql_copy_plan_commit(src_mysql_copy_plan *plan)
 void src_mysql_copy_plan_names_fini(src_mysql_copy_plan *plan)
 {
     src_mysql_copy_plan_commit(plan);
-    free(plan->from_database);
-    free(plan->from_table);
+    free(plan->pos_database);
+    free(plan->pos_table);
+    free(plan->pos_key);
     while (plan->marks != NULL) {
         src_mysql_mark *mark = plan->marks;
         plan->marks = mark->next;
@@ -407,26 +473,10 @@ bool src_mysql_copy_plan_captured(const src_mysql_copy_plan *plan, const char *d
     return c < 0 || (c == 0 && plan->pos.table_done);
 }
 
-static unsigned long late_number(const char *database, const char *name)
-{
-    return strcmp(database, LATE) == 0 ? strtoul(name, NULL, 10) : 0;
-}
-
 /* A table that is ours now and whose rows nobody has: it came in by its new name, or the list was
  * read while it changed its name. It is copied behind the others. */
 static bool add_late(src_mysql_copy_plan *plan, const char *database, const char *name)
 {
-    unsigned long number = late_number(plan->pos.database, plan->pos.table);
-    for (uint32_t i = 0; i < plan->ntables; i++) {
-        const src_mysql_copy_plan_table *tbl = &plan->tables[i];
-        unsigned long taken = late_number(tbl->order_database, tbl->order_name);
-        number = taken > number ? taken : number;
-    }
-    for (const src_mysql_mark *mark = plan->marks; mark != NULL; mark = mark->next) {
-        unsigned long taken =
-            mark->was_table != NULL ? late_number(mark->was_database, mark->was_table) : 0;
-        number = taken > number ? taken : number;
-    }
     size_t n = plan->ntables + 1;
     src_mysql_copy_plan_table *tables = realloc(plan->tables, n * sizeof(*tables));
     plan->tables = tables != NULL ? tables : plan->tables;
@@ -435,16 +485,15 @@ static bool add_late(src_mysql_copy_plan *plan, const char *database, const char
     if (tables == NULL || by_name == NULL) {
         return false;
     }
-    char order[24];
-    snprintf(order, sizeof(order), "%010lu", number + 1);
-    src_mysql_copy_plan_table *tbl = &plan->tables[plan->ntables++];
+    src_mysql_copy_plan_table *tbl = &plan->tables[plan->ntables];
     memset(tbl, 0, sizeof(*tbl));
     tbl->transactional = true;
     CDC_LOG(CDC_LOG_INFO, "copy_table_added", CDC_STR("database", database),
             CDC_STR("table", name));
-    return set_name(&tbl->database, database) && set_name(&tbl->name, name) &&
-           set_name(&tbl->order_database, LATE) && set_name(&tbl->order_name, order) &&
-           mark_renamed(plan, tbl);
+    bool ok =
+        set_name(&tbl->database, database) && set_name(&tbl->name, name) && place_late(plan, tbl);
+    plan->ntables++;
+    return ok && mark_renamed(plan, tbl);
 }
 
 /* It comes back under the name that it has left: what was handed over of it counts. */
@@ -544,7 +593,7 @@ static bool change_table(src_mysql_copy_plan *plan, const cdc_event *ev)
 bool src_mysql_copy_plan_ddl(src_mysql_copy_plan *plan, const cdc_event *ev)
 {
     bool ok = true;
-    if (plan->first == plan->ntables) {
+    if (plan->complete) {
         return true;
     }
     if (ev->ddl_table[0] == '\0') {

@@ -371,7 +371,7 @@ cdc_rc src_mysql_copy_plan_take(src_mysql_copy_plan *plan, src_mysql_work *work,
     cdc_rc rc = CDC_AGAIN;
     pthread_mutex_lock(&plan->lock);
     do {
-        if (ended(plan) || plan->first == plan->ntables) {
+        if (ended(plan) || plan->complete) {
             rc = CDC_EOF;
         } else if (find_work(plan, work)) {
             rc = CDC_OK;
@@ -726,6 +726,7 @@ static void init_plan(src_mysql_copy_plan *plan, const cdc_selection *selection,
     plan->threads = limits->threads;
     plan->chunk_rows = limits->chunk_rows;
     plan->cascades = limits->cascades;
+    plan->listed = limits->listed;
     plan->pieces_max = PIECES_BYTES;
     plan->pos = (src_mysql_position){
         .stage = SRC_MYSQL_ROWS, .server = "", .database = "", .table = "", .key = ""};

@@ -83,6 +83,9 @@ typedef struct src_mysql_copy_plan_limits {
     const src_mysql_cascades *cascades;
     unsigned threads;
     uint64_t chunk_rows;
+    /* The log's end when the tables had been listed: what they were called before is in the stream,
+     * and until it was seen, no table is known to be the last. */
+    src_mysql_log_pos listed;
 } src_mysql_copy_plan_limits;
 
 /* tables is taken, also on failure. from: how far a token says that the copy is. */
@@ -152,8 +155,9 @@ void src_mysql_copy_plan_boundary(src_mysql_copy_plan *plan, bool at_boundary,
                                   const src_mysql_log_pos *at, const char *gtids);
 src_mysql_flow src_mysql_copy_plan_flow(src_mysql_copy_plan *plan, src_mysql_log_pos *stop_at);
 /* Takes in what came from the stream: sets the phase of its events, drops those that the copy will
- * have, and notes keys and changes of definition. */
-cdc_rc src_mysql_copy_plan_events(src_mysql_copy_plan *plan, cdc_batch *batch,
+ * have, and notes keys and changes of definition. redefined: definitions have changed, and with
+ * them perhaps the position. */
+cdc_rc src_mysql_copy_plan_events(src_mysql_copy_plan *plan, cdc_batch *batch, bool *redefined,
                                   cdc_error *err) CDC_MUST_CHECK;
 
 typedef struct src_mysql_portion {
@@ -168,7 +172,7 @@ typedef struct src_mysql_portion {
 cdc_rc src_mysql_copy_plan_next(src_mysql_copy_plan *plan, src_mysql_portion *out, int timeout_ms,
                                 cdc_error *err) CDC_MUST_CHECK;
 /* How far the copy is, for tokens: stage, table, key, marks, numbers. Changes with next and events
- * only. */
+ * only, whatever the workers do. */
 const src_mysql_position *src_mysql_copy_plan_position(const src_mysql_copy_plan *plan);
 
 typedef struct src_mysql_progress {

@@ -75,9 +75,12 @@ struct src_mysql_copy_plan {
     bool at_boundary;
     src_mysql_log_pos at;
     cdc_buffer gtids;
-    unsigned waiting;        /* workers that wait for a boundary */
-    src_mysql_range *held;   /* the range for which the stream is held; NULL: none */
-    src_mysql_log_pos reach; /* where it is to be held; at_reach: it is */
+    src_mysql_log_pos listed; /* see src_mysql_copy_plan_limits */
+    bool knows_names;         /* the stream was at a boundary at or behind it */
+    bool complete;            /* said by next: all is copied, and what comes in now is not */
+    unsigned waiting;         /* workers that wait for a boundary */
+    src_mysql_range *held;    /* the range for which the stream is held; NULL: none */
+    src_mysql_log_pos reach;  /* where it is to be held; at_reach: it is */
     bool at_reach;
 
     uint32_t last_table; /* of the last row event: index, or ntables; by its definition's uid */
@@ -89,10 +92,10 @@ struct src_mysql_copy_plan {
 
     /* the position */
     src_mysql_position pos;
-    src_mysql_mark *marks;            /* owned, in the heap */
-    char *from_database, *from_table; /* of the token, for pos */
-    struct src_mysql_moved *moved;    /* names that were left in the open transaction */
-    bool renamed;                     /* it changed definitions */
+    char *pos_database, *pos_table, *pos_key; /* its words; NULL: the word is a constant */
+    src_mysql_mark *marks;                    /* owned, in the heap */
+    struct src_mysql_moved *moved;            /* names that were left in the open transaction */
+    bool renamed;                             /* it changed definitions */
     uint64_t rows, bytes;
 
     cdc_batch *pool;

@@ -89,9 +89,13 @@ cdc_rc src_mysql_copy_open(src_mysql_copy **out, const src_mysql_copy_start *sta
     copy->dec = start->dec;
     cdc_buffer_init(&copy->gtids, SRC_MYSQL_GTIDS_MAX);
     src_mysql_copy_tables tables = {.items = NULL};
+    src_mysql_log_pos listed = {.file = ""};
     cdc_rc rc = src_mysql_copy_tables_session(start->conn, err);
     if (rc == CDC_OK) {
         rc = src_mysql_copy_tables_load(&tables, start->conn, env->selection, err);
+    }
+    if (rc == CDC_OK) {
+        rc = src_mysql_server_log_end(start->conn, start->server, &listed, err);
     }
     if (rc == CDC_OK) {
         rc = src_mysql_cascades_load(&copy->cascades, start->conn, err);
@@ -100,7 +104,8 @@ cdc_rc src_mysql_copy_open(src_mysql_copy **out, const src_mysql_copy_start *sta
         src_mysql_copy_plan_limits limits = {
             .cascades = &copy->cascades,
             .threads = (unsigned)cdc_config_int(env->task->cfg, "full.threads"),
-            .chunk_rows = (uint64_t)cdc_config_int(env->task->cfg, "full.chunk_rows")};
+            .chunk_rows = (uint64_t)cdc_config_int(env->task->cfg, "full.chunk_rows"),
+            .listed = listed};
         rc = src_mysql_copy_plan_new(&copy->plan, &tables, env->selection, start->from, &limits,
                                      err);
     }
@@ -128,15 +133,6 @@ void src_mysql_copy_attach(src_mysql_copy *copy, src_mysql_stream *stream)
     src_mysql_stream_set_copy(stream, src_mysql_copy_plan_position(copy->plan));
 }
 
-void src_mysql_copy_detach(src_mysql_copy *copy)
-{
-    if (copy != NULL && copy->stream != NULL) {
-        src_mysql_stream_set_copy(copy->stream, NULL);
-        src_mysql_stream_stop_at(copy->stream, NULL);
-        copy->stream = NULL;
-    }
-}
-
 cdc_rc src_mysql_copy_run(src_mysql_copy *copy, const char *server, cdc_error *err)
 {
     snprintf(copy->only, sizeof(copy->only), "%s", server);
@@ -150,7 +146,10 @@ void src_mysql_copy_close(src_mysql_copy *copy)
     if (copy == NULL) {
         return;
     }
-    src_mysql_copy_detach(copy);
+    if (copy->stream != NULL) {
+        src_mysql_stream_set_copy(copy->stream, NULL);
+        src_mysql_stream_stop_at(copy->stream, NULL);
+    }
     src_mysql_workers_stop(copy->workers);
     src_mysql_copy_plan_free(copy->plan);
     src_mysql_cascades_fini(&copy->cascades);
@@ -277,12 +276,11 @@ static void tell_boundary(src_mysql_copy *copy)
 
 cdc_rc src_mysql_copy_stream(src_mysql_copy *copy, cdc_batch *batch, cdc_error *err)
 {
-    const src_mysql_mark *marks = src_mysql_copy_plan_position(copy->plan)->marks;
-    cdc_rc rc = src_mysql_copy_plan_events(copy->plan, batch, err);
+    bool redefined = false;
+    cdc_rc rc = src_mysql_copy_plan_events(copy->plan, batch, &redefined, err);
     batch->caught_up = false; /* told with the copy's end */
-    if (rc == CDC_OK && batch->token_len > 0 &&
-        (marks != NULL || src_mysql_copy_plan_position(copy->plan)->marks != NULL)) {
-        rc = src_mysql_stream_token(copy->stream, batch, err); /* with the marks as they are now */
+    if (rc == CDC_OK && batch->token_len > 0 && redefined) {
+        rc = src_mysql_stream_token(copy->stream, batch, err); /* with the position of now */
     }
     return rc;
 }

@@ -27,10 +27,9 @@ typedef struct src_mysql_copy_start {
 /* Lists the tables. */
 cdc_rc src_mysql_copy_open(src_mysql_copy **out, const src_mysql_copy_start *start,
                            cdc_error *err) CDC_MUST_CHECK;
-/* From now on the stream's tokens have the copy's progress. The stream is borrowed; detach or close
- * come before its end. */
+/* From now on the stream's tokens have the copy's progress. The stream is borrowed; close comes
+ * before its end. */
 void src_mysql_copy_attach(src_mysql_copy *copy, src_mysql_stream *stream);
-void src_mysql_copy_detach(src_mysql_copy *copy); /* NULL is fine */
 /* Shows the copy what came from the stream while the copy does not run yet: sets phases, drops what
  * the copy will have. */
 cdc_rc src_mysql_copy_stream(src_mysql_copy *copy, cdc_batch *batch, cdc_error *err) CDC_MUST_CHECK;

@@ -421,19 +421,22 @@ static cdc_rc start_copy(source *src, const src_mysql_position *from, cdc_error 
     return schema ? start_schema(src, err) : start_rows(src, err);
 }
 
+/* From src->begin, which the server that we are connected to holds. */
+static cdc_rc go_on(source *src, cdc_error *err)
+{
+    if (src->begin.stage != SRC_MYSQL_STREAM) {
+        return start_copy(src, &src->begin, err);
+    }
+    return src->env->task->phase_incremental ? start_at_position(src, &src->begin, err) : CDC_OK;
+}
+
 static cdc_rc start_from_token(source *src, const char *token, size_t len, cdc_error *err)
 {
-    src_mysql_position *pos = &src->begin;
-    cdc_rc rc = src_mysql_position_parse(pos, token, len, &src->begin_arena, err);
+    cdc_rc rc = src_mysql_position_parse(&src->begin, token, len, &src->begin_arena, err);
     if (rc == CDC_OK) {
-        rc = attach_for(src, pos, err);
+        rc = attach_for(src, &src->begin, err);
     }
-    if (rc == CDC_OK && pos->stage != SRC_MYSQL_STREAM) {
-        rc = start_copy(src, pos, err);
-    } else if (rc == CDC_OK && src->env->task->phase_incremental) {
-        rc = start_at_position(src, pos, err);
-    }
-    return rc;
+    return rc == CDC_OK ? go_on(src, err) : rc;
 }
 
 static cdc_rc start_source(void *handle, const char *token, size_t len, cdc_error *err)
@@ -482,24 +485,21 @@ static cdc_rc leave_schema(source *src, cdc_error *err)
 }
 
 /* The unfinished transaction is complete: the stream goes on with all the others, from its token,
- * and a copy beside it. */
+ * and a copy beside it. That may be on another server, whose tables are listed again. */
 static cdc_rc leave_unfinished(source *src, cdc_error *err)
 {
-    src_mysql_position pos;
-    src_mysql_copy_detach(src->copy);
+    src_mysql_copy_close(src->copy);
     src_mysql_stream_close(src->stream);
+    src->copy = NULL;
     src->stream = NULL;
     src->finishing = false;
     src->unfinished[0] = '\0';
-    cdc_rc rc = src_mysql_position_parse(&pos, cdc_buffer_cstr(&src->finished), src->finished.len,
-                                         &src->begin_arena, err);
+    cdc_rc rc = src_mysql_position_parse(&src->begin, cdc_buffer_cstr(&src->finished),
+                                         src->finished.len, &src->begin_arena, err);
     if (rc == CDC_OK) {
-        rc = attach(src, &pos, err);
+        rc = attach(src, &src->begin, err);
     }
-    if (rc == CDC_OK) {
-        rc = start_at_position(src, &pos, err);
-    }
-    return rc == CDC_OK && src->copy != NULL ? run_copy(src, err) : rc;
+    return rc == CDC_OK ? go_on(src, err) : rc;
 }
 
 static cdc_rc poll_unfinished(source *src, cdc_batch *batch, int timeout_ms, cdc_error *err)
