@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "core/access.h"
+
 const cdc_option sink_mysql_options[] = {
     {.path = "target.type",
      .type = CDC_OPTION_ENUM,
@@ -14,24 +16,7 @@ const cdc_option sink_mysql_options[] = {
      .type = CDC_OPTION_STRING,
      .flags = CDC_OPTION_REQUIRED,
      .help = "Account at the target."},
-    {.path = "target.password",
-     .type = CDC_OPTION_SECRET,
-     .def = "",
-     .help = "Its password; better ${env:NAME} or ${file:PATH} than the text itself."},
-    {.path = "target.tls.mode",
-     .type = CDC_OPTION_ENUM,
-     .def = "off",
-     .choices = "off|required|verify-ca|verify-identity",
-     .help = "TLS: none, encrypted, with the server's certificate checked, and its name too."},
-    {.path = "target.tls.ca",
-     .type = CDC_OPTION_STRING,
-     .help = "File with the certificates that the server's is checked against (PEM)."},
-    {.path = "target.tls.cert",
-     .type = CDC_OPTION_STRING,
-     .help = "File with our own certificate (PEM)."},
-    {.path = "target.tls.key",
-     .type = CDC_OPTION_STRING,
-     .help = "File with the key of our certificate (PEM)."},
+    CDC_ACCESS_OPTIONS("target"),
     {.path = "target.rename.databases",
      .type = CDC_OPTION_MAP,
      .help = "Names of databases at the target, by their names at the source."},

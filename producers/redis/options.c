@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "core/access.h"
+
 const cdc_option src_redis_options[] = {
     {.path = "source.type",
      .type = CDC_OPTION_ENUM,
@@ -15,24 +17,7 @@ const cdc_option src_redis_options[] = {
      .type = CDC_OPTION_STRING,
      .def = "",
      .help = "Account at the source; empty: the default one."},
-    {.path = "source.password",
-     .type = CDC_OPTION_SECRET,
-     .def = "",
-     .help = "Its password; better ${env:NAME} or ${file:PATH} than the text itself."},
-    {.path = "source.tls.mode",
-     .type = CDC_OPTION_ENUM,
-     .def = "off",
-     .choices = "off|required|verify-ca|verify-identity",
-     .help = "TLS: none, encrypted, with the server's certificate checked, and its name too."},
-    {.path = "source.tls.ca",
-     .type = CDC_OPTION_STRING,
-     .help = "File with the certificates that the server's is checked against (PEM)."},
-    {.path = "source.tls.cert",
-     .type = CDC_OPTION_STRING,
-     .help = "File with our own certificate (PEM)."},
-    {.path = "source.tls.key",
-     .type = CDC_OPTION_STRING,
-     .help = "File with the key of our certificate (PEM)."},
+    CDC_ACCESS_OPTIONS("source"),
     {.path = "source.start",
      .type = CDC_OPTION_ENUM,
      .choices = "full|now|earliest!",
