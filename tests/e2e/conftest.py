@@ -134,11 +134,24 @@ def sluice(tmp_path, kafka, source, target, names):
 
 
 @pytest.fixture
-def redis_sluice(tmp_path, kafka, redis_source, redis_target, names):
-    """Runs `sluice` for tasks from redis_source to redis_target, both without a key at first."""
-    runner = redis_task_runner(tmp_path, kafka, names, redis_source, redis_target)
-    yield runner
-    runner.clean_up()
+def redis_between(tmp_path, kafka, names):
+    """redis_between(source, target): runs `sluice` for tasks from one server or cluster to another,
+    both without a key at first."""
+    runners = []
+
+    def make(source, target):
+        runners.append(redis_task_runner(tmp_path, kafka, names, source, target))
+        return runners[-1]
+
+    yield make
+    for runner in runners:
+        runner.clean_up()
+
+
+@pytest.fixture
+def redis_sluice(redis_between, redis_source, redis_target):
+    """From redis_source to redis_target."""
+    return redis_between(redis_source, redis_target)
 
 
 def redis_task_runner(directory, kafka, names, source, target):
