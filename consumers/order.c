@@ -44,7 +44,9 @@ struct cdc_order {
 cdc_rc cdc_order_new(cdc_order **out, const cdc_env *env, cdc_ddl_feed *feed, cdc_ends *ends,
                      cdc_error *err)
 {
-    const char *on_ddl = cdc_config_str(env->task->cfg, "target.on_ddl_error");
+    const cdc_config *cfg = env->task->cfg;
+    const char *option = "target.on_ddl_error"; /* of targets that carry out DDL */
+    const char *on_ddl = cdc_config_has(cfg, option) ? cdc_config_str(cfg, option) : NULL;
     cdc_order *od = calloc(1, sizeof *od);
     *out = od;
     if (od == NULL) {
