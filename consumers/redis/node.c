@@ -65,7 +65,7 @@ static cdc_rc sink_redis_node_fit(sink_redis_node *node, cdc_error *err)
     const char *where = cdc_redis_where(node->rd);
     bool evicts = sv->max_bytes > 0 && strncmp(sv->policy, "allkeys", 7) == 0;
     if (sv->mode == CDC_REDIS_SENTINEL) {
-        return cdc_error_refuse(err, "target_sentinel",
+        return cdc_error_refuse(err, "target_version",
                                 "target %s is a Sentinel, which holds no data: name its master in "
                                 "target.hosts",
                                 where);

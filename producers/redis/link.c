@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "heartbeat.h"
 #include "schema/redis/client.h"
+#include "server_checks.h"
 
 enum { ACK_MS = 1000, WRITE_MS = 5000, ANSWER_MS = 60000, LINE_BYTES = 256 };
 
@@ -89,12 +90,6 @@ cdc_rc src_redis_link_refresh(src_redis_link *link, cdc_error *err)
     }
     cdc_redis_server_parse(&link->info, reply->str != NULL ? reply->str : "", (size_t)reply->len);
     freeReplyObject(reply);
-    if (link->info.mode == CDC_REDIS_SENTINEL) {
-        return cdc_error_refuse(err, "redis_sentinel",
-                                "%s: it is a sentinel: name the servers themselves in "
-                                "source.hosts, the master first",
-                                link->server);
-    }
     if (link->info.is_loading) {
         return cdc_error_set(err, CDC_RETRY, "redis_loading", "%s: the server loads its data",
                              link->server);
@@ -129,6 +124,9 @@ cdc_rc src_redis_link_open(src_redis_link **out, const cdc_env *env, const char 
     pthread_cond_init(&link->wake, NULL);
     snprintf(link->server, sizeof link->server, "%s", host);
     cdc_rc rc = open_server(&link->rd, env, host, err);
+    if (rc == CDC_OK) {
+        rc = src_redis_check(link->rd, env, err);
+    }
     if (rc == CDC_OK) {
         rc = src_redis_link_refresh(link, err);
     }

@@ -148,8 +148,9 @@ cdc_rc src_redis_check(cdc_redis *rd, const cdc_env *env, cdc_error *err)
     cdc_checklist list;
     cdc_checklist_init(&list, tables);
     cdc_rc rc = src_redis_inspect(rd, env, &sv, NULL, &list, err);
-    if (rc == CDC_OK || rc == CDC_SKIP) {
-        rc = cdc_checklist_verdict(&list, err);
+    if (rc == CDC_OK || rc == CDC_SKIP) { /* warnings are the precheck's: this runs often */
+        bool bad = list.failed || cdc_checklist_count(&list, CDC_CHECK_FAIL) > 0;
+        rc = bad ? cdc_checklist_verdict(&list, err) : CDC_OK;
     }
     cdc_checklist_fini(&list);
     return rc;

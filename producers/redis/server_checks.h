@@ -20,7 +20,7 @@ cdc_rc src_redis_inspect_settings(cdc_redis *rd, const cdc_env *env, const cdc_r
                                   cdc_checklist *list, cdc_error *err) CDC_MUST_CHECK;
 
 /* src_redis_inspect for a start: FATAL with exit 3 and the check's name as code, RETRY for what
- * passes by itself; warnings are logged. */
+ * passes by itself. */
 cdc_rc src_redis_check(cdc_redis *rd, const cdc_env *env, cdc_error *err) CDC_MUST_CHECK;
 
 #endif
