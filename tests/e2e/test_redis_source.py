@@ -163,11 +163,13 @@ def test_backlog_gone_is_copied_again(redis_source, redis_target, redis_sluice, 
     capture.stop()
 
 
-def test_backlog_gone_without_full_stops(redis_source, redis_sluice):
+def test_backlog_gone_without_full_stops(redis_source, redis_sluice, reader):
     task = redis_sluice.task(target=None, phases=["incremental"])
     with redis_source.connect() as connection:
+        capture = redis_sluice.capture(task)
         connection("SET", "before", "1")
-        redis_sluice.capture(task).kill()
+        end_of(redis_source, reader)  # with it there is a checkpoint
+        capture.kill()
         connection("CONFIG", "SET", "repl-backlog-size", 16384)
         connection("SET", "pushes it out", "x" * 100000)
         connection("CONFIG", "SET", "repl-backlog-size", 64 << 20)
