@@ -12,6 +12,7 @@
 #define CDC_REDIS_COMMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/value.h"

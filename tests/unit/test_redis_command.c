@@ -135,7 +135,8 @@ static void check_command(FILE *f, const char *name)
 static void test_servers(void **state)
 {
     (void)state;
-    static const char *const servers[] = {"redis-6.2", "redis-7.0", "redis-8.2", "valkey-9.1"};
+    static const char *const servers[] = {"redis-6.2", "redis-7.0",  "redis-8.0",
+                                          "redis-8.2", "valkey-8.0", "valkey-9.1"};
     cdc_buffer out;
     cdc_buffer_init(&out, 1024);
     for (size_t i = 0; i < sizeof servers / sizeof servers[0]; i++) {
