@@ -229,3 +229,33 @@ def test_dead_hosts_cost_seconds(sluice, source):
         assert time.monotonic() - began < 20
         assert len(capture.events("source_skipped")) == 2
         capture.stop()
+
+
+def test_xa_transactions_prepared_before_it(pair, sluice, names, reader):
+    """Prepared at the server that goes, committed and rolled back at the next one."""
+    a, b = pair
+    table = f"{names.database}.t"
+    a.execute(f"CREATE DATABASE {names.database}",
+              f"CREATE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(20))")
+    wait_until(lambda: executed(b) == executed(a), 30, "replica up to date")
+    capture = sluice.capture(sluice.task(source=hosts(a, b), phases=["incremental"], target=None))
+    for xid, id_, rows in (("taken", 1, "(1, 'x'), (2, 'x')"), ("undone", 3, "(3, 'y')")):
+        a.execute(f"XA START '{xid}'", f"INSERT INTO {table} VALUES {rows}",
+                  f"UPDATE {table} SET v = CONCAT(v, '!') WHERE id = {id_}", f"XA END '{xid}'",
+                  f"XA PREPARE '{xid}'")
+    a.execute(f"INSERT INTO {table} VALUES (10, 'before')")
+    reader.wait(1)
+    wait_until(lambda: executed(b) == executed(a), 30, "replica up to date")
+    a.kill()
+    capture.wait_event("failover", 30)
+    promote(b)
+    b.execute(f"INSERT INTO {table} VALUES (11, 'between')", "XA ROLLBACK 'undone'", "XA COMMIT 'taken'",
+              f"INSERT INTO {table} VALUES (12, 'behind')")
+    records = reader.wait(6)
+    capture.stop()
+    assert [(r.json["type"], r.json["data"][0]["id"]) for r in records] == [
+        ("INSERT", "10"), ("INSERT", "11"), ("INSERT", "1"), ("INSERT", "2"), ("UPDATE", "1"),
+        ("INSERT", "12")]
+    assert len({r.header["txn"] for r in records[2:5]}) == 1
+    assert [r.header.get("last") for r in records[2:5]] == [None, None, "1"]
+    assert check_exactly_once(reader.read()) == 4
