@@ -1,5 +1,7 @@
 #include "copy_tables.h"
 
+#include <strings.h>
+
 #define SQL_MAX (1U << 20)
 
 /* 'text' with quotes doubled; the session's sql_mode has no NO_BACKSLASH_ESCAPES, so those are
@@ -210,18 +212,40 @@ static uint32_t hash_key(MYSQL_RES *columns, MYSQL_RES *keys)
     return h != 0 ? h : 1;
 }
 
+/* The two columns of MariaDB's system versioning that information_schema does not show where the
+ * definition does not name them: behind all others, in the order of an event. */
+static void add_row_times(src_mysql_table_info *info, src_mysql_column_info *cols)
+{
+    static const char *const names[][2] = {{"row_start", "ROW START"}, {"row_end", "ROW END"}};
+    for (uint32_t i = 0; i < info->ncols; i++) {
+        if (cols[i].generation != NULL && strcasecmp(cols[i].generation, names[0][1]) == 0) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        cols[info->ncols++] = (src_mysql_column_info){.name = names[i][0],
+                                                      .data_type = "timestamp",
+                                                      .column_type = "timestamp(6)",
+                                                      .datetime_precision = 6,
+                                                      .generation = names[i][1]};
+    }
+}
+
 static cdc_rc build(src_mysql_table_info *info, MYSQL_RES *columns, MYSQL_RES *keys,
                     const src_mysql_table_map *map, src_mysql_table **out, cdc_error *err)
 {
     size_t ncols = (size_t)mysql_num_rows(columns);
-    src_mysql_column_info *cols = calloc(ncols, sizeof(*cols));
-    uint16_t *key_cols = calloc(ncols, sizeof(*key_cols));
+    src_mysql_column_info *cols = calloc(ncols + 2, sizeof(*cols));
+    uint16_t *key_cols = calloc(ncols + 2, sizeof(*key_cols));
     cdc_rc rc = CDC_OK;
     if (cols == NULL || key_cols == NULL) {
         rc = cdc_error_set(err, CDC_FATAL, "memory", "out of memory for a table's definition");
     } else {
         for (MYSQL_ROW row; (row = mysql_fetch_row(columns)) != NULL;) {
             read_column(row, &cols[info->ncols++]);
+        }
+        if (info->versioned) {
+            add_row_times(info, cols);
         }
         info->cols = cols;
         info->keys = key_cols;
@@ -236,6 +260,24 @@ static cdc_rc build(src_mysql_table_info *info, MYSQL_RES *columns, MYSQL_RES *k
     return rc;
 }
 
+/* What MariaDB says it is; the columns of an event depend on it. */
+static cdc_rc ask_type(src_mysql_connection *conn, src_mysql_table_info *info, bool *sequence,
+                       cdc_error *err)
+{
+    MYSQL_RES *res = NULL;
+    cdc_rc rc =
+        select_for(conn, "SELECT TABLE_TYPE FROM information_schema.TABLES", info, "", &res, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    MYSQL_ROW row = mysql_fetch_row(res);
+    const char *type = row != NULL && row[0] != NULL ? row[0] : "";
+    info->versioned = strcmp(type, "SYSTEM VERSIONED") == 0;
+    *sequence = strcmp(type, "SEQUENCE") == 0;
+    mysql_free_result(res);
+    return CDC_OK;
+}
+
 cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_copy_table *table,
                                    const src_mysql_table_map *map, src_mysql_table **out,
                                    uint32_t *key_definition, cdc_error *err)
@@ -243,14 +285,19 @@ cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_c
     MYSQL_RES *columns = NULL;
     MYSQL_RES *keys = NULL;
     src_mysql_table_info info = {.database = table->database, .name = table->name};
+    bool sequence = false;
     *out = NULL;
-    cdc_rc rc = select_for(conn,
-                           "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, "
-                           "CHARACTER_OCTET_LENGTH, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, "
-                           "NUMERIC_SCALE, DATETIME_PRECISION, IS_NULLABLE, GENERATION_EXPRESSION, "
-                           "COLLATION_NAME "
-                           "FROM information_schema.COLUMNS",
-                           &info, " ORDER BY ORDINAL_POSITION", &columns, err);
+    cdc_rc rc = map != NULL && conn->is_mariadb ? ask_type(conn, &info, &sequence, err) : CDC_OK;
+    if (rc != CDC_OK || sequence) {
+        return rc;
+    }
+    rc = select_for(conn,
+                    "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, "
+                    "CHARACTER_OCTET_LENGTH, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, "
+                    "NUMERIC_SCALE, DATETIME_PRECISION, IS_NULLABLE, GENERATION_EXPRESSION, "
+                    "COLLATION_NAME "
+                    "FROM information_schema.COLUMNS",
+                    &info, " ORDER BY ORDINAL_POSITION", &columns, err);
     if (rc == CDC_OK) {
         rc = select_for(conn, "SELECT COLUMN_NAME FROM information_schema.STATISTICS", &info,
                         " AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX", &keys, err);

@@ -33,8 +33,8 @@ void src_mysql_copy_tables_fini(src_mysql_copy_tables *tables);
 cdc_rc src_mysql_copy_tables_session(src_mysql_connection *conn, cdc_error *err) CDC_MUST_CHECK;
 
 /* The definition, as the binlog would give it, and a fingerprint of its primary key and the key's
- * order, never 0 (NULL: not asked for). map: an event that it must fit, or NULL. SKIP: the table is
- * gone. */
+ * order, never 0 (NULL: not asked for). map: an event that it must fit, or NULL; with one, *out
+ * NULL means a sequence. SKIP: the table is gone. */
 cdc_rc src_mysql_copy_table_define(src_mysql_connection *conn, const src_mysql_copy_table *table,
                                    const src_mysql_table_map *map, src_mysql_table **out,
                                    uint32_t *key_definition, cdc_error *err) CDC_MUST_CHECK;

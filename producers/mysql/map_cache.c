@@ -192,6 +192,7 @@ static cdc_rc build(src_mysql_map_cache *cache, cdc_cursor body, src_mysql_known
     if (rc == CDC_SKIP) { /* a sequence: a target's own numbers are its own */
         CDC_LOG(CDC_LOG_INFO, "sequence_left_out", CDC_STR("database", map.database),
                 CDC_STR("sequence", map.name));
+        known->defined = false;
         return CDC_OK;
     }
     known->defined = known->defined || (rc == CDC_OK && known->tbl->resolved);

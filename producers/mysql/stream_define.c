@@ -16,6 +16,7 @@ static void forget_built(src_mysql_lookahead *la)
 {
     src_mysql_table_free(la->built);
     la->built = NULL;
+    la->sequence = false;
 }
 
 void src_mysql_lookahead_fini(src_mysql_lookahead *la)
@@ -220,6 +221,7 @@ static cdc_rc read_definition(src_mysql_stream *st, const src_mysql_table_map *m
                       "(GRANT SELECT)",
                       err);
     }
+    la->sequence = rc == CDC_OK && la->built == NULL;
     if (rc == CDC_OK) {
         rc = src_mysql_server_log_end(&la->conn, st->server, &la->end, err);
     }
@@ -234,7 +236,8 @@ cdc_rc src_mysql_lookahead_define(void *ctx, const src_mysql_table_map *map, src
 {
     src_mysql_stream *st = ctx;
     src_mysql_lookahead *la = &st->ahead;
-    cdc_rc rc = la->built == NULL ? read_definition(st, map, err) : CDC_OK;
+    bool read = la->built != NULL || la->sequence;
+    cdc_rc rc = read ? CDC_OK : read_definition(st, map, err);
     if (rc == CDC_OK) {
         rc = src_mysql_lookahead_reach(st, err);
     }
@@ -253,7 +256,9 @@ cdc_rc src_mysql_lookahead_define(void *ctx, const src_mysql_table_map *map, src
         forget_built(la);
         return refuse(map, why, err);
     }
+    rc = la->sequence ? CDC_SKIP : CDC_OK;
     *out = la->built;
     la->built = NULL;
-    return CDC_OK;
+    la->sequence = false;
+    return rc;
 }

@@ -74,6 +74,7 @@ typedef struct src_mysql_lookahead {
     src_mysql_log_pos at;   /* looked through up to here; file "": not at all */
     src_mysql_log_pos end;  /* end of the log when `built` had been read */
     src_mysql_table *built; /* waits for the look ahead; NULL: none */
+    bool sequence;          /* waits likewise: it is one */
     src_mysql_change *changes;
     size_t nchanges, changes_cap;
 } src_mysql_lookahead;

@@ -382,12 +382,19 @@ static bool read_minimal(map_reader *rd)
            (!text || read_text_charsets(rd)) && (!labels || read_label_charsets(rd));
 }
 
+/* A UUID, INET6 or INET4 is logged as BINARY. */
+static bool charset_fits(const src_mysql_column_spec *info, const src_mysql_column_spec *event)
+{
+    return event->charset == NULL || info->charset == event->charset ||
+           (info->special != SRC_MYSQL_SPECIAL_NONE &&
+            event->charset->convert == SRC_MYSQL_CONVERT_BINARY);
+}
+
 /* Does information_schema's column still have the event's type and size? */
 static bool spec_fits(const src_mysql_column_spec *info, const src_mysql_column_spec *event,
                       bool signs_known)
 {
-    if ((signs_known && info->is_unsigned != event->is_unsigned) ||
-        (event->charset != NULL && info->charset != event->charset)) {
+    if ((signs_known && info->is_unsigned != event->is_unsigned) || !charset_fits(info, event)) {
         return false;
     }
     return info->type == event->type && info->digits == event->digits &&

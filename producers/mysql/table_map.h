@@ -91,6 +91,7 @@ typedef struct src_mysql_table_info {
     uint32_t ncols;
     const uint16_t *keys; /* primary key: column indexes from 0, in SEQ_IN_INDEX order of PRIMARY */
     uint32_t nkeys;
+    bool versioned; /* MariaDB: by the system */
 } src_mysql_table_info;
 
 /* How one column's bytes are read from a row image. */

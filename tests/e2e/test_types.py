@@ -508,17 +508,27 @@ def test_defaults_generated_and_invisible_columns(ends_of, sluice, names, reader
 # --- MariaDB alone ---
 
 
-def test_versioned_tables_and_sequences(ends_of, sluice, names, reader):
+@pytest.mark.parametrize("metadata", ["FULL", "MINIMAL", "NO_LOG"])
+def test_versioned_tables_and_sequences(ends_of, sluice, names, reader, metadata):
     """The current rows are replicated, whatever the log says of their history; not sequences."""
     origin, goal = ends_of("mariadb-mysql")
     database = names.database
-    plain = {"hid": "a INT, v VARCHAR(10)", "shown": "a INT, v VARCHAR(10)", "keyless": "a INT, v INT"}
+    origin.execute(f"SET GLOBAL binlog_row_metadata = '{metadata}'")
+    try:
+        versioned_tables_and_sequences(origin, goal, database, sluice, reader)
+    finally:
+        origin.execute("SET GLOBAL binlog_row_metadata = 'FULL'")
+
+
+def versioned_tables_and_sequences(origin, goal, database, sluice, reader):
+    plain = {"hid": "a INT, v VARCHAR(10), u CHAR(36), b BINARY(4)", "shown": "a INT, v VARCHAR(10)", "keyless": "a INT, v INT"}
     run_all(goal, [f"CREATE DATABASE {database}"] + [
         f"CREATE TABLE {database}.{n} (id INT{'' if n == 'keyless' else ' PRIMARY KEY'}, {c})"
         for n, c in plain.items()])
     run_all(origin, [
         f"CREATE DATABASE {database}",
-        f"CREATE TABLE {database}.hid (id INT PRIMARY KEY, a INT, v VARCHAR(10)) WITH SYSTEM"
+        f"CREATE TABLE {database}.hid (id INT PRIMARY KEY, a INT, v VARCHAR(10), u UUID"
+        " DEFAULT '00112233-4455-6677-8899-aabbccddeeff', b BINARY(4) DEFAULT 'ab') WITH SYSTEM"
         " VERSIONING",
         f"CREATE TABLE {database}.shown (b TIMESTAMP(6) GENERATED ALWAYS AS ROW START, id INT"
         " PRIMARY KEY, e TIMESTAMP(6) GENERATED ALWAYS AS ROW END, a INT, v VARCHAR(10), PERIOD FOR"
@@ -548,13 +558,15 @@ def test_versioned_tables_and_sequences(ends_of, sluice, names, reader):
     sluice.run("capture", task, "--until-caught-up")
     sluice.run("apply", task, "--until-caught-up")
     for table in plain:
-        query = f"SELECT id, a, v FROM {database}.{table} ORDER BY id"
+        more = ", LOWER(u), HEX(b)" if table == "hid" else ""
+        query = f"SELECT id, a, v{more} FROM {database}.{table} ORDER BY id"
         assert goal.query(query) == origin.query(query), table
     for record in reader.read():
         body = record.json
         if not body["isDdl"]:
             assert body["table"] in plain
-            assert list(body["mysqlType"]) == ["id", "a", "v"]
+            more = ["u", "b"] if body["table"] == "hid" else []
+            assert list(body["mysqlType"]) == ["id", "a", "v", *more]
             assert body["pkNames"] == (None if body["table"] == "keyless" else ["id"])
 
 

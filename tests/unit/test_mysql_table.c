@@ -56,7 +56,7 @@ static const src_mysql_column_info shop_columns[] = {
 };
 
 static const uint16_t shop_keys[] = {2, 0};
-static const src_mysql_table_info shop_info = {"shop", "orders", shop_columns, 8, shop_keys, 2};
+static const src_mysql_table_info shop_info = {"shop", "orders", shop_columns, 8, shop_keys, 2, false};
 
 typedef struct map_bytes {
     uint8_t p[512];
@@ -204,7 +204,7 @@ static void test_cut_table_maps_are_refused(void **state)
 
 static cdc_rc one_column(const src_mysql_column_info *col, cdc_error *err)
 {
-    src_mysql_table_info info = {"d", "t", col, 1, NULL, 0};
+    src_mysql_table_info info = {"d", "t", col, 1, NULL, 0, false};
     src_mysql_table *tbl;
     cdc_error_clear(err);
     cdc_rc rc = src_mysql_table_from_info(&info, &tbl, err);
@@ -317,7 +317,7 @@ static void test_special_columns_of_information_schema(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         src_mysql_column_info col = cases[i].info;
         col.name = "c";
-        src_mysql_table_info info = {"d", "t", &col, 1, NULL, 0};
+        src_mysql_table_info info = {"d", "t", &col, 1, NULL, 0, false};
         src_mysql_table *tbl;
         cdc_error err;
         cdc_error_clear(&err);
@@ -362,7 +362,7 @@ static void test_unsupported_columns_are_named(void **state)
                                                  .data_type = "enum",
                                                  .column_type = "enum('x unsigned','COMPRESSED')",
                                                  .charset = "utf8mb4"};
-    src_mysql_table_info info = {"d", "t", &tricky, 1, NULL, 0};
+    src_mysql_table_info info = {"d", "t", &tricky, 1, NULL, 0, false};
     src_mysql_table *tbl;
     cdc_error err;
     cdc_error_clear(&err);
@@ -684,7 +684,7 @@ static void test_select_expressions(void **state)
         {.name = "f", .data_type = "float", .column_type = "float"},
         {.name = "s", .data_type = "set", .column_type = "set('x')", .charset = "utf8mb4"},
     };
-    src_mysql_table_info info = {"d", "t", cols, 3, NULL, 0};
+    src_mysql_table_info info = {"d", "t", cols, 3, NULL, 0, false};
     src_mysql_table *tbl;
     cdc_error err;
     cdc_buffer out;
