@@ -18,9 +18,12 @@ typedef struct cdc_cursor {
     bool failed;
 } cdc_cursor;
 
+/* p may be NULL when n is 0: a cursor over no bytes points somewhere all the same, so that reading
+ * none of them is not taken for a failure. */
 static inline cdc_cursor cdc_cursor_of(const void *p, size_t n)
 {
-    cdc_cursor c = {(const uint8_t *)p, n > 0 ? (const uint8_t *)p + n : (const uint8_t *)p, false};
+    const uint8_t *at = p != NULL ? (const uint8_t *)p : (const uint8_t *)"";
+    cdc_cursor c = {at, at + n, false};
     return c;
 }
 

@@ -353,6 +353,9 @@ cdc_rc src_mysql_value_read(const src_mysql_plan *plan, cdc_cursor *row, src_mys
 cdc_rc src_mysql_value_patch(const src_mysql_plan *plan, cdc_cursor document, cdc_cursor *row,
                              src_mysql_decode *dec, cdc_value *out, cdc_error *err)
 {
+    if (document.p == NULL) {
+        return malformed(err);
+    }
     size_t n = (size_t)load_le(&document, plan->pack);
     const uint8_t *p = cdc_cursor_bytes(&document, n);
     size_t ndiffs = cdc_cursor_u32(row);

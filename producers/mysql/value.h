@@ -30,9 +30,8 @@ cdc_rc src_mysql_value_read(const src_mysql_plan *plan, cdc_cursor *row, src_mys
                             cdc_value *out, cdc_error *err) CDC_MUST_CHECK;
 
 /* The value of a JSON column after a partial update: document is the column's value in the
- * before-image, as it stands there; row is at the diffs. What it needs on the way lies in
- * dec->work.
- */
+ * before-image, as it stands there, its p NULL for SQL NULL, which nothing can be changed in
+ * (FATAL); row is at the diffs. What it needs on the way lies in dec->work. */
 cdc_rc src_mysql_value_patch(const src_mysql_plan *plan, cdc_cursor document, cdc_cursor *row,
                              src_mysql_decode *dec, cdc_value *out, cdc_error *err) CDC_MUST_CHECK;
 

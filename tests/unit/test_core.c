@@ -144,6 +144,9 @@ static void test_cursor_never_reads_past_the_end(void **state)
     assert_int_equal(cdc_cursor_left(&c), 0);
     c = cdc_cursor_of(bytes, 4);
     assert_null(cdc_cursor_bytes(&c, SIZE_MAX));
+    c = cdc_cursor_of(NULL, 0);
+    assert_non_null(cdc_cursor_bytes(&c, 0));
+    assert_null(cdc_cursor_bytes(&c, 1));
     assert_true(c.failed);
 }
 

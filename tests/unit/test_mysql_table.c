@@ -56,7 +56,8 @@ static const src_mysql_column_info shop_columns[] = {
 };
 
 static const uint16_t shop_keys[] = {2, 0};
-static const src_mysql_table_info shop_info = {"shop", "orders", shop_columns, 8, shop_keys, 2, false};
+static const src_mysql_table_info shop_info = {"shop",    "orders", shop_columns, 8,
+                                               shop_keys, 2,        false};
 
 typedef struct map_bytes {
     uint8_t p[512];
@@ -545,6 +546,33 @@ static void test_rows_that_do_not_fit(void **state)
     rows_teardown(&fx);
 }
 
+/* A partial update with diffs of a document that was SQL NULL. */
+static void test_json_diffs_of_null(void **state)
+{
+    (void)state;
+    static const src_mysql_column_info cols[] = {
+        {.name = "j", .data_type = "json", .column_type = "json"},
+    };
+    static const char body[] = "\x7b\0\0\0\0\0\1\0\2\0\1\xff\xff"
+                               "\1"   /* before: NULL */
+                               "\1\1" /* the column comes as diffs */
+                               "\0\0\0\0\0";
+    src_mysql_table_info info = {"d", "t", cols, 1, NULL, 0, false};
+    rows_fixture fx;
+    rows_setup(&fx);
+    src_mysql_table_free(fx.tbl);
+    assert_int_equal(src_mysql_table_from_info(&info, &fx.tbl, &fx.err), CDC_OK);
+    src_mysql_rows rows;
+    cdc_value *before, *after;
+    src_mysql_event ev = rows_event(SRC_MYSQL_PARTIAL_UPDATE_ROWS_EVENT, body, sizeof body - 1);
+    assert_int_equal(src_mysql_rows_begin(&ev, &rows, &fx.err), CDC_OK);
+    assert_int_equal(src_mysql_rows_next(&rows, fx.tbl, &fx.dec, &before, &after, &fx.err),
+                     CDC_FATAL);
+    assert_string_equal(fx.err.code, "mysql_event_malformed");
+    assert_non_null(strstr(fx.err.text, "table d.t: column j"));
+    rows_teardown(&fx);
+}
+
 static void test_a_row_larger_than_the_arena(void **state)
 {
     (void)state;
@@ -712,6 +740,7 @@ int main(void)
         cmocka_unit_test(test_rows_of_both_versions),
         cmocka_unit_test(test_cut_rows_are_refused_with_table_and_column),
         cmocka_unit_test(test_rows_that_do_not_fit),
+        cmocka_unit_test(test_json_diffs_of_null),
         cmocka_unit_test(test_a_row_larger_than_the_arena),
         cmocka_unit_test(test_text_cells),
         cmocka_unit_test(test_select_expressions),
