@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh - installs and downloads what building and testing need and what is not there yet.
+# setup.sh [main] - installs and downloads what building and testing need and what is not there yet;
+# main: only what the main job needs (MySQL, Kafka, MariaDB).
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -8,10 +9,11 @@ cmp -s "$ROOT/tests/requirements.txt" "$CACHE/venv/installed.txt" ||
     step "Python packages for the tests" "$STACK/setup-python.sh"
 [ -d "$CACHE/kafka-$KAFKA_VERSION" ] ||
     step "Kafka $KAFKA_VERSION" "$STACK/kafka-fetch.sh"
-diff -rq "$ROOT/tests/e2e/readers" "$CACHE/readers/from" >/dev/null 2>&1 ||
-    step "readers of Canal JSON for the tests" "$STACK/readers-fetch.sh"
 [ -d "$CACHE/mysql/root" ] ||
     step "MySQL from Debian sid" "$STACK/mysql-fetch.sh" || [ $? -eq 3 ]
+[ "${1:-}" != main ] || exit 0
+diff -rq "$ROOT/tests/e2e/readers" "$CACHE/readers/from" >/dev/null 2>&1 ||
+    step "readers of Canal JSON for the tests" "$STACK/readers-fetch.sh"
 for kind in redis-6.2 redis-7.0 redis-8.0 valkey-8.0 valkey-9.1; do
     [ -d "$CACHE/$kind/root" ] ||
         step "$kind" "$STACK/redis-fetch.sh" "$kind" || [ $? -eq 3 ]
