@@ -32,7 +32,9 @@ enum {
 static const char SESSION[] = "SET NAMES utf8mb4;"
                               "SET autocommit=0,time_zone='+00:00',sql_mode='" SQL_MODE "',"
                               "innodb_lock_wait_timeout=10,lock_wait_timeout=30,foreign_key_checks="
-                              "1,unique_checks=1," SINK_MYSQL_APPLIER_VARIABLE "=1";
+                              "1,unique_checks=1," SINK_MYSQL_APPLIER_VARIABLE "=1"
+                              /* MariaDB refuses to alter system-versioned tables otherwise */
+                              "/*M!100304 ,system_versioning_alter_history=KEEP*/";
 
 /* --- errors --- */
 

@@ -9,6 +9,7 @@ typedef struct sink_mysql_dialect {
     sink_mysql_draft *dr;
     bool from_maria;
     const sink_mysql_part *part;
+    uint32_t history[2]; /* tokens: the names of the columns of versioning that are left out */
 } sink_mysql_dialect;
 
 static bool sink_mysql_is_word(const sink_mysql_dialect *di, uint32_t tok, const char *words)
@@ -379,9 +380,80 @@ static void sink_mysql_option_to_mysql(sink_mysql_dialect *di, uint32_t tok)
     }
 }
 
+/* A part that is about nothing but system versioning: its two columns, PERIOD FOR SYSTEM_TIME, and
+ * a partition for history. */
+static bool sink_mysql_is_versioning(const sink_mysql_dialect *di)
+{
+    const sink_mysql_part *part = di->part;
+    for (uint32_t i = part->first + 1; i + 1 < part->end; i++) {
+        bool column = sink_mysql_is_word(di, i - 1, "AS") && sink_mysql_is_word(di, i, "ROW") &&
+                      sink_mysql_is_word(di, i + 1, "START|END");
+        bool period = sink_mysql_is_word(di, i - 1, "PERIOD") && sink_mysql_is_word(di, i, "FOR") &&
+                      sink_mysql_is_word(di, i + 1, "SYSTEM_TIME");
+        bool history = sink_mysql_is_word(di, part->first, "ADD") && i > part->first + 2 &&
+                       sink_mysql_is_word(di, i - 1, "PARTITION") &&
+                       sink_mysql_is_word(di, i + 1, "HISTORY");
+        if ((part->kind == SINK_MYSQL_PART_COLUMN && column) ||
+            (part->kind == SINK_MYSQL_PART_OTHER && (period || history))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool sink_mysql_is_history(const sink_mysql_dialect *di, uint32_t tok)
+{
+    const char *name = sink_mysql_draft_text(di->dr, tok);
+    for (size_t i = 0; i < 2; i++) {
+        if (di->history[i] != 0 &&
+            strcasecmp(name, sink_mysql_draft_text(di->dr, di->history[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* MariaDB shows PRIMARY KEY (id, row_end) for a table whose columns of versioning are named. */
+static void sink_mysql_key_without_history(sink_mysql_dialect *di, uint32_t open)
+{
+    sink_mysql_draft *dr = di->dr;
+    bool follows = false;
+    for (uint32_t at = open + 1; at < dr->closing[open];) {
+        uint32_t end = at;
+        while (end < dr->closing[open] && !sink_mysql_draft_is_punct(dr, end, ',')) {
+            end = sink_mysql_draft_past(dr, end);
+        }
+        if (!sink_mysql_is_history(di, at)) {
+            follows = true;
+        } else if (follows) {
+            sink_mysql_draft_remove(dr, at - 1, end);
+        } else {
+            sink_mysql_draft_remove(dr, at, end + (end < dr->closing[open] ? 1 : 0));
+        }
+        at = end + 1;
+    }
+}
+
+/* PARTITION BY SYSTEM_TIME ... */
+static void sink_mysql_drop_history(sink_mysql_dialect *di, uint32_t tok)
+{
+    uint32_t end = tok;
+    while (end < di->part->end && !sink_mysql_is_word(di, end, "AS|SELECT|IGNORE|REPLACE")) {
+        end = sink_mysql_draft_past(di->dr, end);
+    }
+    sink_mysql_draft_remove(di->dr, tok, end);
+    sink_mysql_draft_note(di->dr, "partitions by system time are left out");
+}
+
 static void sink_mysql_word_to_mysql(sink_mysql_dialect *di, uint32_t tok)
 {
-    if (di->part->kind == SINK_MYSQL_PART_COLUMN) {
+    if (sink_mysql_is_word(di, tok, "PARTITION") && sink_mysql_is_word(di, tok + 1, "BY") &&
+        sink_mysql_is_word(di, tok + 2, "SYSTEM_TIME")) {
+        sink_mysql_drop_history(di, tok);
+    } else if (di->history[0] != 0 && di->part->kind == SINK_MYSQL_PART_KEY &&
+               sink_mysql_draft_is_punct(di->dr, tok, '(')) {
+        sink_mysql_key_without_history(di, tok);
+    } else if (di->part->kind == SINK_MYSQL_PART_COLUMN) {
         sink_mysql_column_to_mysql(di, tok);
     } else if (di->part->kind == SINK_MYSQL_PART_KEY && sink_mysql_is_word(di, tok, "IGNORED")) {
         sink_mysql_ignored_to_mysql(di, tok);
@@ -415,6 +487,14 @@ static void sink_mysql_drop_if_exists(sink_mysql_dialect *di, sink_mysql_rewritt
 
 static void sink_mysql_adapt_part(sink_mysql_dialect *di)
 {
+    if (!di->how->to_maria && di->dr->nparts > 0 && sink_mysql_is_versioning(di)) {
+        sink_mysql_draft_remove_part(di->dr, di->part);
+        sink_mysql_draft_note(di->dr, "system versioning is left out");
+        if (di->part->name != 0) {
+            di->history[di->history[0] != 0 ? 1 : 0] = di->part->name;
+        }
+        return;
+    }
     for (uint32_t i = di->part->first; i < di->part->end; i = sink_mysql_draft_past(di->dr, i)) {
         if (sink_mysql_is_word(di, i, "COLLATE")) {
             sink_mysql_adapt_collation(di, i);

@@ -1,7 +1,11 @@
 """Every character of every character set of both servers, as the server itself converts it: in
 values of the full copy and of the stream, at the target, in names and in statements."""
 
+import json
+
 import pytest
+
+from lib.wait import wait_until
 
 TWO_BYTES = "big5 cp932 euckr gb18030 gb2312 gbk sjis ujis eucjpms".split()
 WIDE = "ucs2 utf16 utf16le utf32".split()
@@ -155,3 +159,27 @@ def test_names_labels_and_statements(ends, sluice, names, kafka, reader):
         assert row["data"] == [{"id": "1", column: "2", "s": "1"}]
         assert row["mysqlType"][column] == f"enum('x','{label}')"
         assert row["mysqlType"]["s"] == f"set('{label}','y')"
+
+
+def test_bytes_that_are_no_text(ends, sluice, names, reader):
+    """A half of a surrogate pair, which the servers keep in UCS-2; counted in copy and stream."""
+    origin, _ = ends
+    table = f"{names.database}.t"
+    origin.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(9) CHARACTER SET ucs2)")
+    insert = f"INSERT INTO {table} VALUES ({{}}, _ucs2 x'd8000041')"
+    origin.execute(insert.format(1))
+    task = sluice.task(source={"hosts": [origin.address]}, phases=["full", "incremental"], target=None)
+
+    def counted():
+        shown = sluice.run("status", task, "--json", status=None).stdout
+        return json.loads(shown)["capture"]["metrics"]["sluice_source_bad_text_bytes_total"]
+
+    capture = sluice.capture(task)
+    reader.wait(1)
+    wait_until(lambda: counted() == 2, 20, "two bytes of the copy")
+    origin.execute(insert.format(2))
+    records = reader.wait(2)
+    wait_until(lambda: counted() == 4, 20, "two more of the stream")
+    capture.stop()
+    assert [r.json["data"] for r in records] == [[{"id": str(i), "v": "\ufffdA"}] for i in (1, 2)]

@@ -3,6 +3,7 @@ The interleavings themselves are tested by component_mysql_copy (test_components
 
 import json
 import re
+import signal
 
 import pytest
 
@@ -114,9 +115,16 @@ def test_progress_and_limits(source, sluice, names, reader):
                    f"CREATE TABLE {names.database}.empty (id INT PRIMARY KEY)")
     fill(source, table, "n, CONCAT('row ', n)", 10000)
     source.execute(f"ANALYZE TABLE {table}")
-    task = sluice.task(phases=["full", "incremental"], target=None, full={"rows_per_second": 2000})
-    capture = sluice.capture(task)
-    wait_until(lambda: len(reader.read()) >= 500, 20, "rows")
+
+    def limited(rows):
+        return sluice.task(phases=["full", "incremental"], target=None, full={"rows_per_second": rows})
+
+    capture = sluice.capture(limited(20))
+    wait_until(reader.read, 20, "rows")
+    task = limited(2000)
+    capture.signal(signal.SIGHUP)
+    assert capture.wait_event("task_file_read")["changed"] == "full.rows_per_second"
+    wait_until(lambda: len(reader.read()) >= 500, 20, "rows, faster than 20 in a second")
     begun = len(reader.records)
 
     def progress():

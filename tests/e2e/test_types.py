@@ -131,7 +131,7 @@ def of_kind(kind):
 
 
 LABELS = [f"label {i}" for i in range(300)]
-BITS = [1, 7, 8, 9, 16, 17, 31, 32, 33, 63, 64]
+BITS = range(1, 65)
 MEMBERS = [f"m{i}" for i in range(64)]
 DOCUMENTS = ["{}", "[]", r'"text é \"q\""', "null", "true", "-1", "18446744073709551615",
              "1.5e-7", '{"a": 1, "b": [1, 2, {"c": null}], "ключ": "值"}',
@@ -505,6 +505,33 @@ def test_defaults_generated_and_invisible_columns(ends_of, sluice, names, reader
         assert len(goal.query(query)) == 2
 
 
+@pytest.mark.parametrize("pair", ["mysql-mariadb", "mysql-mysql"])
+def test_invisible_primary_key(ends_of, pair, sluice, names, reader):
+    """The key that MySQL makes for tables without one tells equal rows apart."""
+    origin, goal = ends_of(pair)
+    tables = [f"{names.database}.copied", f"{names.database}.later"]
+
+    def make(table):
+        run_all(origin, ["SET sql_generate_invisible_primary_key = ON", f"CREATE TABLE {table} (a INT, b VARCHAR(9))",
+                         f"INSERT INTO {table} VALUES (1, 'x'), (1, 'x'), (2, NULL), (2, NULL)"])
+
+    run_all(origin, [f"CREATE DATABASE {names.database}"])
+    make(tables[0])
+    task = sluice.task(phases=["schema", "full", "incremental"], source={"hosts": [origin.address]},
+                       target={"hosts": [goal.address]})
+    sluice.capture(task)
+    sluice.apply(task)
+    make(tables[1])
+    for table in tables:
+        run_all(origin, [f"DELETE FROM {table} WHERE a = 1 LIMIT 1", f"UPDATE {table} SET b = 'y' WHERE a = 2 LIMIT 1",
+                         f"INSERT INTO {table} VALUES (1, 'x')"])
+    query = "SELECT my_row_id, a, b FROM {} ORDER BY my_row_id"
+    for table in tables:
+        goal.wait_for(query.format(table), origin.query(query.format(table)))
+        assert len(goal.query(query.format(table))) == 4 and len(goal.query(f"SELECT * FROM {table}")[0]) == 2
+    assert {tuple(r.json["pkNames"]) for r in reader.read() if not r.json["isDdl"]} == {("my_row_id",)}
+
+
 # --- MariaDB alone ---
 
 
@@ -568,6 +595,56 @@ def versioned_tables_and_sequences(origin, goal, database, sluice, reader):
             more = ["u", "b"] if body["table"] == "hid" else []
             assert list(body["mysqlType"]) == ["id", "a", "v", *more]
             assert body["pkNames"] == (None if body["table"] == "keyless" else ["id"])
+
+
+HISTORY = "PARTITION BY SYSTEM_TIME INTERVAL 1 HOUR (PARTITION p0 HISTORY, PARTITION pn CURRENT)"
+
+
+@pytest.mark.parametrize("pair", ["mariadb-mysql", "mariadb-mariadb"])
+def test_definitions_of_versioned_tables(ends_of, pair, sluice, names):
+    """Made at the target by the phase schema and by the stream: as they are, or without versioning."""
+    origin, goal = ends_of(pair)
+    database = names.database
+    period = ("b TIMESTAMP(6) GENERATED ALWAYS AS ROW START INVISIBLE, e TIMESTAMP(6) GENERATED ALWAYS"
+              " AS ROW END INVISIBLE, PERIOD FOR SYSTEM_TIME (b, e)")
+    run_all(origin, [
+        f"CREATE DATABASE {database}",
+        f"CREATE TABLE {database}.hid (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING {HISTORY}",
+        f"CREATE TABLE {database}.shown (id INT PRIMARY KEY, {period}, v INT) WITH SYSTEM VERSIONING",
+        f"INSERT INTO {database}.hid VALUES (1, 1), (2, 2)", f"DELETE FROM {database}.hid WHERE id = 2",
+        f"INSERT INTO {database}.shown (id, v) VALUES (1, 1)",
+    ])
+    task = sluice.task(phases=["schema", "full", "incremental"], source={"hosts": [origin.address]},
+                       target={"hosts": [goal.address]})
+    sluice.capture(task)
+    sluice.apply(task)
+    later = ["later", "by_steps"]
+    run_all(origin, [
+        "SET system_versioning_alter_history = KEEP",
+        f"CREATE TABLE {database}.later (id INT PRIMARY KEY, v INT, {period}) WITH SYSTEM VERSIONING {HISTORY}",
+        f"CREATE TABLE {database}.by_steps (id INT PRIMARY KEY, v INT)",
+        f"INSERT INTO {database}.by_steps VALUES (9, 9)",
+        f"ALTER TABLE {database}.by_steps ADD COLUMN x INT DEFAULT 5, ADD SYSTEM VERSIONING",
+        f"ALTER TABLE {database}.by_steps {HISTORY}",
+        f"ALTER TABLE {database}.hid ADD PARTITION (PARTITION p1 HISTORY)",
+        f"ALTER TABLE {database}.shown ADD COLUMN x INT DEFAULT 6",
+        *(f"INSERT INTO {database}.{t} (id, v) VALUES (10, 1), (11, 1), (12, 1)" for t in ["hid", "shown", *later]),
+        *(f"UPDATE {database}.{t} SET v = v + 1 WHERE id > 10" for t in ["hid", "shown", *later]),
+        *(f"DELETE FROM {database}.{t} WHERE id = 12" for t in ["hid", "shown", *later]),
+        f"CREATE TABLE {database}.end_mark (id INT PRIMARY KEY)",
+    ])
+    goal.wait_for(f"SELECT * FROM {database}.end_mark", ())
+    for table, more in (("hid", ""), ("shown", ", x"), ("later", ""), ("by_steps", ", x")):
+        query = f"SELECT id, v{more} FROM {database}.{table} ORDER BY id"
+        assert goal.query(query) == origin.query(query), table
+        assert len(goal.query(query)) >= 2
+    if goal.kind == "mariadb":
+        assert goal.query(VERSIONED, (database,)) == origin.query(VERSIONED, (database,))
+        assert len(goal.query(VERSIONED, (database,))) == 4
+
+
+VERSIONED = """SELECT TABLE_NAME, CREATE_OPTIONS FROM information_schema.TABLES
+ WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'SYSTEM VERSIONED' ORDER BY 1"""
 
 
 def test_columns_that_the_log_of_mariadb_does_not_tell(ends_of, sluice, names, reader):

@@ -348,6 +348,29 @@ static void speaks_mysql(void **state)
          "CREATE TABLE `dr`.`t` (a int, s timestamp(6) , p point SRID 4326) "},
         {MYSQL | FROM_MARIA, "ALTER TABLE t ADD c int, ADD SYSTEM VERSIONING",
          "ALTER TABLE `dr`.`t` ADD c int"},
+        /* as MariaDB prints it */
+        {MYSQL | FROM_MARIA,
+         "CREATE TABLE `t` (`b` timestamp(6) GENERATED ALWAYS AS ROW START, `id` int NOT NULL, `e` "
+         "timestamp(6) INVISIBLE GENERATED ALWAYS AS ROW END, `row` int AS (`id` + 1), PRIMARY KEY "
+         "(`id`,`e`), KEY `k` (`E`,`b`,`row`), KEY `k2` (`row` DESC,`b`,`e`), PERIOD FOR "
+         "SYSTEM_TIME (`b`, `e`)) ENGINE=InnoDB WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME "
+         "INTERVAL 1 DAY STARTS TIMESTAMP'2026-01-01 00:00:00' AUTO (PARTITION `p0` HISTORY ENGINE "
+         "= InnoDB, PARTITION `pn` CURRENT ENGINE = InnoDB)",
+         "CREATE TABLE `dr`.`t` ( `id` int NOT NULL, `row` int AS (`id` + 1), PRIMARY KEY (`id`), "
+         "KEY `k` (`row`), KEY `k2` (`row` DESC)) ENGINE=InnoDB  "},
+        {MYSQL | FROM_MARIA,
+         "ALTER TABLE t ADD COLUMN b timestamp(6) AS ROW START, ADD COLUMN e timestamp(6) AS ROW "
+         "END, ADD PERIOD FOR SYSTEM_TIME (b, e), ADD SYSTEM VERSIONING",
+         "ALTER TABLE `dr`.`t`    "},
+        {MYSQL | FROM_MARIA, "ALTER TABLE t DROP PERIOD FOR SYSTEM_TIME, ADD history int",
+         "ALTER TABLE `dr`.`t`  ADD history int"},
+        {MYSQL | FROM_MARIA, "ALTER TABLE t ADD c int PARTITION BY SYSTEM_TIME LIMIT 1000",
+         "ALTER TABLE `dr`.`t` ADD c int "},
+        {MYSQL | FROM_MARIA,
+         "ALTER TABLE t ADD PARTITION IF NOT EXISTS (PARTITION p2 HISTORY, PARTITION p3 HISTORY)",
+         "ALTER TABLE `dr`.`t` "},
+        {MYSQL | FROM_MARIA, "ALTER TABLE t ADD PARTITION (PARTITION history VALUES IN (2))",
+         "ALTER TABLE `dr`.`t` ADD PARTITION (PARTITION history VALUES IN (2))"},
         {MYSQL | FROM_MARIA, "CREATE TABLE t (a varchar(3) COLLATE latin1_swedish_nopad_ci)",
          "CREATE TABLE `dr`.`t` (a varchar(3) COLLATE latin1_swedish_ci)"},
         {MYSQL | FROM_MARIA, "CREATE DATABASE x COLLATE=utf8mb4_uca1400_ai_ci",
