@@ -177,7 +177,10 @@ static cdc_rc cdc_net_handshake(cdc_net *net, const char *host, const cdc_net_tl
         if (step == CDC_NET_CLOSED) {
             rc = cdc_net_fail_connect(net, "the server closed it in the TLS handshake", err);
         } else if (!cdc_net_wait(net->fd, step, deadline_ms)) {
-            rc = cdc_net_fail_connect(net, "no answer to the TLS handshake in time", err);
+            rc = cdc_net_fail_connect(net,
+                                      "no answer to the TLS handshake in time (a port without TLS "
+                                      "is mostly silent)",
+                                      err);
         }
     }
     return rc;

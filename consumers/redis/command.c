@@ -188,7 +188,7 @@ static cdc_rc sink_redis_changed(sink_redis_handle *sr, const cdc_event *ev, int
         rc = sink_redis_no_memory(err);
     }
     if (rc == CDC_OK) {
-        rc = sink_redis_put(sr, database, ch.argv, ev->nargs, ev->key_arg, err);
+        rc = sink_redis_put(sr, database, ch.argv, ev->nargs - expiry.conditions, ev->key_arg, err);
     }
     if (rc == CDC_OK && expiry.held_ms > 0 && ev->key_arg >= 0) {
         rc = sink_redis_hold(sr, database, &ev->after[ev->key_arg], expiry.held_ms, err);

@@ -45,8 +45,11 @@ void sink_redis_expiry_of(const sink_redis_handle *sr, const cdc_event *ev,
     cdc_redis_expiry found;
     int64_t ms = 0;
     *out = (sink_redis_expiry){.at = 0};
-    if (cmd == NULL || !cdc_redis_expiry_of(cmd, ev->after, ev->nargs, &found) || found.at == 0 ||
-        found.relative || !cdc_redis_number(&ev->after[found.at], &ms) ||
+    if (cmd == NULL || !cdc_redis_expiry_of(cmd, ev->after, ev->nargs, &found)) {
+        return;
+    }
+    out->conditions = found.conditions;
+    if (found.relative || !cdc_redis_number(&ev->after[found.at], &ms) ||
         (found.seconds && ms > INT64_MAX / 2000)) {
         return;
     }

@@ -20,7 +20,9 @@ typedef struct sink_redis_expiry {
     uint32_t at;                    /* number of the argument to replace; 0: none */
     char text[SINK_REDIS_TIME_MAX]; /* the argument instead */
     size_t len;
-    int64_t held_ms; /* the true expiry of the key, if it is held off; 0: it is not */
+    int64_t held_ms;     /* the true expiry of the key, if it is held off; 0: it is not */
+    uint32_t conditions; /* arguments at the end to leave out: they would be compared with an expiry
+                            that is held off, and were true at the source */
 } sink_redis_expiry;
 
 /* argv: the command of ev. Adds target.extend_expiry_seconds, too. */

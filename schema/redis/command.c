@@ -335,6 +335,21 @@ static void option_expiry(const cdc_redis_command *cmd, const cdc_value *argv, u
     expiry_option(argv, argc, at, x);
 }
 
+/* Of EXPIRE and its like. A server that gives on such a command for fields may name some of which
+ * the condition is not true. */
+static uint32_t expiry_conditions(const cdc_redis_command *cmd, const cdc_value *argv,
+                                  uint32_t argc)
+{
+    uint32_t n = 0;
+    bool takes = !cmd->fields && strstr(cmd->name, "EXPIRE") != NULL;
+    while (takes && argc > 3 + n &&
+           (cdc_redis_word(argv, argc - 1 - n, "NX") || cdc_redis_word(argv, argc - 1 - n, "XX") ||
+            cdc_redis_word(argv, argc - 1 - n, "GT") || cdc_redis_word(argv, argc - 1 - n, "LT"))) {
+        n++;
+    }
+    return n;
+}
+
 bool cdc_redis_expiry_of(const cdc_redis_command *cmd, const cdc_value *argv, uint32_t argc,
                          cdc_redis_expiry *expiry)
 {
@@ -353,6 +368,7 @@ bool cdc_redis_expiry_of(const cdc_redis_command *cmd, const cdc_value *argv, ui
     case CDC_TELLS_SECONDS_AT:
     case CDC_TELLS_MS_AT:
         expiry->at = argc > 2 ? 2 : 0;
+        expiry->conditions = expiry_conditions(cmd, argv, argc);
         expiry->relative = cmd->tells == CDC_TELLS_SECONDS || cmd->tells == CDC_TELLS_MS;
         expiry->seconds = cmd->tells == CDC_TELLS_SECONDS || cmd->tells == CDC_TELLS_SECONDS_AT;
         break;

@@ -85,6 +85,8 @@ typedef struct cdc_redis_expiry {
     bool relative;   /* from now on, not since 1970 */
     bool seconds;    /* not milliseconds */
     bool fields;     /* of fields of a hash, not of the key */
+    uint32_t conditions; /* so many arguments at the end (NX, XX, GT, LT) say what the key's expiry
+                            had to be; a server that propagated the command has found it so */
 } cdc_redis_expiry;
 /* Also false when the arguments make no sense. RESTORE with a time of 0 tells none. */
 bool cdc_redis_expiry_of(const cdc_redis_command *cmd, const cdc_value *argv, uint32_t argc,

@@ -584,6 +584,31 @@ static void test_expiry(void **state)
     bed_free(bd);
 }
 
+/* What is held off would not let GT through. */
+static void test_conditions(void **state)
+{
+    (void)state;
+    bed b;
+    bed *bd = &b;
+    char words[96];
+    if (server == NULL) {
+        skip();
+    }
+    int64_t now = cdc_clock_wall_ms();
+    bed_open(bd, "", "");
+    bd->source_ms = now - 60000;
+    OK(put_time(bd, "SET held 1 PXAT", now - 50000));
+    snprintf(words, sizeof words, "PEXPIREAT held %lld XX GT", (long long)now + 600000);
+    OK(put(bd, words));
+    OK(put_time(bd, "SET none 1 PXAT", now + 600000));
+    snprintf(words, sizeof words, "PEXPIREAT none %lld NX", (long long)now + 900000);
+    OK(put(bd, words));
+    OK(bed_commit(bd));
+    assert_true(is_near(expires("held"), now + 600000));
+    assert_true(is_near(expires("none"), now + 900000));
+    bed_free(bd);
+}
+
 static void test_extended(void **state)
 {
     (void)state;
@@ -630,6 +655,7 @@ int main(void)
         cmocka_unit_test_setup(test_slots, clean),
         cmocka_unit_test_setup(test_keep, clean),
         cmocka_unit_test_setup(test_expiry, clean),
+        cmocka_unit_test_setup(test_conditions, clean),
         cmocka_unit_test_setup(test_extended, clean),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,7 +247,7 @@ static void test_subset(void **state)
     check_subset("MSETEX 1 a 1 KEEPTTL", "1", "MSETEX 1 a 1 KEEPTTL");
 }
 
-/* want: "at option relative seconds fields", "-" for none. */
+/* want: "at option relative seconds fields conditions", "-" for none. */
 static void check_expiry(const char *line, const char *want)
 {
     static words w;
@@ -255,8 +255,11 @@ static void check_expiry(const char *line, const char *want)
     char have[64] = "-";
     split(&w, line);
     if (cdc_redis_expiry_of(command_of(&w), w.argv, w.argc, &x)) {
-        (void)snprintf(have, sizeof have, "%u %u%s%s%s", x.at, x.option, x.relative ? " rel" : "",
-                       x.seconds ? " s" : "", x.fields ? " fields" : "");
+        int n = snprintf(have, sizeof have, "%u %u%s%s%s", x.at, x.option, x.relative ? " rel" : "",
+                         x.seconds ? " s" : "", x.fields ? " fields" : "");
+        if (x.conditions > 0) {
+            (void)snprintf(have + n, sizeof have - (size_t)n, " %u conditions", x.conditions);
+        }
     }
     if (strcmp(have, want) != 0) {
         fail_msg("%s: %s, not %s", line, have, want);
@@ -275,7 +278,10 @@ static void test_expiry(void **state)
     check_expiry("SET k v KEEPTTL", "-");
     check_expiry("SETEX k 10 v", "2 0 rel s");
     check_expiry("PSETEX k 10 v", "2 0 rel");
-    check_expiry("EXPIRE k 10 GT", "2 0 rel s");
+    check_expiry("EXPIRE k 10 GT", "2 0 rel s 1 conditions");
+    check_expiry("PEXPIREAT k 10 xx GT", "2 0 2 conditions");
+    check_expiry("PSETEX k 10 NX", "2 0 rel");
+    check_expiry("HPEXPIREAT k 10 FIELDS 1 NX", "2 0 fields");
     check_expiry("PEXPIRE k 10", "2 0 rel");
     check_expiry("EXPIREAT k 10", "2 0 s");
     check_expiry("PEXPIREAT k 10", "2 0");
