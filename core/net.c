@@ -300,6 +300,18 @@ cdc_rc cdc_net_read(cdc_net *net, void *p, size_t size, size_t *got, int timeout
     }
 }
 
+void cdc_net_wait_any(const cdc_net *const *nets, size_t n, int timeout_ms)
+{
+    struct pollfd waits[CDC_NET_WAIT_MAX];
+    nfds_t count = 0;
+    for (size_t i = 0; i < n && count < CDC_NET_WAIT_MAX; i++) {
+        if (nets[i] != NULL) {
+            waits[count++] = (struct pollfd){.fd = nets[i]->fd, .events = POLLIN};
+        }
+    }
+    (void)poll(waits, count, timeout_ms); /* a signal ends it early, too */
+}
+
 cdc_rc cdc_net_write(cdc_net *net, const void *p, size_t n, int timeout_ms, cdc_error *err)
 {
     const char *from = p;

@@ -57,6 +57,10 @@ unsigned cdc_net_local_port(const cdc_net *net); /* 0: cannot be told */
  * RETRY: closed or lost. */
 cdc_rc cdc_net_read(cdc_net *net, void *p, size_t size, size_t *got, int timeout_ms,
                     cdc_error *err) CDC_MUST_CHECK;
+/* Waits until there is something to read in one of n streams (at most CDC_NET_WAIT_MAX count), of
+ * which the last read of each gave AGAIN; a NULL is left out. */
+void cdc_net_wait_any(const cdc_net *const *nets, size_t n, int timeout_ms);
+#define CDC_NET_WAIT_MAX 1000
 /* Writes all n bytes. RETRY: closed or lost, or the peer took no byte for timeout_ms. */
 cdc_rc cdc_net_write(cdc_net *net, const void *p, size_t n, int timeout_ms,
                      cdc_error *err) CDC_MUST_CHECK;

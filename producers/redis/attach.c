@@ -23,7 +23,7 @@ static void note(found *f, const cdc_error *err)
     f->waiting = f->waiting || err->rc == CDC_RETRY;
 }
 
-static void consider(found *f, src_redis_link *link, src_redis_fit fit)
+static void consider(found *f, src_redis_link *link, src_redis_fit fit, bool may_copy)
 {
     const cdc_redis_server *server = src_redis_link_info(link);
     bool serves = !server->is_replica || server->link_up;
@@ -36,7 +36,7 @@ static void consider(found *f, src_redis_link *link, src_redis_fit fit)
         note(f, &err);
     }
     f->waiting = f->waiting || fit == SRC_REDIS_BEHIND;
-    if (serves && (f->best == NULL || (!f->best_is_master && !server->is_replica))) {
+    if (serves && may_copy && (f->best == NULL || (!f->best_is_master && !server->is_replica))) {
         src_redis_link_close(f->best);
         f->best = link;
         f->fit = fit;
@@ -64,7 +64,7 @@ static cdc_rc look_around(found *f, src_redis_link **out, const src_redis_server
             *out = link;
             return CDC_OK;
         }
-        consider(f, link, fit);
+        consider(f, link, fit, i < servers->nfull);
     }
     return CDC_AGAIN;
 }

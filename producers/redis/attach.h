@@ -14,6 +14,7 @@ typedef struct src_redis_servers {
     const cdc_env *env;
     const char *const *hosts; /* host:port */
     uint32_t n;
+    uint32_t nfull; /* so many of them, from the first, serve for anything but to go on */
 } src_redis_servers;
 
 /* Connects; *fit says whether the place holds there. place NULL or without a history:

@@ -29,9 +29,10 @@ const cdc_check src_redis_checks[] = {
      "All servers of `source.hosts` have the same data: they are a master and its replicas, or "
      "nodes of one cluster.",
      "leave the other one out"},
-    {"source_cluster", "fail",
-     "Every slot of a cluster has a master, and `topics.partitions` is not below the number of "
-     "masters.",
+    {"source_cluster", "fail, warn",
+     "Every slot of a cluster has a master; a warning where `topics.partitions` is below the "
+     "number "
+     "of masters.",
      "redis-cli --cluster fix; `topics.partitions`"},
     {"source_databases", "fail", "The databases that `objects` names by number exist.",
      "other numbers in `objects.include`"},

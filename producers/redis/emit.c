@@ -2,7 +2,7 @@
 
 #include "core/clock.h"
 
-enum { TXN_BYTES = SRC_REDIS_REPLID_BYTES + 1 + 20 + 1 };
+enum { TXN_BYTES = SRC_REDIS_REPLID_BYTES + 1 + 20 + 1, SLOT_BYTES = 6 };
 
 static cdc_rc out_of_memory(cdc_error *err)
 {
@@ -79,11 +79,12 @@ cdc_rc src_redis_emit(src_redis_emitter *to, const src_redis_emitted *command, c
 }
 
 cdc_rc src_redis_emit_commit(src_redis_emitter *to, const src_redis_place *places, uint32_t n,
-                             cdc_phase phase, cdc_error *err)
+                             const src_redis_moves *moves, cdc_phase phase, cdc_error *err)
 {
     cdc_buffer token;
-    cdc_buffer_init(&token, (size_t)n * sizeof(*places) + 64);
-    src_redis_token_print(places, n, &token);
+    cdc_buffer_init(&token, (size_t)n * sizeof(*places) + 64 +
+                                (moves != NULL ? (size_t)CDC_REDIS_SLOTS * SLOT_BYTES : 0));
+    src_redis_token_print(places, n, moves, &token);
     cdc_event *ev = cdc_batch_add(to->batch);
     char *copy = token.failed ? NULL : cdc_arena_strndup(&to->batch->arena, token.data, token.len);
     if (ev != NULL && copy != NULL && name_history(to, places[0].replid)) {

@@ -28,8 +28,10 @@ typedef struct src_redis_emitter {
 
 cdc_rc src_redis_emit(src_redis_emitter *to, const src_redis_emitted *command,
                       cdc_error *err) CDC_MUST_CHECK;
-/* The batch ends here, where a token is valid; the token is the batch's from now on. */
+/* The batch ends here, where a token is valid; the token is the batch's from now on. moves NULL: of
+ * no cluster. */
 cdc_rc src_redis_emit_commit(src_redis_emitter *to, const src_redis_place *places, uint32_t n,
-                             cdc_phase phase, cdc_error *err) CDC_MUST_CHECK;
+                             const src_redis_moves *moves, cdc_phase phase,
+                             cdc_error *err) CDC_MUST_CHECK;
 
 #endif

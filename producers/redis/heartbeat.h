@@ -4,7 +4,8 @@
  * captured; its value is our clock in ms.
  *
  * It has a connection of its own. An account that may not write leaves a warning and the word
- * `heartbeat` in the status, once. The link's thread, but for stop. */
+ * `heartbeat` in the status, once. The link's thread, but for name
+ * and stop. */
 #ifndef SRC_REDIS_HEARTBEAT_H
 #define SRC_REDIS_HEARTBEAT_H
 
@@ -14,21 +15,25 @@
 #include "schema/redis/client.h"
 #include "token.h"
 
+enum { SRC_REDIS_HEARTBEAT_BYTES = 160 };
+
 typedef struct src_redis_heartbeat {
     const cdc_env *env;
     char server[SRC_REDIS_SERVER_BYTES];
-    const char *key; /* borrowed; NULL: none is written */
-    int64_t every_ms;
-    int64_t due_ms;       /* monotonic */
-    bool refused;         /* told already */
-    bool stopped;         /* under the lock */
-    pthread_mutex_t lock; /* of rd, which stop shuts down */
-    cdc_redis *rd;        /* NULL: not connected */
+    int64_t every_ms;                    /* 0: none is written */
+    int64_t due_ms;                      /* monotonic */
+    bool refused;                        /* told already */
+    pthread_mutex_t lock;                /* of what follows */
+    char key[SRC_REDIS_HEARTBEAT_BYTES]; /* "": none is written */
+    bool stopped;
+    cdc_redis *rd; /* NULL: not connected; stop shuts it down */
 } src_redis_heartbeat;
 
-/* server: host:port. key: borrowed; NULL: none is written. */
+/* server: host:port. key: "": none is written. */
 void src_redis_heartbeat_init(src_redis_heartbeat *hb, const cdc_env *env, const char *server,
                               const char *key);
+/* Any thread: another key from now on, as the slot of the old one is no longer this server's. */
+void src_redis_heartbeat_name(src_redis_heartbeat *hb, const char *key);
 /* Writes if it is time to. */
 void src_redis_heartbeat_beat(src_redis_heartbeat *hb);
 /* Any thread: what runs ends at once. */

@@ -6,7 +6,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "heartbeat.h"
-#include "schema/redis/client.h"
+#include "open.h"
 #include "server_checks.h"
 
 enum { ACK_MS = 1000, WRITE_MS = 5000, ANSWER_MS = 60000, LINE_BYTES = 256 };
@@ -97,20 +97,6 @@ cdc_rc src_redis_link_refresh(src_redis_link *link, cdc_error *err)
     return CDC_OK;
 }
 
-/* host: of source.hosts, or of a cluster's node. */
-static cdc_rc open_server(cdc_redis **out, const cdc_env *env, const char *text, cdc_error *err)
-{
-    char host[CDC_NET_HOST_MAX];
-    unsigned port = 0;
-    cdc_redis_login login;
-    *out = NULL;
-    if (!cdc_net_split(text, CDC_REDIS_PORT, host, sizeof host, &port)) {
-        return cdc_error_refuse(err, "net_host", "source.hosts: %s is no host:port", text);
-    }
-    cdc_redis_login_read(&login, env->task->cfg, "source");
-    return cdc_redis_open(out, host, port, &login, err);
-}
-
 cdc_rc src_redis_link_open(src_redis_link **out, const cdc_env *env, const char *host,
                            cdc_error *err)
 {
@@ -123,7 +109,7 @@ cdc_rc src_redis_link_open(src_redis_link **out, const cdc_env *env, const char 
     pthread_mutex_init(&link->lock, NULL);
     pthread_cond_init(&link->wake, NULL);
     snprintf(link->server, sizeof link->server, "%s", host);
-    cdc_rc rc = open_server(&link->rd, env, host, err);
+    cdc_rc rc = src_redis_open(&link->rd, env, host, err);
     if (rc == CDC_OK) {
         rc = src_redis_check(link->rd, env, err);
     }
@@ -278,6 +264,16 @@ cdc_rc src_redis_link_psync(src_redis_link *link, const src_redis_place *place,
     link->runs = pthread_create(&link->thread, NULL, link_main, link) == 0;
     return link->runs ? CDC_OK
                       : cdc_error_set(err, CDC_FATAL, "memory", "out of threads for a connection");
+}
+
+void src_redis_link_heartbeat(src_redis_link *link, const char *key)
+{
+    src_redis_heartbeat_name(&link->heartbeat, key);
+}
+
+const cdc_net *src_redis_link_net(const src_redis_link *link)
+{
+    return link->net;
 }
 
 cdc_rc src_redis_link_read(src_redis_link *link, void *p, size_t size, size_t *got, int timeout_ms,

@@ -10,6 +10,7 @@
 #ifndef SRC_REDIS_LINK_H
 #define SRC_REDIS_LINK_H
 
+#include "core/net.h"
 #include "core/plugin.h"
 #include "schema/redis/server.h"
 #include "token.h"
@@ -32,11 +33,14 @@ const char *src_redis_link_server(const src_redis_link *link); /* host:port */
 cdc_rc src_redis_link_refresh(src_redis_link *link, cdc_error *err) CDC_MUST_CHECK;
 
 /* Becomes a replica. place NULL or without a history: anew. The bytes behind the answer are given
- * by read. heartbeat: the key to write, or NULL; borrowed for the link's life. */
+ * by read. heartbeat: the key to write, or "". */
 cdc_rc src_redis_link_psync(src_redis_link *link, const src_redis_place *place,
                             const char *heartbeat, src_redis_link_answer *answer,
                             cdc_error *err) CDC_MUST_CHECK;
 
+void src_redis_link_heartbeat(src_redis_link *link, const char *key); /* from now on */
+
+const cdc_net *src_redis_link_net(const src_redis_link *link); /* behind psync; to wait on */
 /* As cdc_net_read. */
 cdc_rc src_redis_link_read(src_redis_link *link, void *p, size_t size, size_t *got, int timeout_ms,
                            cdc_error *err) CDC_MUST_CHECK;

@@ -181,9 +181,9 @@ static void check_slots(precheck *pc, const char *where)
         cdc_checklist_cure(pc->list, "redis-cli --cluster fix %s", where);
     }
     if (partitions < (int64_t)cluster->nmasters) {
-        cdc_checklist_add(pc->list, "source_cluster", CDC_CHECK_FAIL, where,
-                          "it has %u masters, each of which needs a partition of its own, and "
-                          "topics.partitions is %lld",
+        cdc_checklist_add(pc->list, "source_cluster", CDC_CHECK_WARN, where,
+                          "it has %u masters, and topics.partitions is %lld: several masters share "
+                          "a partition, and an applier takes them one after another",
                           cluster->nmasters, (long long)partitions);
         cdc_checklist_cure(pc->list, "topics.partitions: %u", cluster->nmasters);
     }

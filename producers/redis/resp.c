@@ -89,6 +89,12 @@ void src_redis_resp_skip(src_redis_resp *resp, size_t n)
     begin(resp);
 }
 
+void src_redis_resp_unread(src_redis_resp *resp, const src_redis_resp_command *command)
+{
+    resp->pos -= command->bytes;
+    begin(resp);
+}
+
 static cdc_rc malformed(const src_redis_resp *resp, const char *expected, cdc_error *err)
 {
     return cdc_error_set(err, CDC_FATAL, "redis_stream_malformed",

@@ -49,6 +49,9 @@ void src_redis_resp_received(src_redis_resp *resp, size_t n);
 cdc_rc src_redis_resp_next(src_redis_resp *resp, src_redis_resp_command *command,
                            cdc_error *err) CDC_MUST_CHECK;
 
+/* Puts the newest command back: it is the next again. */
+void src_redis_resp_unread(src_redis_resp *resp, const src_redis_resp_command *command);
+
 /* For what is no command: bytes that are there and not taken, and takes n of them. */
 src_redis_slice src_redis_resp_rest(const src_redis_resp *resp);
 void src_redis_resp_skip(src_redis_resp *resp, size_t n);

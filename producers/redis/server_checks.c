@@ -104,10 +104,11 @@ static cdc_rc check_privileges(const inspection *in, cdc_error *err)
         {"PING", "+ping", NULL},
         {"REPLCONF precheck 1", "+replconf", NULL},
         {"PSYNC ? x", "+psync", NULL},
-        {"CLUSTER SLOTS", "+cluster|slots", NULL}, /* of a cluster */
+        {"CLUSTER SLOTS", "+cluster|slots", NULL}, /* of a cluster: the last two */
+        {"CLUSTER NODES", "+cluster|nodes", NULL},
     };
     cdc_buffer rules;
-    size_t n = sizeof tries / sizeof tries[0] - (in->sv->mode == CDC_REDIS_CLUSTER ? 0 : 1);
+    size_t n = sizeof tries / sizeof tries[0] - (in->sv->mode == CDC_REDIS_CLUSTER ? 0 : 2);
     cdc_buffer_init(&rules, RULES_BYTES);
     cdc_rc rc = cdc_redis_try_all(in->rd, tries, n, &rules, err);
     if (rc == CDC_OK) {

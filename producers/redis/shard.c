@@ -10,9 +10,10 @@
 
 enum {
     CHUNK_BYTES = 128 * 1024,
-    PATIENCE_MS = 15000,  /* for a server that can go on, before all is copied again */
-    SILENCE_MS = 60000,   /* servers say something every 10 s */
-    RECONNECT_MS = 20000, /* a lost connection is tried again for so long before RETRY */
+    PATIENCE_MS = 15000,   /* for a server that can go on, before all is copied again */
+    SILENCE_MS = 60000,    /* servers say something every 10 s */
+    IN_FLIGHT = 32 * 1024, /* less than that fits into any socket: a server has none of it left */
+    RECONNECT_MS = 20000,  /* a lost connection is tried again for so long before RETRY */
     PAUSE_MS = 200,
 };
 static const size_t COMMAND_MAX = (size_t)1 << 30;
@@ -21,7 +22,7 @@ static void numbers(src_redis_shard *shard)
 {
     cdc_metrics *mx = shard->start.env->metrics;
     char labels[32] = "";
-    if (shard->start.slots != NULL) {
+    if (src_redis_shard_is_of_cluster(shard)) {
         snprintf(labels, sizeof labels, "shard=\"%u\"", shard->start.number);
     }
     shard->copy_keys = cdc_metrics_number(mx, CDC_GAUGE, "sluice_copy_rows", labels,
@@ -44,16 +45,18 @@ static void numbers(src_redis_shard *shard)
 
 static src_redis_servers servers_of(const src_redis_shard *shard)
 {
-    return (src_redis_servers){shard->start.env, shard->start.hosts, shard->start.nhosts};
+    return (src_redis_servers){shard->start.env, shard->start.hosts, shard->start.nhosts,
+                               shard->start.nfull};
 }
 
 static void set_server(src_redis_shard *shard)
 {
+    const cdc_redis_server *info = src_redis_link_info(shard->link);
+    shard->numbered = info->is_valkey && info->version >= 90000;
     snprintf(shard->place.server, sizeof shard->place.server, "%s",
              src_redis_link_server(shard->link));
     cdc_metrics_word(shard->start.env->metrics, "source_server", shard->place.server);
-    cdc_metrics_word(shard->start.env->metrics, "server_version",
-                     src_redis_link_info(shard->link)->version_text);
+    cdc_metrics_word(shard->start.env->metrics, "server_version", info->version_text);
 }
 
 static cdc_rc refuse_full(const src_redis_shard *shard, const src_redis_place *at, cdc_error *err)
@@ -101,14 +104,14 @@ static cdc_rc first_psync(src_redis_shard *shard, const src_redis_place *at, src
                           cdc_error *err)
 {
     bool known = at != NULL && at->replid[0] != '\0';
-    bool may_copy = shard->start.pass_over || shard->start.env->task->phase_full;
+    bool may_copy = shard->start.pass_over || shard->start.may_copy;
     set_server(shard);
     if (known && fit != SRC_REDIS_FITS && !may_copy) {
         return refuse_full(shard, at, err);
     }
     shard->goal = (uint64_t)src_redis_link_info(shard->link)->offset;
     cdc_rc rc = src_redis_link_psync(shard->link, fit == SRC_REDIS_FITS ? at : NULL,
-                                     shard->start.heartbeat, &shard->answer, err);
+                                     shard->heartbeat, &shard->answer, err);
     if (rc != CDC_OK) {
         return rc;
     }
@@ -143,6 +146,7 @@ cdc_rc src_redis_shard_open(src_redis_shard **out, const src_redis_shard_start *
     shard->start = *start;
     shard->start.place = NULL;
     shard->chunk = chunk;
+    snprintf(shard->heartbeat, sizeof shard->heartbeat, "%s", start->heartbeat);
     src_redis_resp_init(&shard->resp, COMMAND_MAX);
     cdc_buffer_init(&shard->values, COMMAND_MAX);
     cdc_buffer_init(&shard->held.argv, COMMAND_MAX);
@@ -191,7 +195,7 @@ static cdc_rc reconnect(src_redis_shard *shard, cdc_error *err)
     at.db = shard->db;
     cdc_rc rc = src_redis_attach(&shard->link, &servers, &at, 0, &fit, err);
     if (rc == CDC_OK) {
-        rc = src_redis_link_psync(shard->link, &at, shard->start.heartbeat, &shard->answer, err);
+        rc = src_redis_link_psync(shard->link, &at, shard->heartbeat, &shard->answer, err);
     }
     if (rc == CDC_OK && shard->answer.full) {
         rc = cdc_error_set(err, CDC_RETRY, "redis_lost", "%s: it does not go on at byte %llu",
@@ -259,6 +263,7 @@ static cdc_rc receive(src_redis_shard *shard, src_redis_emitter *to, int timeout
     }
     cdc_rc rc = src_redis_link_read(shard->link, p, room, &got, timeout_ms, err);
     if (rc == CDC_AGAIN) {
+        shard->behind = 0;
         shard->silent_ms += timeout_ms;
         return shard->silent_ms < SILENCE_MS
                    ? rc
@@ -269,6 +274,7 @@ static cdc_rc receive(src_redis_shard *shard, src_redis_emitter *to, int timeout
         return rc;
     }
     shard->silent_ms = 0;
+    shard->behind += got;
     shard->now_ms = cdc_clock_wall_ms();
     to->batch->source_bytes += got;
     if (file) {
@@ -300,6 +306,9 @@ static cdc_rc step(src_redis_shard *shard, src_redis_emitter *to, const src_redi
         return rc;
     }
     int wait_ms = to->batch->nevents > before ? 0 : timeout_ms;
+    if (src_redis_shard_waits(shard)) {
+        return CDC_AGAIN;
+    }
     if (shard->link == NULL) {
         return try_again(shard, wait_ms, err);
     }
@@ -334,7 +343,42 @@ const src_redis_place *src_redis_shard_place(const src_redis_shard *shard)
 
 bool src_redis_shard_in_block(const src_redis_shard *shard)
 {
-    return shard->in_block;
+    return shard->in_block && shard->block_events > 0;
+}
+
+uint64_t src_redis_shard_offset(const src_redis_shard *shard)
+{
+    return shard->offset;
+}
+
+bool src_redis_shard_is_copying(const src_redis_shard *shard)
+{
+    return shard->stage != SRC_REDIS_STREAM;
+}
+
+void src_redis_shard_cover(src_redis_shard *shard, uint64_t offset, bool all)
+{
+    shard->covered = offset;
+    shard->covered_all = all ? offset : shard->covered_all;
+}
+
+void src_redis_shard_heartbeat(src_redis_shard *shard, const char *key)
+{
+    snprintf(shard->heartbeat, sizeof shard->heartbeat, "%s", key);
+    if (shard->link != NULL) {
+        src_redis_link_heartbeat(shard->link, key);
+    }
+}
+
+bool src_redis_shard_has_ended(const src_redis_shard *shard)
+{
+    return shard->stage == SRC_REDIS_STREAM && shard->link == NULL && shard->behind < IN_FLIGHT &&
+           src_redis_resp_rest(&shard->resp).n == 0;
+}
+
+const cdc_net *src_redis_shard_net(const src_redis_shard *shard)
+{
+    return shard->link != NULL ? src_redis_link_net(shard->link) : NULL;
 }
 
 bool src_redis_shard_caught_up(const src_redis_shard *shard)

@@ -10,36 +10,59 @@ enum { HEAD_MAX_BYTES = 128 };
 /* --- events --- */
 
 static cdc_rc emit(src_redis_shard *shard, src_redis_emitter *to, const cdc_value *argv,
-                   uint32_t argc, const src_redis_rdb_command *cmd, cdc_error *err)
+                   const src_redis_rdb_command *cmd, uint32_t part, cdc_error *err)
 {
-    if (shard->start.pass_over) {
-        return CDC_OK;
-    }
     src_redis_emitted out = {.argv = argv,
-                             .argc = argc,
+                             .argc = cmd->argc,
                              .key_arg = cmd->key_arg,
                              .db = cmd->db,
                              .expire_at_ms = cmd->expire_at_ms,
                              .phase = CDC_PHASE_SNAPSHOT,
-                             .replid = shard->answer.replid,
-                             .begin = shard->answer.offset,
-                             .end = shard->answer.offset,
-                             .shard = shard->start.number,
+                             .replid = shard->place.replid,
+                             .begin = shard->place.offset,
+                             .end = shard->place.offset,
+                             .shard = part,
                              .last = true,
                              .now_ms = shard->now_ms};
     return src_redis_emit(to, &out, err);
 }
 
-static cdc_rc emit_marker(src_redis_shard *shard, src_redis_emitter *to, const char *which,
-                          cdc_error *err)
+static cdc_value text(const char *s)
 {
-    const char *slots = shard->start.slots != NULL ? shard->start.slots : "";
-    const src_redis_rdb_command none = {.key_arg = -1, .expire_at_ms = -1};
-    const cdc_value argv[3] = {
-        {.kind = CDC_BYTES, .p = CDC_COMMAND_FULLSYNC, .len = sizeof(CDC_COMMAND_FULLSYNC) - 1},
-        {.kind = CDC_BYTES, .p = which, .len = (uint32_t)strlen(which)},
-        {.kind = CDC_BYTES, .p = slots, .len = (uint32_t)strlen(slots)}};
-    return emit(shard, to, argv, slots[0] != '\0' ? 3 : 2, &none, err);
+    return (cdc_value){.kind = CDC_BYTES, .p = s, .len = (uint32_t)strlen(s)};
+}
+
+cdc_rc src_redis_shard_mark(src_redis_shard *shard, src_redis_emitter *to, const char *which,
+                            cdc_error *err)
+{
+    const src_redis_moves *moves = shard->start.moves;
+    cdc_rc rc = CDC_OK;
+    cdc_buffer slots;
+    cdc_buffer_init(&slots, (size_t)CDC_REDIS_SLOTS * 8);
+    for (uint32_t part = 0; rc == CDC_OK && part < (moves != NULL ? moves->parts : 1); part++) {
+        src_redis_rdb_command cmd = {.argc = 2, .key_arg = -1, .expire_at_ms = -1};
+        cdc_value argv[3] = {text(CDC_COMMAND_FULLSYNC), text(which)};
+        if (moves != NULL) {
+            cdc_buffer_reset(&slots);
+            src_redis_moves_slots(moves, shard->start.number, (int32_t)part, ",", &slots);
+            if (slots.len == 0) {
+                continue;
+            }
+            argv[2] = text(cdc_buffer_cstr(&slots));
+            cmd.argc = 3;
+        }
+        rc = emit(shard, to, argv, &cmd, part, err);
+    }
+    cdc_buffer_fini(&slots);
+    return rc;
+}
+
+static cdc_rc mark_file(src_redis_shard *shard, src_redis_emitter *to, const char *which,
+                        cdc_error *err)
+{
+    return shard->start.pass_over || shard->start.joins
+               ? CDC_OK
+               : src_redis_shard_mark(shard, to, which, err);
 }
 
 static bool is(const src_redis_slice *name, const char *upper)
@@ -52,19 +75,25 @@ static bool is(const src_redis_slice *name, const char *upper)
 static cdc_rc emit_delete(src_redis_shard *shard, src_redis_emitter *to,
                           const src_redis_rdb_command *cmd, cdc_error *err)
 {
-    src_redis_rdb_command del = {.key_arg = 1, .db = cmd->db, .expire_at_ms = -1};
+    src_redis_rdb_command del = {.argc = 2, .key_arg = 1, .db = cmd->db, .expire_at_ms = -1};
     const src_redis_slice *key = &cmd->argv[cmd->key_arg];
     const cdc_value argv[2] = {{.kind = CDC_BYTES, .p = "DEL", .len = 3},
                                {.kind = CDC_BYTES, .p = key->p, .len = (uint32_t)key->n}};
-    return emit(shard, to, argv, 2, &del, err);
+    return emit(shard, to, argv, &del, src_redis_shard_part(shard, argv, 1), err);
 }
 
-/* Functions and scripts belong to no database: they are taken with everything only. */
+/* Functions and scripts belong to no database: they are taken with everything only, and from one
+ * master, as all have the same. A key whose slot is not the master's was left behind there. */
 static bool is_selected(const src_redis_shard *shard, const src_redis_rdb_command *cmd)
 {
     const src_redis_slice *key = cmd->key_arg >= 0 ? &cmd->argv[cmd->key_arg] : NULL;
-    return key != NULL ? src_redis_select_key(shard->start.select, cmd->db, key->p, key->n)
-                       : src_redis_select_whole(shard->start.select);
+    const src_redis_moves *moves = shard->start.moves;
+    if (key == NULL) {
+        return src_redis_select_whole(shard->start.select) && shard->start.number == 0;
+    }
+    bool is_ours = moves == NULL || shard->start.joins ||
+                   moves->home[cdc_redis_slot(key->p, key->n)] == shard->start.number;
+    return is_ours && src_redis_select_key(shard->start.select, cmd->db, key->p, key->n);
 }
 
 static cdc_rc emit_command(src_redis_shard *shard, src_redis_emitter *to,
@@ -88,7 +117,8 @@ static cdc_rc emit_command(src_redis_shard *shard, src_redis_emitter *to,
     if (cmd->first && !is(&cmd->argv[0], "SET") && !is(&cmd->argv[0], "RESTORE")) {
         rc = emit_delete(shard, to, cmd, err);
     }
-    return rc == CDC_OK ? emit(shard, to, argv, cmd->argc, cmd, err) : rc;
+    uint32_t part = src_redis_shard_part(shard, argv, cmd->key_arg);
+    return rc == CDC_OK ? emit(shard, to, argv, cmd, part, err) : rc;
 }
 
 /* --- the head --- */
@@ -108,7 +138,7 @@ static cdc_rc begin_file(src_redis_shard *shard, src_redis_emitter *to, cdc_erro
     cdc_metric_set(shard->copy_keys_estimated,
                    cdc_redis_server_keys(src_redis_link_info(shard->link)));
     shard->stage = SRC_REDIS_FILE;
-    cdc_rc rc = emit_marker(shard, to, CDC_FULLSYNC_BEGIN, err);
+    cdc_rc rc = mark_file(shard, to, CDC_FULLSYNC_BEGIN, err);
     src_redis_slice rest = src_redis_resp_rest(&shard->resp);
     if (rc == CDC_OK) {
         rc = src_redis_shard_feed_file(shard, rest.p, rest.n, err);
@@ -153,6 +183,9 @@ static cdc_rc take_head(src_redis_shard *shard, src_redis_emitter *to, cdc_error
         empty++; /* the server prepares the file */
     }
     src_redis_resp_skip(&shard->resp, empty);
+    if (src_redis_shard_waits(shard)) {
+        return CDC_AGAIN;
+    }
     src_redis_slice line = {rest.p + empty, rest.n - empty};
     const char *end = line.n > 0 ? memchr(line.p, '\n', line.n) : NULL;
     if (end == NULL) {
@@ -205,7 +238,7 @@ static cdc_rc end_file(src_redis_shard *shard, cdc_error *err)
 static cdc_rc begin_stream(src_redis_shard *shard, src_redis_emitter *to, cdc_error *err)
 {
     int32_t db = src_redis_rdb_stream_db(shard->rdb);
-    cdc_rc rc = emit_marker(shard, to, CDC_FULLSYNC_END, err);
+    cdc_rc rc = mark_file(shard, to, CDC_FULLSYNC_END, err);
     shard->stage = SRC_REDIS_STREAM;
     shard->offset = shard->answer.offset;
     shard->db = db >= 0 ? db : 0;

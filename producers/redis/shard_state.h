@@ -3,6 +3,7 @@
 #define SRC_REDIS_SHARD_STATE_H
 
 #include "expiry.h"
+#include "heartbeat.h"
 #include "link.h"
 #include "rdb.h"
 #include "resp.h"
@@ -32,9 +33,14 @@ struct src_redis_shard {
     src_redis_place place; /* see src_redis_shard_place */
     uint64_t offset;       /* of the stream that was read */
     int32_t db;            /* selected there */
-    uint64_t goal;         /* caught up from this offset on */
-    src_redis_resp resp;   /* what was received; of the file, only its beginning and what follows */
+    uint64_t covered;      /* see src_redis_shard_cover; and for keys that come to their home */
+    uint64_t covered_all;
+    bool numbered;       /* of a cluster: there may be databases besides 0 */
+    bool importing;      /* the command at hand moves its key to this master */
+    uint64_t goal;       /* caught up from this offset on */
+    src_redis_resp resp; /* what was received; of the file, only its beginning and what follows */
     src_redis_link_answer answer;
+    uint64_t behind;     /* bytes read since nothing more was there to read */
     int64_t silent_ms;   /* nothing was heard for so long */
     int64_t lost_ms;     /* monotonic: since when there is no connection */
     int64_t next_try_ms; /* and when it is tried again */
@@ -47,10 +53,12 @@ struct src_redis_shard {
     cdc_buffer values; /* cdc_value each: the arguments of its commands */
     int64_t keys;      /* so far */
     src_redis_expiry expiry;
+    char heartbeat[SRC_REDIS_HEARTBEAT_BYTES];
     /* the block */
     bool in_block;
     uint64_t block_begin;
     uint32_t block_events;
+    uint32_t block_part; /* where its first command with a key went */
     src_redis_held held;
     cdc_metric *copy_keys, *copy_bytes, *copy_keys_estimated, *lag, *full_again, *reconnects;
 };
@@ -69,7 +77,42 @@ cdc_rc src_redis_shard_take_stream(src_redis_shard *shard, src_redis_emitter *to
  * what comes next. */
 cdc_rc src_redis_shard_hold(src_redis_shard *shard, src_redis_emitter *to,
                             cdc_error *err) CDC_MUST_CHECK;
+/* A marker for each part of the topic that has slots of this master. */
+cdc_rc src_redis_shard_mark(src_redis_shard *shard, src_redis_emitter *to, const char *which,
+                            cdc_error *err) CDC_MUST_CHECK;
 void src_redis_held_fini(src_redis_held *held);
+
+static inline bool src_redis_shard_is_of_cluster(const src_redis_shard *shard)
+{
+    return shard->start.moves != NULL;
+}
+
+/* Of a cluster's stream: takes apart what only clusters have. OK: it may be a command to give;
+ * SKIP: it is none. */
+cdc_rc src_redis_shard_look(src_redis_shard *shard, src_redis_resp_command *cmd,
+                            cdc_error *err) CDC_MUST_CHECK;
+/* May the command be given now? AGAIN: it waits for other shards. */
+cdc_rc src_redis_shard_admit(src_redis_shard *shard, const src_redis_selected *taken,
+                             cdc_error *err) CDC_MUST_CHECK;
+/* A command that names no key, of one master of a cluster. OK: it is to be given; SKIP: it is not,
+ * or was. */
+cdc_rc src_redis_shard_whole(src_redis_shard *shard, src_redis_emitter *to,
+                             const src_redis_selected *taken, cdc_error *err) CDC_MUST_CHECK;
+
+/* The part of the topic for a command. */
+static inline uint32_t src_redis_shard_part(const src_redis_shard *shard, const cdc_value *argv,
+                                            int32_t key_arg)
+{
+    const src_redis_moves *moves = shard->start.moves;
+    return moves == NULL || key_arg < 0
+               ? 0
+               : src_redis_moves_part(moves, cdc_redis_slot(argv[key_arg].p, argv[key_arg].len));
+}
+
+static inline bool src_redis_shard_waits(const src_redis_shard *shard)
+{
+    return shard->start.moves != NULL && shard->start.moves->waits[shard->start.number].on;
+}
 
 static inline bool src_redis_shard_is_full(const src_redis_emitter *to,
                                            const src_redis_limits *limits)

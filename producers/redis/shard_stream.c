@@ -135,8 +135,8 @@ static cdc_rc follow(src_redis_shard *shard, src_redis_emitter *to,
 /* Our own key, with the time at which it was written. */
 static bool is_heartbeat(src_redis_shard *shard, const src_redis_resp_command *cmd)
 {
-    const char *key = shard->start.heartbeat;
-    if (key == NULL || cmd->argc < 3 || cmd->argv[1].len != strlen(key) ||
+    const char *key = shard->heartbeat;
+    if (key[0] == '\0' || cmd->argc < 3 || cmd->argv[1].len != strlen(key) ||
         memcmp(cmd->argv[1].p, key, cmd->argv[1].len) != 0) {
         return false;
     }
@@ -148,8 +148,17 @@ static bool is_heartbeat(src_redis_shard *shard, const src_redis_resp_command *c
     return true;
 }
 
-static cdc_rc emit_selected(src_redis_shard *shard, src_redis_emitter *to,
-                            src_redis_selected *taken, size_t bytes, cdc_error *err)
+static cdc_rc spread(const src_redis_selected *taken, cdc_error *err)
+{
+    return cdc_error_set(err, CDC_FATAL, "redis_block_slots",
+                         "%.*s: a script or function has written keys of several slots in one go, "
+                         "and they belong to different partitions: start the task under a new name "
+                         "with topics.partitions 1",
+                         (int)taken->argv[0].len, taken->argv[0].p);
+}
+
+static cdc_rc emit_taken(src_redis_shard *shard, src_redis_emitter *to, src_redis_selected *taken,
+                         size_t bytes, cdc_error *err)
 {
     cdc_rc rc = release(shard, to, false, err);
     if (rc == CDC_OK) {
@@ -157,6 +166,15 @@ static cdc_rc emit_selected(src_redis_shard *shard, src_redis_emitter *to,
     }
     if (rc != CDC_OK) {
         return rc;
+    }
+    uint32_t part = src_redis_shard_part(shard, taken->argv, taken->key_arg);
+    if (shard->in_block) {
+        bool first = shard->block_events == 0;
+        shard->block_part = first ? part : shard->block_part;
+        if (part != shard->block_part && taken->key_arg >= 0) {
+            return spread(taken, err);
+        }
+        part = shard->block_part;
     }
     src_redis_emitted out = {.argv = taken->argv,
                              .argc = taken->argc,
@@ -167,11 +185,27 @@ static cdc_rc emit_selected(src_redis_shard *shard, src_redis_emitter *to,
                              .replid = shard->place.replid,
                              .begin = shard->in_block ? shard->block_begin : shard->offset,
                              .end = shard->offset + bytes,
-                             .shard = shard->start.number,
+                             .shard = part,
                              .tx_seq = shard->in_block ? ++shard->block_events : 0,
                              .last = !shard->in_block,
                              .now_ms = shard->now_ms};
     return src_redis_emit(to, &out, err);
+}
+
+static cdc_rc emit_selected(src_redis_shard *shard, src_redis_emitter *to,
+                            src_redis_selected *taken, size_t bytes, cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    if (src_redis_shard_is_of_cluster(shard)) {
+        rc = src_redis_shard_whole(shard, to, taken, err);
+        if (rc == CDC_OK) {
+            rc = src_redis_shard_admit(shard, taken, err);
+        }
+    }
+    if (rc == CDC_OK) {
+        rc = emit_taken(shard, to, taken, bytes, err);
+    }
+    return rc == CDC_SKIP ? CDC_OK : rc;
 }
 
 static cdc_rc emit(src_redis_shard *shard, src_redis_emitter *to, const src_redis_resp_command *cmd,
@@ -184,6 +218,26 @@ static cdc_rc emit(src_redis_shard *shard, src_redis_emitter *to, const src_redi
     cdc_rc rc = src_redis_select_command(shard->start.select, shard->db, cmd->argv, cmd->argc, err);
     while (rc == CDC_OK && src_redis_select_next(shard->start.select, &taken)) {
         rc = emit_selected(shard, to, &taken, cmd->bytes, err);
+    }
+    return rc;
+}
+
+/* AGAIN: it waits for other shards, and is the next again. */
+static cdc_rc take_command(src_redis_shard *shard, src_redis_emitter *to,
+                           src_redis_resp_command *cmd, cdc_error *err)
+{
+    if (src_redis_shard_is_of_cluster(shard)) {
+        cdc_rc rc = src_redis_shard_look(shard, cmd, err);
+        if (rc != CDC_OK) {
+            return rc == CDC_SKIP ? CDC_OK : rc;
+        }
+    }
+    cdc_rc rc = follow(shard, to, cmd, err);
+    if (rc == CDC_SKIP) {
+        rc = emit(shard, to, cmd, err);
+    }
+    if (rc == CDC_AGAIN) {
+        src_redis_resp_unread(&shard->resp, cmd);
     }
     return rc;
 }
@@ -212,10 +266,7 @@ cdc_rc src_redis_shard_take_stream(src_redis_shard *shard, src_redis_emitter *to
         if (rc != CDC_OK) {
             break;
         }
-        rc = follow(shard, to, &cmd, err);
-        if (rc == CDC_SKIP) {
-            rc = emit(shard, to, &cmd, err);
-        }
+        rc = take_command(shard, to, &cmd, err);
         if (rc != CDC_OK) {
             break;
         }

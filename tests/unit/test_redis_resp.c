@@ -176,17 +176,19 @@ static void test_tokens(void **state)
         "v1;stream,0123456789abcdef0123456789abcdef01234567,12345678901,3,127.0.0.1:6379"
         ";full,,0,0,";
     src_redis_place places[3];
+    static uint16_t home[CDC_REDIS_SLOTS];
     uint32_t n = 0;
     cdc_buffer out;
     cdc_buffer_init(&out, 4096);
-    assert_int_equal(src_redis_token_parse(text, strlen(text), places, 3, &n, &err), CDC_OK);
+    assert_int_equal(src_redis_token_parse(text, strlen(text), places, 3, &n, home, &err), CDC_OK);
     assert_int_equal(n, 2);
     assert_true(places[0].stream && !places[1].stream);
     assert_int_equal(places[0].offset, 12345678901);
     assert_int_equal(places[0].db, 3);
-    src_redis_token_print(places, n, &out);
+    src_redis_token_print(places, n, NULL, &out);
     assert_string_equal(cdc_buffer_cstr(&out), text);
-    assert_int_equal(src_redis_token_parse(text, strlen(text), places, 1, &n, &err), CDC_FATAL);
+    assert_int_equal(src_redis_token_parse(text, strlen(text), places, 1, &n, home, &err),
+                     CDC_FATAL);
     static const char *const bad[] = {
         "",
         "v1",
@@ -197,11 +199,46 @@ static void test_tokens(void **state)
         "v1;full,,99999999999999999999,0,",
         "v1;full,abc,0,0,",
         "v1;full,,0,4294967296,",
+        "v1;full,,0,0,h:1,16384",
+        "v1;full,,0,0,h:1,1-",
+        "v1;full,,0,0,h:1,-1",
+        "v1;full,,0,0,h:1,1+x",
+        "v1;full,,0,0,h:1,1+99999999999999999999999",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(src_redis_token_parse(bad[i], strlen(bad[i]), places, 3, &n, &err),
+        assert_int_equal(src_redis_token_parse(bad[i], strlen(bad[i]), places, 3, &n, home, &err),
                          CDC_FATAL);
     }
+    cdc_buffer_fini(&out);
+}
+
+/* Of a cluster each shard's slots stand behind its server. */
+static void test_token_of_a_cluster(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "v1;stream,0123456789abcdef0123456789abcdef01234567,7,0,[::1]:6379,0-5460+16383"
+        ";full,,0,0,,;stream,0123456789abcdef0123456789abcdef01234568,8,0,h:1,5461-16382";
+    static src_redis_moves moves;
+    src_redis_place places[3];
+    uint32_t n = 0;
+    cdc_buffer out;
+    cdc_buffer_init(&out, 4096);
+    assert_int_equal(src_redis_token_parse(text, strlen(text), places, 3, &n, moves.home, &err),
+                     CDC_OK);
+    assert_int_equal(n, 3);
+    assert_string_equal(places[0].server, "[::1]:6379");
+    assert_int_equal(moves.home[0], 0);
+    assert_int_equal(moves.home[5460], 0);
+    assert_int_equal(moves.home[5461], 2);
+    assert_int_equal(moves.home[16382], 2);
+    assert_int_equal(moves.home[16383], 0);
+    src_redis_token_print(places, n, &moves, &out);
+    assert_string_equal(cdc_buffer_cstr(&out), text);
+    cdc_buffer_reset(&out);
+    moves.parts = 3;
+    src_redis_moves_slots(&moves, 2, 1, ",", &out);
+    assert_string_equal(cdc_buffer_cstr(&out), "5462-10922");
     cdc_buffer_fini(&out);
 }
 
@@ -212,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_token_of_a_cluster),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

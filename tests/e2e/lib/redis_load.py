@@ -237,7 +237,7 @@ class Forms:
         info = node.info("server")
         version = int(info["redis_version"].split(".")[0])  # Valkey says 7 here
         known = {name[0].upper().decode() for name in node.run("COMMAND")}
-        self.payloads = self._payloads(node)
+        self.payloads = self._payloads(server.node_of("{tmp}") if len(server.masters) > 1 else node)
         self.lines, self.weights = [], []
         for line in COMMANDS.strip().splitlines():
             words = line.split()
@@ -255,16 +255,17 @@ class Forms:
     def _payloads(self, node):
         with node.connect() as connection:
             connection.pipeline([
-                ("SET", "tmp:s", "restored"), ("SET", "tmp:n", 77), ("RPUSH", "tmp:l", 1, "b", "x" * 70),
-                ("SADD", "tmp:e", 1, 2, "three"), ("HSET", "tmp:h", "a", "1", "b", "2"),
-                ("ZADD", "tmp:z", 1.5, "a", 2, "b")])
-            dumps = {t: connection("DUMP", f"tmp:{t}") for t in "snlehz"}
-            connection("DEL", *(f"tmp:{t}" for t in "snlehz"))
+                ("SET", "{tmp}:s", "restored"), ("SET", "{tmp}:n", 77),
+                ("RPUSH", "{tmp}:l", 1, "b", "x" * 70),
+                ("SADD", "{tmp}:e", 1, 2, "three"), ("HSET", "{tmp}:h", "a", "1", "b", "2"),
+                ("ZADD", "{tmp}:z", 1.5, "a", 2, "b")])
+            dumps = {t: connection("DUMP", f"{{tmp}}:{t}") for t in "snlehz"}
+            connection("DEL", *(f"{{tmp}}:{t}" for t in "snlehz"))
         return dumps
 
     @staticmethod
     def _fits_cluster(name, words):
-        return name not in ALL_DATABASES | {"FUNCTION", "FCALL", "MOVE"} and "$d" not in words
+        return name not in ALL_DATABASES | {"FUNCTION", "FCALL", "MOVE", "SPUBLISH"} and "$d" not in words
 
     def fill(self, form, tag=None):
         """The command of a form; with a tag all its keys carry that."""
