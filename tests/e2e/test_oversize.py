@@ -1,6 +1,7 @@
 """Rows over message.max_bytes: `fail` stops, `split` sends parts that the applier puts together,
 `side-topic` keeps them out of the data topic. Exactly once over kills."""
 
+import os
 import re
 
 import pytest
@@ -122,6 +123,33 @@ def test_small_parts(kafka, source, target, sluice, names):
     messages = join_parts(read_topic(kafka.address, f"{names.topic}.ddl"))
     assert sum("c" * 2000 in message.json["sql"] for message in messages) == 1
     check_exactly_once(join_parts(read_topic(kafka.address, names.topic)))
+
+
+HUGE_MB = int(os.environ.get("SLUICE_HUGE_MB", "0"))
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(HUGE_MB == 0, reason="takes gigabytes of memory: SLUICE_HUGE_MB=500")
+def test_huge(source, target, sluice, names):
+    """A row event towards the servers' own limit of 1 GB, in the full copy and in the stream."""
+    for server in (source, target):
+        server.execute("SET GLOBAL max_allowed_packet = 1073741824")
+    table = f"{names.database}.huge"
+    value = f"REPEAT('0123456789abcdef', {HUGE_MB} * 65536)"
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {table} (id INT PRIMARY KEY, v LONGTEXT CHARACTER SET ascii)",
+                   f"INSERT INTO {table} VALUES (1, {value})")
+    task = sluice.task(phases=["schema", "full", "incremental"], message={"oversize": "split"})
+    capture, applier = sluice.capture(task), sluice.apply(task)
+    source.execute(f"INSERT INTO {table} VALUES (2, {value})", f"DELETE FROM {table} WHERE id = 1",
+                   f"INSERT INTO {table} VALUES (3, 'small')")
+    check = f"SELECT id, LENGTH(v), SHA2(v, 256) FROM {table} ORDER BY id"
+    target.wait_for(f"SELECT id FROM {table} ORDER BY id", ((2,), (3,)), 600)
+    assert target.query(check) == source.query(check)
+    print(f"{HUGE_MB} MB: capture {capture.peak_rss_mb:.0f} MB, applier {applier.peak_rss_mb:.0f} MB")
+    applier.stop()
+    for server in (source, target):
+        server.execute(f"DROP DATABASE {names.database}")
 
 
 def test_side_topic(kafka, source, target, sluice, names, large):
