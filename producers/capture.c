@@ -18,7 +18,9 @@ enum {
     BATCH_BYTES_MAX = 1100 * 1024 * 1024, /* one row can have 1 GB; ordinary batches have 1 MB */
     POLL_MS = 100,
     COMMIT_RECORDS = 50000, /* a Kafka transaction ends at the latest after so many records... */
-    COMMIT_MS = 200,      /* ...or this long after it began, when the backlog never lets it rest */
+    COMMIT_MS = 200, /* ...or this long after it began, when the backlog never lets it rest */
+    COMMIT_FAR = 4,  /* so much more of both while rows are of long ago */
+    FAR_MS = 10000,
     COMMIT_PAUSE_MS = 5,  /* rest between two of them: see docs/adr/0005-commit-pacing.md */
     TOKEN_ONLY_MS = 1000, /* a token that moved without records is made durable this often */
     FENCED_WAIT_MS = 1500,
@@ -197,8 +199,11 @@ static bool cdc_session_must_commit(cdc_session *ss)
     if (!cdc_publisher_may_commit(ss->publisher)) {
         return false;
     }
-    return cdc_producer_pending(ss->producer) >= COMMIT_RECORDS ||
-           (ss->opened_ms > 0 && cdc_clock_mono_ms() - ss->opened_ms >= COMMIT_MS);
+    int64_t now = cdc_clock_mono_ms();
+    int64_t source_ms = cdc_publisher_source_ms(ss->publisher);
+    unsigned times = source_ms > 0 && cdc_clock_wall_ms() - source_ms > FAR_MS ? COMMIT_FAR : 1;
+    return cdc_producer_pending(ss->producer) >= (size_t)COMMIT_RECORDS * times ||
+           (ss->opened_ms > 0 && now - ss->opened_ms >= (int64_t)COMMIT_MS * times);
 }
 
 static cdc_rc cdc_session_take(cdc_session *ss, cdc_batch *batch, cdc_error *err)

@@ -27,7 +27,13 @@ enum {
     STOP_PATIENCE_MS = 5000, /* after a stop was requested, for brokers that do not answer */
     REST_US =
         3000, /* from a commit's end to the next transaction's first record; see docs/adr/0005 */
-    SERVE_EVERY = 1024, /* records between two looks at the callbacks */
+    SERVE_EVERY = 1024,            /* records between two looks at the callbacks */
+    QUEUE_BYTES = 3 * 1024 * 1024, /* see docs/adr/0044 */
+    LOOK_BYTES = 64 * 1024,        /* sent between two looks at what the queue holds */
+    BATCH_BYTES = 1000 * 1000,     /* batch.size */
+    MARKS = QUEUE_BYTES / LOOK_BYTES + 2,
+    ROOM_MS = 1,     /* between two looks while there is no room */
+    IDLE_LOOKS = 10, /* so many in a row that found nothing delivered: it waits for linger.ms */
     HOLD_BYTES = 128 * 1024,
     CHECKPOINT_BYTES_MAX = 64 * 1024 * 1024,
 };
@@ -49,12 +55,20 @@ enum {
     VU_COUNT
 };
 
+/* All that was sent up to some record. */
+typedef struct cdc_mark {
+    uint64_t records, bytes;
+} cdc_mark;
+
 struct cdc_producer {
     cdc_client client;
     bool transactional;
     bool open; /* a transaction is open */
     size_t pending;
     unsigned served;
+    cdc_mark sent, delivered; /* delivered: at least up to there */
+    cdc_mark marks[MARKS];    /* a ring: places between the two, LOOK_BYTES and more apart */
+    size_t oldest_mark, nmarks;
     int64_t committed_us; /* monotonic; 0 = none yet */
     cdc_topic **topics;
     size_t ntopics;
@@ -283,30 +297,93 @@ static cdc_rc cdc_producer_begin(cdc_producer *pr, cdc_error *err)
     return CDC_OK;
 }
 
-/* The queue is full: as long as brokers take records it drains; when they do not, deliveries fail
- * at their timeout. */
-static cdc_rc cdc_producer_make_room(cdc_producer *pr, int64_t *stop_ms, cdc_error *err)
+/* A wait for brokers. */
+typedef struct cdc_wait {
+    int left;        /* records under way at the last look; 0: there was none */
+    unsigned idle;   /* looks since one was delivered */
+    int64_t stop_ms; /* when a stop is waited for no longer; 0 = none was requested */
+} cdc_wait;
+
+/* As long as brokers take records the queue drains; when they do not, deliveries fail at their
+ * timeout. */
+static cdc_rc cdc_producer_wait(cdc_producer *pr, cdc_wait *wait, cdc_error *err)
 {
-    cdc_client_serve(&pr->client, 5);
+    int left = rd_kafka_outq_len(pr->client.rk);
+    wait->idle = left == wait->left ? wait->idle + 1 : 0;
+    wait->left = left;
+    cdc_client_serve(&pr->client, ROOM_MS);
     cdc_rc rc = cdc_producer_check(pr, err);
     if (rc != CDC_OK || !cdc_stop_requested()) {
         return rc;
     }
     int64_t now = cdc_clock_mono_ms();
-    if (*stop_ms == 0) {
-        *stop_ms = now + STOP_PATIENCE_MS;
+    if (wait->stop_ms == 0) {
+        wait->stop_ms = now + STOP_PATIENCE_MS;
     }
-    return now < *stop_ms
+    return now < wait->stop_ms
                ? CDC_OK
                : cdc_error_set(
                      err, CDC_RETRY, "stopped",
                      "stopped while Kafka took no records; they are sent again at the next start");
 }
 
+/* Bytes that are not known to have been delivered. Partitions do not answer in the order in which
+ * records were sent, so with several of them it is what so many records usually have. */
+static uint64_t cdc_producer_under_way(cdc_producer *pr)
+{
+    uint64_t waiting = (uint64_t)rd_kafka_outq_len(pr->client.rk);
+    while (pr->nmarks > 0 && pr->marks[pr->oldest_mark].records + waiting <= pr->sent.records) {
+        pr->delivered = pr->marks[pr->oldest_mark];
+        pr->oldest_mark = (pr->oldest_mark + 1) % MARKS;
+        pr->nmarks--;
+    }
+    return pr->sent.bytes - pr->delivered.bytes;
+}
+
+/* The queue is full. With many partitions it may hold nothing but batches that wait for more. */
+static cdc_rc cdc_producer_make_room(cdc_producer *pr, cdc_wait *wait, cdc_error *err)
+{
+    if (wait->idle >= IDLE_LOOKS) {
+        (void)rd_kafka_flush(pr->client.rk, ROOM_MS);
+        wait->idle = 0;
+    }
+    return cdc_producer_wait(pr, wait, err);
+}
+
+static cdc_rc cdc_producer_await_room(cdc_producer *pr, cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    cdc_wait wait = {0};
+    pr->marks[(pr->oldest_mark + pr->nmarks++) % MARKS] = pr->sent;
+    while (rc == CDC_OK && cdc_producer_under_way(pr) > QUEUE_BYTES) {
+        rc = cdc_producer_make_room(pr, &wait, err);
+    }
+    return rc;
+}
+
+/* Before a flush, which polls without rest while a batch waits behind another. */
+static cdc_rc cdc_producer_settle(cdc_producer *pr, cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    cdc_wait wait = {0};
+    while (rc == CDC_OK && wait.idle < IDLE_LOOKS &&
+           cdc_producer_under_way(pr) > BATCH_BYTES + LOOK_BYTES) {
+        rc = cdc_producer_wait(pr, &wait, err);
+    }
+    return rc;
+}
+
+static bool cdc_producer_looks(const cdc_producer *pr)
+{
+    uint64_t marked = pr->nmarks > 0 ? pr->marks[(pr->oldest_mark + pr->nmarks - 1) % MARKS].bytes
+                                     : pr->delivered.bytes;
+    return pr->sent.bytes - marked >= LOOK_BYTES;
+}
+
 static cdc_rc cdc_producer_produce(cdc_producer *pr, const cdc_held_record *record, cdc_error *err)
 {
     char doing[320];
-    int64_t stop_ms = 0;
+    cdc_wait wait = {0};
     size_t n = record->header.p != NULL ? VU_COUNT : VU_HEADER;
     pr->vu[VU_TOPIC].u.rkt = record->topic->rkt;
     pr->vu[VU_PARTITION].u.i32 = record->partition;
@@ -316,9 +393,17 @@ static cdc_rc cdc_producer_produce(cdc_producer *pr, const cdc_held_record *reco
     pr->vu[VU_VALUE].u.mem.size = record->value.len;
     pr->vu[VU_HEADER].u.header.val = record->header.p;
     pr->vu[VU_HEADER].u.header.size = (int64_t)record->header.len;
+    if (cdc_producer_looks(pr)) {
+        cdc_rc rc = cdc_producer_await_room(pr, err);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+    }
     for (;;) {
         rd_kafka_error_t *error = rd_kafka_produceva(pr->client.rk, pr->vu, n);
         if (error == NULL) {
+            pr->sent.records++;
+            pr->sent.bytes += record->key.len + record->value.len + record->header.len;
             return CDC_OK;
         }
         if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
@@ -327,7 +412,7 @@ static cdc_rc cdc_producer_produce(cdc_producer *pr, const cdc_held_record *reco
             return cdc_client_fail_take(&pr->client, error, doing, err);
         }
         rd_kafka_error_destroy(error);
-        cdc_rc rc = cdc_producer_make_room(pr, &stop_ms, err);
+        cdc_rc rc = cdc_producer_make_room(pr, &wait, err);
         if (rc != CDC_OK) {
             return rc;
         }
@@ -454,6 +539,9 @@ cdc_rc cdc_producer_order(cdc_producer *pr, cdc_error *err)
 cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error *err)
 {
     cdc_rc rc = pr->transactional ? CDC_OK : cdc_producer_drain(pr, err);
+    if (rc == CDC_OK && pr->transactional) {
+        rc = cdc_producer_settle(pr, err);
+    }
     if (rc == CDC_OK) {
         rc = cdc_producer_send_checkpoint(pr, cp, err);
     }

@@ -7,7 +7,8 @@ enum {
     VALUE_BYTES_MAX = 128,
     CONSUMER_QUEUE_KBYTES = 8192,
     CONSUMER_QUEUE_MESSAGES = 20000, /* each costs some 500 bytes beside its own */
-    PRODUCER_QUEUE_KBYTES = 12288,
+    PRODUCER_QUEUE_KBYTES = 12288,   /* the producer hands over less, but for large records */
+    PRODUCER_LINGER_MS = 200,        /* in a transaction; see docs/adr/0044 */
     SOCKET_TIMEOUT_MS = 20000,
 };
 
@@ -207,8 +208,8 @@ static cdc_rc cdc_properties_producer(rd_kafka_conf_t *conf, const cdc_env *env,
         /* In a transaction nothing is seen before the commit, which sends what is there at once, so
          * waiting for larger batches is free; at least once, a record is seen as soon as it is
          * sent. */
-        rc = cdc_properties_set_number(conf, env, "linger.ms", env->task->exactly_once ? 10 : 0,
-                                       err);
+        rc = cdc_properties_set_number(conf, env, "linger.ms",
+                                       env->task->exactly_once ? PRODUCER_LINGER_MS : 0, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_properties_set_number(conf, env, "message.max.bytes", max, err);

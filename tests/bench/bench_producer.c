@@ -1,4 +1,5 @@
-/* bench_producer TASK.yaml rate [RECORDS [BYTES]]     records per second and CPU of a backlog
+/* bench_producer TASK.yaml rate [RECORDS [BYTES [PARTITIONS]]]   records per second and CPU of a
+ * backlog
  * bench_producer TASK.yaml latency [COMMITS [PAUSE_MS [RECORDS]]]   small transactions, one after a
  * pause bench_producer TASK.yaml consume                    reads the topic back
  *
@@ -26,6 +27,7 @@ typedef struct bench {
     cdc_topic *topic;
     cdc_error err;
     uint64_t sent;
+    int32_t partitions;
 } bench;
 
 static void bench_check(bench *b, cdc_rc rc)
@@ -93,8 +95,8 @@ static void bench_send(bench *b, size_t bytes)
         "pos=binlog.000003:%llu",
         (unsigned long long)id % 100, (unsigned long long)id * 200);
     size_t len = bench_value(value, sizeof value, id, bytes);
-    bench_check(b, cdc_producer_send(b->producer, b->topic, 0, (cdc_bytes){key, (size_t)key_len},
-                                     (cdc_bytes){value, len},
+    bench_check(b, cdc_producer_send(b->producer, b->topic, (int32_t)(id % (uint64_t)b->partitions),
+                                     (cdc_bytes){key, (size_t)key_len}, (cdc_bytes){value, len},
                                      (cdc_bytes){header, (size_t)header_len}, &b->err));
 }
 
@@ -248,7 +250,7 @@ static double bench_argument(int argc, char **argv, int i, double def)
 
 int main(int argc, char **argv)
 {
-    bench b = {.sent = 0};
+    bench b = {.partitions = 1};
     if (argc < 3) {
         fprintf(stderr, "usage: bench_producer TASK.yaml rate|latency|consume [...]\n");
         return 2;
@@ -268,7 +270,8 @@ int main(int argc, char **argv)
         return 0;
     }
     bench_check(&b, cdc_admin_ensure(&b.env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &b.err));
-    bench_check(&b, cdc_admin_ensure(&b.env, b.task.name, 1, CDC_TOPIC_RECORDS, &b.err));
+    b.partitions = strcmp(argv[2], "rate") == 0 ? (int32_t)bench_argument(argc, argv, 5, 1) : 1;
+    bench_check(&b, cdc_admin_ensure(&b.env, b.task.name, b.partitions, CDC_TOPIC_RECORDS, &b.err));
     bench_check(&b, cdc_producer_new(&b.producer, &b.env, &b.err));
     bench_check(&b, cdc_producer_topic(b.producer, b.task.name, &b.topic, &b.err));
     if (strcmp(argv[2], "rate") == 0) {

@@ -3,6 +3,7 @@
 #include "topics_kit.h"
 
 #define NUMBERS_MAX 10000
+#define WIDE_BYTES (8 * 1000 * 1000)
 
 static void check_numbers(kit *k, int from, int to)
 {
@@ -242,6 +243,81 @@ static void test_passing_errors_are_passed_over(void **state)
     kit_close(&k);
 }
 
+static cdc_rc send_spaces(cdc_producer *pr, cdc_topic *topic, int32_t partition, size_t bytes,
+                          int number)
+{
+    static char text[WIDE_BYTES];
+    memset(text, ' ', sizeof text);
+    snprintf(text, sizeof text, "%d", number);
+    return cdc_producer_send(pr, topic, partition, kit_bytes("k"), (cdc_bytes){text, bytes},
+                             kit_bytes("v=1"), &kit_error);
+}
+
+/* Each of them is more than what may be under way. */
+static void test_records_larger_than_the_queue(void **state)
+{
+    (void)state;
+    kit k;
+    kit_open(&k, kit_mock_brokers(), "");
+    cdc_producer *pr = kit_producer(&k);
+    for (int i = 1; i <= 10; i++) {
+        kit_ok(send_spaces(pr, kit_topic(&k, pr), 0, i % 2 == 0 ? WIDE_BYTES : 1000, i));
+    }
+    kit_ok(kit_commit(pr, 1));
+    cdc_producer_free(pr);
+    check_numbers(&k, 1, 10);
+    kit_close(&k);
+}
+
+/* The queue is full of batches that wait for more records, none of which can come. */
+static void test_a_queue_of_small_batches(void **state)
+{
+    (void)state;
+    kit k;
+    enum { PARTITIONS = 64, RECORDS = 1000, LINGER_MS = 40000 };
+    kit_open(&k, kit_mock_brokers(), "  linger.ms: 40000\n");
+    rd_kafka_mock_topic_create(kit_mock, k.name, PARTITIONS, 1);
+    cdc_producer *pr = kit_producer(&k);
+    cdc_topic *topic = kit_topic(&k, pr);
+    assert_int_equal(cdc_topic_partitions(topic), PARTITIONS);
+    int64_t began = cdc_clock_mono_ms();
+    for (int i = 1; i <= RECORDS; i++) {
+        kit_ok(send_spaces(pr, topic, i % PARTITIONS, 10000, i));
+    }
+    assert_true(cdc_clock_mono_ms() - began < LINGER_MS);
+    kit_ok(kit_commit(pr, 1));
+    assert_int_equal(kit_checkpoint(&k), 1);
+    cdc_producer_free(pr);
+    kit_close(&k);
+}
+
+/* The broker takes nothing any more: only so much is kept for it, and a stop ends the wait. */
+static void test_stop_while_the_broker_is_down(void **state)
+{
+    (void)state;
+    kit k;
+    kit_open(&k, kit_mock_brokers(), "");
+    cdc_producer *pr = kit_producer(&k);
+    cdc_topic *topic = kit_topic(&k, pr);
+    kit_ok(send_spaces(pr, topic, 0, 1000, 1));
+    kit_ok(kit_commit(pr, 1));
+    rd_kafka_mock_broker_set_down(kit_mock, 1);
+    cdc_stop_request();
+    cdc_rc rc = CDC_OK;
+    int sent = 0;
+    for (; rc == CDC_OK && sent < NUMBERS_MAX; sent++) {
+        rc = send_spaces(pr, topic, 0, 1000, 2 + sent);
+    }
+    cdc_stop_reset();
+    rd_kafka_mock_broker_set_up(kit_mock, 1);
+    assert_int_equal(rc, CDC_RETRY);
+    assert_string_equal(kit_error.code, "stopped");
+    assert_in_range(sent, 1000, 5000);
+    cdc_producer_free(pr);
+    assert_int_equal(kit_checkpoint(&k), 1);
+    kit_close(&k);
+}
+
 static void refuse(const char *extra, const char *part)
 {
     kit k;
@@ -282,6 +358,9 @@ int main(void)
         cmocka_unit_test(test_failed_delivery_fails_the_commit),
         cmocka_unit_test(test_failed_delivery_fails_at_least_once_too),
         cmocka_unit_test(test_passing_errors_are_passed_over),
+        cmocka_unit_test(test_records_larger_than_the_queue),
+        cmocka_unit_test(test_a_queue_of_small_batches),
+        cmocka_unit_test(test_stop_while_the_broker_is_down),
         cmocka_unit_test(test_bad_properties_are_refused),
         cmocka_unit_test(test_transactions_on_a_broker),
         cmocka_unit_test(test_uncommitted_records_vanish),

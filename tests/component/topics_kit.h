@@ -161,11 +161,11 @@ static inline cdc_rc kit_send(cdc_producer *pr, cdc_topic *topic, int32_t partit
                              kit_bytes("v=1;seq=1"), &kit_error);
 }
 
-/* The same, too wide to be kept back until the commit: it is in Kafka, in an open transaction, soon
- * after. */
+/* The same, too wide to be kept back until the commit, and a whole batch: it is in Kafka, in an
+ * open transaction, soon after. */
 static inline void kit_send_wide(cdc_producer *pr, cdc_topic *topic, int32_t partition, int number)
 {
-    static char text[200000];
+    static char text[1000 * 1000];
     memset(text, ' ', sizeof text);
     snprintf(text, sizeof text, "%d", number);
     kit_ok(cdc_producer_send(pr, topic, partition, kit_bytes("k"), (cdc_bytes){text, sizeof text},
