@@ -18,10 +18,10 @@ enum {
     BATCH_BYTES_MAX = 1100 * 1024 * 1024, /* one row can have 1 GB; ordinary batches have 1 MB */
     POLL_MS = 100,
     COMMIT_RECORDS = 50000, /* a Kafka transaction ends at the latest after so many records... */
-    COMMIT_MS = 200, /* ...or this long after it began, when the backlog never lets it rest */
-    COMMIT_FAR = 4,  /* so much more of both while rows are of long ago */
-    FAR_MS = 10000,
-    COMMIT_PAUSE_MS = 5,  /* rest between two of them: see docs/adr/0005-commit-pacing.md */
+    COMMIT_MS = 200,     /* ...or this long after it began, when the backlog never lets it rest */
+    COMMIT_FAR = 4,      /* so much more of both as long as the session has not caught up */
+    COMMIT_PAUSE_MS = 5, /* rest between two of them: see docs/adr/0005-commit-pacing.md */
+    COMMIT_PAUSE_FAR_MS = 200,
     TOKEN_ONLY_MS = 1000, /* a token that moved without records is made durable this often */
     FENCED_WAIT_MS = 1500,
 };
@@ -189,7 +189,8 @@ static int cdc_session_patience(cdc_session *ss)
     int64_t now = cdc_clock_mono_ms();
     bool ending = ss->cap->until_caught_up && ss->caught_up;
     bool urgent = cdc_producer_pending(ss->producer) > 0 || !ss->anchored || ending;
-    int64_t pause = urgent ? COMMIT_PAUSE_MS : TOKEN_ONLY_MS;
+    bool far = ss->anchored && !ss->caught_up;
+    int64_t pause = !urgent ? TOKEN_ONLY_MS : far ? COMMIT_PAUSE_FAR_MS : COMMIT_PAUSE_MS;
     int64_t wait = ss->committed_ms + pause - now;
     return wait <= 0 ? 0 : wait < POLL_MS ? (int)wait : POLL_MS;
 }
@@ -199,11 +200,9 @@ static bool cdc_session_must_commit(cdc_session *ss)
     if (!cdc_publisher_may_commit(ss->publisher)) {
         return false;
     }
-    int64_t now = cdc_clock_mono_ms();
-    int64_t source_ms = cdc_publisher_source_ms(ss->publisher);
-    unsigned times = source_ms > 0 && cdc_clock_wall_ms() - source_ms > FAR_MS ? COMMIT_FAR : 1;
+    unsigned times = ss->caught_up ? 1 : COMMIT_FAR;
     return cdc_producer_pending(ss->producer) >= (size_t)COMMIT_RECORDS * times ||
-           (ss->opened_ms > 0 && now - ss->opened_ms >= (int64_t)COMMIT_MS * times);
+           (ss->opened_ms > 0 && cdc_clock_mono_ms() - ss->opened_ms >= (int64_t)COMMIT_MS * times);
 }
 
 static cdc_rc cdc_session_take(cdc_session *ss, cdc_batch *batch, cdc_error *err)
