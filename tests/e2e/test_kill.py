@@ -49,6 +49,8 @@ def test_nothing_lost_nothing_twice(source, target, sluice, names, tmp_path):
 def chaos(sluice, task, kafka, rng):
     """Kills one of the two again and again, starts it again; Kafka now and then."""
     running = {name: sluice.start(name, task) for name in ("capture", "apply")}
+    for process in running.values():
+        process.wait_ready(60)  # what was written before is copied and no transaction of the stream
     kafka_kills = set(rng.sample(range(5, KILLS), min(KAFKA_KILLS, KILLS - 5)))
     for kill in range(KILLS):
         time.sleep(rng.choice([0.02, 0.1, 0.3, 0.6, 1.0, 1.5]) * rng.random() + 0.02)
