@@ -45,7 +45,15 @@ cdc_rc sink_redis_database(const sink_redis_handle *sr, int64_t source, int32_t 
                            cdc_error *err)
 {
     *target = source >= 0 && source < CDC_DATABASES_MAX ? sr->env->task->databases[source] : 0;
-    if (source < 0 || source >= CDC_DATABASES_MAX || !sr->database_ok[*target]) {
+    bool known = source >= 0 && source < CDC_DATABASES_MAX;
+    if (known && sr->cluster != NULL && *target != 0) {
+        return cdc_error_set(err, CDC_FATAL, "target_databases",
+                             "database %lld of the source goes to %d, and the target %s is a "
+                             "cluster, which has 0 alone: send it there by target.databases, or "
+                             "leave it out by objects",
+                             (long long)source, *target, cdc_redis_where(sr->node.rd));
+    }
+    if (!known || !sr->database_ok[*target]) {
         return cdc_error_set(
             err, CDC_FATAL, "target_databases",
             "database %lld of the source goes to %d, which the target %s does not have: raise "

@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "core/stop.h"
+#include "note.h"
 #include "schema/redis/reserved.h"
 
 enum { FUNCTIONS_SINCE = 70000 }; /* Redis 7, every Valkey */
@@ -13,6 +14,7 @@ typedef struct sink_redis_sweep {
     sink_redis_handle *sr;
     bool first;  /* nothing of the partition was ever applied */
     bool *slots; /* of CDC_REDIS_SLOTS; NULL: all */
+    cdc_redis *rd;
     int32_t database;
     int64_t found;
 } sink_redis_sweep;
@@ -56,7 +58,7 @@ static bool sink_redis_covers(const sink_redis_sweep *sweep, const char *key, si
     const cdc_config *cfg = sweep->sr->env->task->cfg;
     size_t prefixes = cdc_config_count(cfg, "objects.key_prefixes");
     bool covered = prefixes == 0;
-    if (cdc_redis_reserved(key, len) ||
+    if (cdc_redis_reserved(key, len) || sink_redis_is_past(sweep->sr, key, len) ||
         (sweep->slots != NULL && !sweep->slots[cdc_redis_slot(key, len)])) {
         return false;
     }
@@ -79,7 +81,7 @@ static cdc_rc sink_redis_refuse_key(const sink_redis_sweep *sweep, const cdc_val
     return cdc_error_refuse(err, "target_data",
                             "target %s: database %d has keys already (%s) where the full copy is "
                             "to go: empty it, or choose target.conflict keep or overwrite",
-                            cdc_redis_where(sweep->sr->node.rd), sweep->database,
+                            cdc_redis_where(sweep->rd), sweep->database,
                             text + sizeof "database, " - 1);
 }
 
@@ -133,7 +135,7 @@ static cdc_rc sink_redis_sweep_key(sink_redis_sweep *sweep, const char *p, size_
 static cdc_rc sink_redis_sweep_page(sink_redis_sweep *sweep, char *cursor, size_t size,
                                     cdc_error *err)
 {
-    cdc_redis *rd = sweep->sr->node.rd;
+    cdc_redis *rd = sweep->rd;
     char words[96];
     cdc_redis_faults faults;
     redisReply *reply = NULL;
@@ -202,13 +204,17 @@ static cdc_rc sink_redis_sweep_all(sink_redis_sweep *sweep, cdc_error *err)
 {
     const sink_redis_handle *sr = sweep->sr;
     bool done[CDC_DATABASES_MAX] = {false};
+    const char *tag;
     cdc_rc rc = CDC_OK;
     for (uint32_t i = 0; i < CDC_DATABASES_MAX && rc == CDC_OK; i++) {
         uint8_t target = sr->env->task->databases[i];
         if (sink_redis_takes(sr, i) && sr->database_ok[target] && !done[target]) {
             done[target] = true;
             sweep->database = target;
-            rc = sink_redis_sweep_database(sweep, err);
+            for (uint32_t k = 0; k < sink_redis_servers(sr) && rc == CDC_OK; k++) {
+                sweep->rd = sink_redis_server(sr, k, &tag);
+                rc = sink_redis_sweep_database(sweep, err);
+            }
         }
     }
     return rc == CDC_OK ? sink_redis_sweep_functions(sweep, err) : rc;
@@ -221,7 +227,7 @@ cdc_rc sink_redis_begin_copy(sink_redis_handle *sr, const cdc_event *ev, cdc_err
     const sink_redis_mark *mark = sink_redis_find_mark(sr, ev->topic, ev->partition);
     sink_redis_sweep sweep = {.sr = sr, .first = mark != NULL && mark->next < 0};
     cdc_rc rc = CDC_OK;
-    if (sr->node.open) {
+    if (sink_redis_is_open(sr)) {
         return cdc_error_set(err, CDC_RETRY, "fullsync_amid",
                              "a full copy begins amid a MULTI block of another shard");
     }
@@ -234,7 +240,16 @@ cdc_rc sink_redis_begin_copy(sink_redis_handle *sr, const cdc_event *ev, cdc_err
                                  "the full copy's slots cannot be read: the record is damaged");
         }
     }
-    rc = sink_redis_sweep_all(&sweep, err);
+    /* A key that moves meanwhile may be seen nowhere. */
+    if (sr->cluster != NULL) {
+        rc = sink_redis_cluster_at_rest(sr->cluster, err);
+    }
+    if (rc == CDC_OK) {
+        rc = sink_redis_sweep_all(&sweep, err);
+    }
+    if (rc == CDC_OK && sr->cluster != NULL) {
+        rc = sink_redis_cluster_at_rest(sr->cluster, err);
+    }
     free(sweep.slots);
     if (rc == CDC_OK) {
         bool keeps = sweep.first && sr->kept != NULL;
@@ -259,7 +274,9 @@ cdc_rc sink_redis_kept_load(sink_redis_handle *sr, cdc_error *err)
                                       {cursor, strlen(cursor)},
                                       CDC_REDIS_ARG("COUNT"),
                                       CDC_REDIS_ARG("1000")};
-        rc = cdc_redis_ask_args(sr->node.rd, "SSCAN of the kept keys", 5, args, &reply, err);
+        const sink_redis_question qu = {
+            .doing = "SSCAN of the kept keys", .nargs = 5, .args = args};
+        rc = sink_redis_ask_own(sr, &own, &qu, &reply, err);
         if (rc != CDC_OK) {
             break;
         }

@@ -6,63 +6,13 @@
 
 enum {
     FLUSH_BYTES = 128 * 1024, /* so much of a transaction is sent before its end */
-    NOTES_BYTES = 1 << 30,
 };
-
-/* For messages: whose fault an error reply is. */
-typedef struct sink_redis_note {
-    char name[24];
-    uint8_t len;
-    bool cut;
-    bool has_key;
-    char key[61];
-} sink_redis_note;
-
-/* --- what a message says of a command --- */
-
-static void sink_redis_note_take(sink_redis_note *note, const cdc_value *argv, uint32_t argc,
-                                 int32_t key)
-{
-    size_t n = argv[0].len < sizeof note->name - 1 ? argv[0].len : sizeof note->name - 1;
-    memcpy(note->name, argv[0].p, n);
-    note->name[n] = '\0';
-    note->has_key = key >= 0 && (uint32_t)key < argc;
-    note->len = 0;
-    note->cut = false;
-    if (note->has_key) {
-        size_t len = argv[key].len;
-        note->cut = len > sizeof note->key;
-        note->len = (uint8_t)(note->cut ? sizeof note->key : len);
-        memcpy(note->key, argv[key].p, note->len);
-    }
-}
-
-static void sink_redis_note_text(const sink_redis_note *note, char *text, size_t size)
-{
-    size_t at = (size_t)snprintf(text, size, note->has_key ? "%s, key " : "%s", note->name);
-    for (size_t i = 0; i < note->len && at + 8 < size; i++) {
-        unsigned char c = (unsigned char)note->key[i];
-        bool plain = c > ' ' && c <= '~' && c != '\\';
-        at += (size_t)snprintf(text + at, size - at, plain ? "%c" : "\\x%02x", c);
-    }
-    if (note->cut) {
-        snprintf(text + at, size - at, "...");
-    }
-}
-
-void sink_redis_describe(const cdc_value *argv, uint32_t argc, int32_t key, char *text, size_t size)
-{
-    sink_redis_note note;
-    sink_redis_note_take(&note, argv, argc, key);
-    sink_redis_note_text(&note, text, size);
-}
 
 /* --- opening --- */
 
-static cdc_rc sink_redis_node_fit(sink_redis_node *node, cdc_error *err)
+static cdc_rc sink_redis_node_fit(const cdc_redis *rd, const cdc_redis_server *sv, cdc_error *err)
 {
-    const cdc_redis_server *sv = &node->sv;
-    const char *where = cdc_redis_where(node->rd);
+    const char *where = cdc_redis_where(rd);
     bool evicts = sv->max_bytes > 0 && strncmp(sv->policy, "allkeys", 7) == 0;
     if (sv->mode == CDC_REDIS_SENTINEL) {
         return cdc_error_refuse(err, "target_version",
@@ -73,7 +23,7 @@ static cdc_rc sink_redis_node_fit(sink_redis_node *node, cdc_error *err)
     if (sv->is_loading) {
         return cdc_error_set(err, CDC_RETRY, "redis_loading", "target %s loads its data", where);
     }
-    if (sv->is_replica) {
+    if (sv->is_replica && sv->mode != CDC_REDIS_CLUSTER) {
         return cdc_error_set(err, CDC_RETRY, "redis_readonly",
                              "target %s is a replica of %s: name the master in target.hosts, or "
                              "REPLICAOF NO ONE",
@@ -88,16 +38,16 @@ static cdc_rc sink_redis_node_fit(sink_redis_node *node, cdc_error *err)
     return CDC_OK;
 }
 
-static cdc_rc sink_redis_node_inspect(sink_redis_node *node, cdc_error *err)
+cdc_rc sink_redis_node_inspect(cdc_redis *rd, cdc_redis_server *sv, cdc_error *err)
 {
     redisReply *reply = NULL;
-    cdc_rc rc = cdc_redis_ask(node->rd, "INFO", &reply, err);
+    cdc_rc rc = cdc_redis_ask(rd, "INFO", &reply, err);
     if (rc != CDC_OK) {
         return rc;
     }
-    cdc_redis_server_parse(&node->sv, reply->str != NULL ? reply->str : "", (size_t)reply->len);
+    cdc_redis_server_parse(sv, reply->str != NULL ? reply->str : "", (size_t)reply->len);
     freeReplyObject(reply);
-    return sink_redis_node_fit(node, err);
+    return sink_redis_node_fit(rd, sv, err);
 }
 
 cdc_rc sink_redis_node_open(sink_redis_node *node, const cdc_env *env, cdc_error *err)
@@ -107,12 +57,12 @@ cdc_rc sink_redis_node_open(sink_redis_node *node, const cdc_env *env, cdc_error
     cdc_rc rc = CDC_RETRY;
     *node = (sink_redis_node){.task = env->task->name};
     snprintf(node->tag, sizeof node->tag, "0");
-    cdc_buffer_init(&node->notes, NOTES_BYTES);
+    cdc_buffer_init(&node->notes, SINK_REDIS_NOTES_BYTES);
     for (size_t i = 0; i < hosts && rc == CDC_RETRY; i++) {
         cdc_error_clear(err);
         rc = cdc_redis_open_host(&node->rd, cfg, "target", i, err);
         if (rc == CDC_OK) {
-            rc = sink_redis_node_inspect(node, err);
+            rc = sink_redis_node_inspect(node->rd, &node->sv, err);
         }
         if (rc != CDC_OK) {
             cdc_redis_close(node->rd);
@@ -136,15 +86,15 @@ static cdc_redis_arg sink_redis_own_arg(const sink_redis_own *own)
     return (cdc_redis_arg){own->name, own->len};
 }
 
-cdc_rc sink_redis_node_get(sink_redis_node *node, const sink_redis_own *key, char *out, size_t size,
-                           bool *found, cdc_error *err)
+cdc_rc sink_redis_own_get(cdc_redis *rd, const sink_redis_own *key, char *out, size_t size,
+                          bool *found, cdc_error *err)
 {
     const cdc_redis_arg args[] = {CDC_REDIS_ARG("GET"), sink_redis_own_arg(key)};
     redisReply *reply = NULL;
     char doing[SINK_REDIS_OWN_MAX + 16];
     *found = false;
     snprintf(doing, sizeof doing, "GET %s", key->name);
-    cdc_rc rc = cdc_redis_ask_args(node->rd, doing, 2, args, &reply, err);
+    cdc_rc rc = cdc_redis_ask_args(rd, doing, 2, args, &reply, err);
     if (rc != CDC_OK) {
         return rc;
     }
@@ -229,15 +179,10 @@ cdc_rc sink_redis_node_claim(sink_redis_node *node, cdc_error *err)
 static cdc_rc sink_redis_node_queue(sink_redis_node *node, const cdc_value *argv, uint32_t argc,
                                     int32_t key, cdc_error *err)
 {
-    char *room = cdc_buffer_reserve(&node->notes, sizeof(sink_redis_note));
-    if (room == NULL) {
+    if (!sink_redis_note_add(&node->notes, argv, argc, key)) {
         return cdc_error_set(err, CDC_FATAL, "no_memory",
                              "out of memory for a transaction of %u commands", node->queued);
     }
-    sink_redis_note note;
-    sink_redis_note_take(&note, argv, argc, key);
-    memcpy(room, &note, sizeof note);
-    node->notes.len += sizeof note;
     node->queued++;
     cdc_redis_append_values(node->rd, argc, argv);
     return CDC_OK;
@@ -279,16 +224,16 @@ cdc_rc sink_redis_node_add(sink_redis_node *node, int32_t database, const cdc_va
 static cdc_rc sink_redis_node_refused(sink_redis_node *node, uint32_t command, const char *text,
                                       cdc_error *err)
 {
-    char doing[512] = "MULTI";
-    sink_redis_note note;
-    if ((command + 1) * sizeof note <= node->notes.len) {
-        memcpy(&note, node->notes.data + command * sizeof note, sizeof note);
-        sink_redis_note_text(&note, doing, sizeof doing);
+    char doing[SINK_REDIS_DESCRIPTION_MAX];
+    sink_redis_note_text(&node->notes, command, doing, sizeof doing);
+    if (doing[0] == '\0') {
+        snprintf(doing, sizeof doing, "MULTI");
     }
     return cdc_redis_refusal(node->rd, doing, text, strlen(text), err);
 }
 
-static cdc_rc sink_redis_node_take_exec(sink_redis_node *node, uint32_t *failures, cdc_error *err)
+static cdc_rc sink_redis_node_take_exec(sink_redis_node *node, uint32_t *failures, cdc_error *fault,
+                                        cdc_error *err)
 {
     cdc_redis_faults faults;
     char text[CDC_ERROR_TEXT_MAX];
@@ -304,22 +249,21 @@ static cdc_rc sink_redis_node_take_exec(sink_redis_node *node, uint32_t *failure
     }
     if (faults.errors > 0) {
         *failures = faults.errors;
-        sink_redis_node_refused(node, (uint32_t)faults.element, faults.text, err);
-        snprintf(text, sizeof text, "%s", err->text);
-        return cdc_error_set(err, CDC_FATAL, "target_partial",
-                             "%s (%u commands of a transaction failed, the others were carried "
-                             "out): the target's key is not as the source's was",
-                             text, faults.errors);
+        sink_redis_node_refused(node, (uint32_t)faults.element, faults.text, fault);
+        snprintf(text, sizeof text, "%s", fault->text);
+        cdc_error_set(fault, CDC_FATAL, "target_partial",
+                      "%s (%u commands of a transaction failed, the others were carried out): the "
+                      "target's key is not as the source's was",
+                      text, faults.errors);
     }
     return CDC_OK;
 }
 
-cdc_rc sink_redis_node_commit(sink_redis_node *node, uint32_t *failures, cdc_error *err)
+cdc_rc sink_redis_node_commit(sink_redis_node *node, uint32_t *failures, cdc_error *fault,
+                              cdc_error *err)
 {
     cdc_redis_faults faults = {.errors = 0};
-    cdc_error partial;
     *failures = 0;
-    cdc_error_clear(&partial);
     cdc_rc rc = sink_redis_node_select(node, 0, err);
     if (rc != CDC_OK) {
         return rc;
@@ -335,15 +279,7 @@ cdc_rc sink_redis_node_commit(sink_redis_node *node, uint32_t *failures, cdc_err
         return sink_redis_node_refused(node, faults.reply - 1, faults.text, err);
     }
     if (rc == CDC_OK) {
-        rc = sink_redis_node_take_exec(node, failures, err);
-        partial = *err;
+        rc = sink_redis_node_take_exec(node, failures, fault, err);
     }
-    if (rc == CDC_OK || *failures > 0) {
-        rc = sink_redis_node_take_watch(node, err);
-    }
-    if (rc == CDC_OK && *failures > 0) {
-        *err = partial;
-        rc = CDC_FATAL;
-    }
-    return rc;
+    return rc == CDC_OK ? sink_redis_node_take_watch(node, err) : rc;
 }

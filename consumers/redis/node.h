@@ -9,6 +9,7 @@
 #define SINK_REDIS_NODE_H
 
 #include "core/plugin.h"
+#include "note.h"
 #include "own.h"
 #include "schema/redis/client.h"
 #include "schema/redis/server.h"
@@ -26,6 +27,9 @@ typedef struct sink_redis_node {
     cdc_buffer notes; /* of each of them, what a message would say */
 } sink_redis_node;
 
+/* Asks a server what it is. RETRY: it loads its data, or is a replica (of a cluster it may be one).
+ * FATAL with exit 3: nothing for a target. */
+cdc_rc sink_redis_node_inspect(cdc_redis *rd, cdc_redis_server *sv, cdc_error *err) CDC_MUST_CHECK;
 /* Connects to the first of target.hosts that is a master, and asks what it is. RETRY, FATAL with
  * exit 3. node is zeroed first. */
 cdc_rc sink_redis_node_open(sink_redis_node *node, const cdc_env *env,
@@ -38,19 +42,14 @@ void sink_redis_node_close(sink_redis_node *node);
  * -1 if it has none. */
 cdc_rc sink_redis_node_add(sink_redis_node *node, int32_t database, const cdc_value *argv,
                            uint32_t argc, int32_t key, cdc_error *err) CDC_MUST_CHECK;
-/* Ends the open transaction. The command that the server refused or that failed stands in the
- * error. RETRY: nothing of it was done, or it is not known. FATAL: nothing of it was done; but with
- * failures > 0 ("target_partial") all of it but so many commands. */
-cdc_rc sink_redis_node_commit(sink_redis_node *node, uint32_t *failures,
+/* Ends the open transaction. The command that the server refused stands in the error. RETRY:
+ * nothing of it was done, or it is not known. FATAL: nothing of it was done. *failures > 0: so many
+ * commands failed, all the others were carried out; fault ("target_partial") has the first. */
+cdc_rc sink_redis_node_commit(sink_redis_node *node, uint32_t *failures, cdc_error *fault,
                               cdc_error *err) CDC_MUST_CHECK;
 
-/* The text of one of our own keys, in `out`; false with OK: there is none. Outside of a
- * transaction. */
-cdc_rc sink_redis_node_get(sink_redis_node *node, const sink_redis_own *key, char *out, size_t size,
-                           bool *found, cdc_error *err) CDC_MUST_CHECK;
-
-/* "COMMAND key" with the key escaped and cut. */
-void sink_redis_describe(const cdc_value *argv, uint32_t argc, int32_t key, char *text,
-                         size_t size);
+/* The text of one of our own keys, in `out`. Outside of a transaction. */
+cdc_rc sink_redis_own_get(cdc_redis *rd, const sink_redis_own *key, char *out, size_t size,
+                          bool *found, cdc_error *err) CDC_MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
 /* Names of the keys that a sink keeps for itself in the target, in database 0:
  * "sluice:{TAG}:TASK:REST", where the tag only chooses a slot in a cluster. REST is "epoch", who
- * may write; "TOPIC:PARTITION", the offset to read next; "failed", why the task stopped for good;
- * "held", keys whose expiry is held off; "kept", keys that were there before. */
+ * may write; "TOPIC:PARTITION", the offset to read next (in a cluster: progress.h); "failed", why
+ * the task stopped for good; "held", keys whose expiry is held off; "kept", keys that were there
+ * before. */
 #ifndef SINK_REDIS_OWN_H
 #define SINK_REDIS_OWN_H
 

@@ -226,6 +226,9 @@ static const cdc_redis_try writes[] = {
 };
 static const cdc_redis_try cluster[] = {
     {"CLUSTER SLOTS", "+cluster|slots", NULL},
+    {"CLUSTER NODES", "+cluster|nodes", NULL},
+    {"CLUSTER COUNTKEYSINSLOT 0", "+cluster|countkeysinslot", NULL},
+    {"CLUSTER GETKEYSINSLOT 0 0", "+cluster|getkeysinslot", NULL},
     {"ASKING", "+asking", NULL},
 };
 #define EVERY_WRITE " +@write +script|load +script|flush"

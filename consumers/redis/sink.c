@@ -6,6 +6,7 @@
 #include "handle.h"
 #include "held.h"
 #include "precheck.h"
+#include "schema/redis/reserved.h"
 
 extern const cdc_sink sink_redis;
 
@@ -32,7 +33,46 @@ sink_redis_mark *sink_redis_find_mark(const sink_redis_handle *sr, const char *t
 cdc_rc sink_redis_put(sink_redis_handle *sr, int32_t database, const cdc_value *argv, uint32_t argc,
                       int32_t key, cdc_error *err)
 {
-    return sink_redis_node_add(&sr->node, database, argv, argc, key, err);
+    if (sr->cluster == NULL) {
+        return sink_redis_node_add(&sr->node, database, argv, argc, key, err);
+    }
+    bool own = key >= 0 && cdc_redis_reserved(argv[key].p, argv[key].len);
+    const sink_redis_words words = {.argv = argv, .argc = argc, .key = key};
+    return sink_redis_cluster_put(sr->cluster, &words, own ? NULL : sr->past, sr->offset, err);
+}
+
+bool sink_redis_is_open(const sink_redis_handle *sr)
+{
+    return sr->cluster != NULL ? sink_redis_cluster_is_open(sr->cluster) : sr->node.open;
+}
+
+bool sink_redis_is_past(const sink_redis_handle *sr, const char *key, size_t len)
+{
+    return sr->past != NULL && sr->offset < sr->past->next[cdc_redis_slot(key, len)];
+}
+
+uint32_t sink_redis_servers(const sink_redis_handle *sr)
+{
+    return sr->cluster != NULL ? sink_redis_cluster_nodes(sr->cluster) : 1;
+}
+
+cdc_redis *sink_redis_server(const sink_redis_handle *sr, uint32_t i, const char **tag)
+{
+    *tag = sr->cluster != NULL ? sink_redis_cluster_tag(sr->cluster, i) : sr->node.tag;
+    return sr->cluster != NULL ? sink_redis_cluster_node(sr->cluster, i) : sr->node.rd;
+}
+
+uint32_t sink_redis_server_of(const sink_redis_handle *sr, const char *key, size_t len)
+{
+    return sr->cluster != NULL ? sink_redis_cluster_owner(sr->cluster, key, len) : 0;
+}
+
+cdc_rc sink_redis_ask_own(const sink_redis_handle *sr, const sink_redis_own *own,
+                          const sink_redis_question *qu, redisReply **out, cdc_error *err)
+{
+    return sr->cluster == NULL
+               ? cdc_redis_ask_args(sr->node.rd, qu->doing, qu->nargs, qu->args, out, err)
+               : sink_redis_cluster_ask(sr->cluster, own, qu, out, err);
 }
 
 /* --- opening --- */
@@ -72,6 +112,9 @@ static cdc_rc sink_redis_probe_databases(sink_redis_handle *sr, cdc_error *err)
         rc = cdc_redis_skim(rd, 1, &faults, err);
         sr->database_ok[i] = rc == CDC_OK && faults.errors == 0;
     }
+    for (int i = 1; i < CDC_DATABASES_MAX && sr->node.sv.mode == CDC_REDIS_CLUSTER; i++) {
+        sr->database_ok[i] = false; /* where a cluster has them, slots are still one database's */
+    }
     if (rc == CDC_OK && !sr->database_ok[0]) {
         rc = cdc_redis_refusal(rd, "SELECT 0", faults.text, strlen(faults.text), err);
     }
@@ -82,15 +125,20 @@ static cdc_rc sink_redis_probe_databases(sink_redis_handle *sr, cdc_error *err)
 static cdc_rc sink_redis_check_failed(sink_redis_handle *sr, cdc_error *err)
 {
     sink_redis_own own;
-    char text[512];
-    bool found = false;
+    redisReply *reply = NULL;
     sink_redis_own_key(&own, sr->node.tag, sr->node.task, "failed");
-    cdc_rc rc = sink_redis_node_get(&sr->node, &own, text, sizeof text, &found, err);
-    return rc == CDC_OK && found
-               ? cdc_error_refuse(err, "target_failed_before",
-                                  "target %s: mend the key by hand, then DEL %s: %s",
-                                  cdc_redis_where(sr->node.rd), own.name, text)
-               : rc;
+    const cdc_redis_arg args[] = {CDC_REDIS_ARG("GET"), {own.name, own.len}};
+    const sink_redis_question qu = {.doing = "GET", .nargs = 2, .args = args};
+    cdc_rc rc = sink_redis_ask_own(sr, &own, &qu, &reply, err);
+    if (rc == CDC_OK && reply->type == REDIS_REPLY_STRING) {
+        rc = cdc_error_refuse(err, "target_failed_before",
+                              "target %s: mend the key by hand, then DEL %s: %.400s",
+                              cdc_redis_where(sr->node.rd), own.name, reply->str);
+    }
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
+    return rc;
 }
 
 static void sink_redis_close(void *handle)
@@ -105,6 +153,7 @@ static void sink_redis_close(void *handle)
     free(sr->marks);
     sink_redis_kept_free(sr->kept);
     sink_redis_rows_free(sr->rows);
+    sink_redis_cluster_close(sr->cluster);
     sink_redis_node_close(&sr->node);
     free(sr);
 }
@@ -116,7 +165,9 @@ static cdc_rc sink_redis_prepare(sink_redis_handle *sr, cdc_error *err)
         rc = sink_redis_probe_databases(sr, err);
     }
     if (rc == CDC_OK) {
-        rc = sink_redis_node_claim(&sr->node, err);
+        rc = sr->node.sv.mode == CDC_REDIS_CLUSTER
+                 ? sink_redis_cluster_open(&sr->cluster, sr->env, sr->node.rd, err)
+                 : sink_redis_node_claim(&sr->node, err);
     }
     if (rc == CDC_OK) {
         rc = sink_redis_check_failed(sr, err);
@@ -194,25 +245,36 @@ static cdc_rc sink_redis_add_mark(sink_redis_handle *sr, const char *topic, int3
     return CDC_OK;
 }
 
+static cdc_rc sink_redis_read_mark(sink_redis_handle *sr, sink_redis_mark *mark, cdc_error *err)
+{
+    sink_redis_own own;
+    char text[32];
+    bool found = false;
+    if (sr->cluster == NULL) {
+        sink_redis_own_mark(&own, sr->node.tag, sr->node.task, mark->topic, mark->partition);
+        cdc_rc rc = sink_redis_own_get(sr->node.rd, &own, text, sizeof text, &found, err);
+        mark->next = found ? strtoll(text, NULL, 10) : -1;
+        return rc;
+    }
+    return sink_redis_cluster_applied(sr->cluster, mark->topic, mark->partition, &mark->progress,
+                                      &mark->next, err);
+}
+
 static cdc_rc sink_redis_applied(void *handle, const char *topic, int32_t partition, int64_t *next,
                                  cdc_error *err)
 {
     sink_redis_handle *sr = handle;
-    sink_redis_own own;
-    char text[32];
-    bool found = false;
-    sink_redis_own_mark(&own, sr->node.tag, sr->node.task, topic, partition);
-    cdc_rc rc = sink_redis_node_get(&sr->node, &own, text, sizeof text, &found, err);
-    if (rc != CDC_OK) {
-        return rc;
-    }
-    *next = found ? strtoll(text, NULL, 10) : -1;
     sink_redis_mark *mark = sink_redis_find_mark(sr, topic, partition);
-    if (mark != NULL) {
-        mark->next = *next;
-        return CDC_OK;
+    cdc_rc rc = CDC_OK;
+    if (mark == NULL) {
+        rc = sink_redis_add_mark(sr, topic, partition, -1, err);
+        mark = &sr->marks[sr->nmarks - 1];
     }
-    return sink_redis_add_mark(sr, topic, partition, *next, err);
+    if (rc == CDC_OK) {
+        rc = sink_redis_read_mark(sr, mark, err);
+        *next = mark->next;
+    }
+    return rc;
 }
 
 static cdc_rc sink_redis_put_mark(sink_redis_handle *sr, const sink_redis_mark *mark,
@@ -254,10 +316,10 @@ static cdc_rc sink_redis_put_offsets(sink_redis_handle *sr, const cdc_offset *of
         }
         if (mark != NULL) {
             mark->next = at->next;
-            rc = sr->emptied ? CDC_OK : sink_redis_put_mark(sr, mark, err);
+            rc = sr->emptied || sr->cluster != NULL ? CDC_OK : sink_redis_put_mark(sr, mark, err);
         }
     }
-    return rc == CDC_OK && sr->emptied ? sink_redis_put_own(sr, err) : rc;
+    return rc == CDC_OK && sr->emptied && sr->cluster == NULL ? sink_redis_put_own(sr, err) : rc;
 }
 
 /* --- the target transaction --- */
@@ -303,6 +365,8 @@ static cdc_rc sink_redis_apply(void *handle, const cdc_event *ev, cdc_error *err
     if (mark != NULL) {
         mark->source_ms = ev->source_ms;
     }
+    sr->past = mark != NULL ? mark->progress : NULL;
+    sr->offset = ev->offset;
     sr->newest_ms = ev->source_ms;
     if (ev->op != CDC_OP_COMMAND) {
         return sink_redis_row(sr, ev, err);
@@ -319,36 +383,51 @@ static cdc_rc sink_redis_apply(void *handle, const cdc_event *ev, cdc_error *err
 }
 
 /* Commands failed, and all else of the transaction was done: that the offset has moved must not
- * make anybody forget it. */
-static cdc_rc sink_redis_failed(sink_redis_handle *sr, uint32_t failures, cdc_error *err)
+ * make anybody forget it. OK: it is let pass. */
+static cdc_rc sink_redis_failed(sink_redis_handle *sr, uint32_t failures, const cdc_error *fault)
 {
     sink_redis_own own;
     redisReply *reply = NULL;
     cdc_error ignored;
     if (sr->conflict == SINK_REDIS_KEEP) {
-        CDC_LOG(CDC_LOG_WARN, "command_failed", CDC_STR("error", err->text));
-        cdc_error_clear(err);
+        CDC_LOG(CDC_LOG_WARN, "command_failed", CDC_STR("error", fault->text));
         sr->skipped += failures;
         return CDC_OK;
     }
     sink_redis_own_key(&own, sr->node.tag, sr->node.task, "failed");
     const cdc_redis_arg args[] = {
-        CDC_REDIS_ARG("SET"), {own.name, own.len}, {err->text, strlen(err->text)}};
+        CDC_REDIS_ARG("SET"), {own.name, own.len}, {fault->text, strlen(fault->text)}};
+    const sink_redis_question qu = {.doing = "SET", .nargs = 3, .args = args};
     cdc_error_clear(&ignored);
-    if (cdc_redis_ask_args(sr->node.rd, "SET", 3, args, &reply, &ignored) == CDC_OK) {
+    if (sink_redis_ask_own(sr, &own, &qu, &reply, &ignored) == CDC_OK) {
         freeReplyObject(reply);
     }
     return CDC_FATAL;
 }
 
-cdc_rc sink_redis_end(sink_redis_handle *sr, cdc_error *err)
+/* With offsets, which a standalone server has among its commands. */
+static cdc_rc sink_redis_finish(sink_redis_handle *sr, const cdc_offset *offsets, uint32_t n,
+                                cdc_error *err)
 {
     uint32_t failures = 0;
-    if (!sr->node.open) {
-        return CDC_OK;
+    cdc_error fault;
+    cdc_rc rc = CDC_OK;
+    cdc_error_clear(&fault);
+    if (sr->cluster != NULL && (n > 0 || sink_redis_is_open(sr))) {
+        rc = sink_redis_cluster_commit(sr->cluster, offsets, n, &failures, &fault, err);
+    } else if (sr->cluster == NULL && sr->node.open) {
+        rc = sink_redis_node_commit(&sr->node, &failures, &fault, err);
     }
-    cdc_rc rc = sink_redis_node_commit(&sr->node, &failures, err);
-    return failures > 0 && rc == CDC_FATAL ? sink_redis_failed(sr, failures, err) : rc;
+    if (failures > 0 && sink_redis_failed(sr, failures, &fault) != CDC_OK) {
+        *err = fault;
+        rc = CDC_FATAL;
+    }
+    return rc;
+}
+
+cdc_rc sink_redis_end(sink_redis_handle *sr, cdc_error *err)
+{
+    return sink_redis_finish(sr, NULL, 0, err);
 }
 
 static cdc_rc sink_redis_commit(void *handle, const cdc_offset *offsets, uint32_t n, cdc_error *err)
@@ -359,7 +438,7 @@ static cdc_rc sink_redis_commit(void *handle, const cdc_offset *offsets, uint32_
     }
     cdc_rc rc = sink_redis_put_offsets(sr, offsets, n, err);
     if (rc == CDC_OK) {
-        rc = sink_redis_end(sr, err);
+        rc = sink_redis_finish(sr, offsets, n, err);
     }
     if (rc != CDC_OK) {
         return rc;
@@ -391,6 +470,9 @@ static cdc_rc sink_redis_idle(void *handle, cdc_error *err)
 static void sink_redis_rollback(void *handle)
 {
     sink_redis_handle *sr = handle;
+    sink_redis_cluster_close(sr->cluster);
+    sr->cluster = NULL;
+    sr->past = NULL;
     cdc_redis_close(sr->node.rd);
     sr->node.rd = NULL;
 }

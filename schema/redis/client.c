@@ -246,6 +246,11 @@ void cdc_redis_append_values(cdc_redis *rd, size_t nargs, const cdc_value *args)
     }
 }
 
+void cdc_redis_append_raw(cdc_redis *rd, const char *p, size_t len)
+{
+    cdc_buffer_add(&rd->out, p, len);
+}
+
 size_t cdc_redis_waiting(const cdc_redis *rd)
 {
     return rd->out.len;

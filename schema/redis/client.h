@@ -59,6 +59,8 @@ const char *cdc_redis_where(const cdc_redis *rd); /* "host:port" */
 void cdc_redis_append(cdc_redis *rd, size_t nargs, const cdc_redis_arg *args);
 /* The same from values of kind CDC_BYTES. */
 void cdc_redis_append_values(cdc_redis *rd, size_t nargs, const cdc_value *args);
+/* Bytes of whole commands, or of parts that make a whole before the flush. */
+void cdc_redis_append_raw(cdc_redis *rd, const char *p, size_t len);
 /* Words separated by single spaces: "CONFIG GET maxmemory". */
 void cdc_redis_append_words(cdc_redis *rd, const char *words);
 /* Bytes that wait for the next flush. */

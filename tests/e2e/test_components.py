@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from lib.redis import RedisCluster
 from lib.servers import CACHE, Kafka, MariaDB, MySQL, mysql_available
 from lib.sluice import BIN
 
@@ -47,6 +48,17 @@ def test_broker_restarts(tmp_path):
 def test_sink(request, server):
     run("component_sink_mysql", SLUICE_TEST_MYSQL_TARGET=request.getfixturevalue(server).address)
 
+
+
+def test_redis_sink(redis_target):
+    run("component_sink_redis", SLUICE_TEST_REDIS_TARGET=redis_target.address)
+
+
+@pytest.mark.timeout(300)
+def test_redis_cluster_sink(tmp_path):
+    """Slots move about in it, so it gets one of its own."""
+    with RedisCluster(tmp_path / "cluster") as cluster:
+        run("component_sink_redis_cluster", SLUICE_TEST_REDIS_CLUSTER=cluster.nodes[0].address)
 
 
 def source_program(client, name):
