@@ -46,6 +46,8 @@ typedef enum cdc_ddl {
 #define CDC_FULLSYNC_BEGIN "BEGIN"
 #define CDC_FULLSYNC_END "END"
 
+#define CDC_COMMAND_TABLE "redis" /* `table` of messages with commands, in every format */
+
 #define CDC_DATABASES_MAX 256 /* of Redis: numbers 0 to 255 */
 
 #define CDC_TXN_TEXT_MAX 384 /* a transaction's name (cdc_event.txn) with its NUL */
@@ -74,7 +76,7 @@ typedef struct cdc_event {
     const char *pos_file; /* position of the event: log file... */
     uint64_t pos;         /* ...and offset of the event's end; 0 with pos_file "" = not known */
     const char *task;     /* decoded records: the task that published it, "" if not known */
-    const char *topic;    /* decoded records: where the record was read from */
+    const char *topic;    /* where the record goes to; decoded: where it was read from */
     int32_t partition;
     int64_t offset;
     const char *pos_text; /* decoded records: the header's pos as it was written; NULL otherwise */

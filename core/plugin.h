@@ -88,13 +88,15 @@ typedef struct cdc_bytes {
 
 typedef struct cdc_codec {
     const char *name; /* "canal-json" */
+    bool by_topic;    /* encode wants the first event's topic: where the message goes to */
 
     cdc_rc (*open)(void **codec, const cdc_env *env, cdc_error *err);
 
     /* Appends the message's key and value for one row or DDL event, or for n consecutive commands
-     * of one database and phase. The message's id and times are those of the first event, its key
-     * too. err names table and column. Key and value of more than message.max_bytes together are
-     * FATAL, "message_too_large"; with message.oversize other than fail the limit is
+     * of one database and phase. RETRY: what the format needs besides (a schema registry) cannot be
+     * had now. The message's id and times are those of the first event, its key too. err names
+     * table and column. Key and value of more than message.max_bytes together are FATAL,
+     * "message_too_large"; with message.oversize other than fail the limit is
      * CDC_MESSAGE_BYTES_MAX. */
     cdc_rc (*encode)(void *codec, const cdc_event *events, uint32_t n, cdc_buffer *key,
                      cdc_buffer *value, cdc_error *err);

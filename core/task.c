@@ -416,6 +416,66 @@ static cdc_rc cdc_task_check_redis(cdc_task *task, cdc_error *err)
     return rc == CDC_OK && source ? cdc_task_check_commands(task, err) : rc;
 }
 
+/* An option of one format that has a value of its own under the other; NULL: none. */
+static const char *cdc_task_other_format(const cdc_config *cfg, bool avro)
+{
+    static const struct {
+        bool avro;
+        const char *path, *def;
+    } options[] = {{true, "message.avro.layout", "row"},
+                   {true, "message.avro.temporal", "mixed"},
+                   {false, "message.binary", "latin1"},
+                   {false, "message.enum", "index"}};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (options[i].avro != avro &&
+            strcmp(cdc_config_str(cfg, options[i].path), options[i].def) != 0) {
+            return options[i].path;
+        }
+    }
+    return !avro && cdc_config_count(cfg, "message.registry.url") > 0 ? "message.registry.url"
+                                                                      : NULL;
+}
+
+static cdc_rc cdc_task_check_registry(cdc_task *task, cdc_error *err)
+{
+    const cdc_config *cfg = task->cfg;
+    size_t urls = cdc_config_count(cfg, "message.registry.url");
+    bool cert = cdc_config_has(cfg, "message.registry.tls.cert");
+    if (urls == 0 || urls > CDC_TASK_REGISTRIES_MAX) {
+        return cdc_task_fault(task, "message.format", err,
+                              "message.format avro needs message.registry.url, 1 to %d of them, "
+                              "such as http://registry:8081",
+                              CDC_TASK_REGISTRIES_MAX);
+    }
+    if (cdc_config_has(cfg, "message.registry.user") &&
+        cdc_config_has(cfg, "message.registry.token")) {
+        return cdc_task_fault(task, "message.registry.token", err,
+                              "message.registry has a user and a token; give one of them");
+    }
+    if (cert != cdc_config_has(cfg, "message.registry.tls.key")) {
+        return cdc_task_fault(task, "message.registry.tls", err,
+                              "message.registry.tls needs both cert and key, or neither");
+    }
+    return CDC_OK;
+}
+
+static cdc_rc cdc_task_check_format(cdc_task *task, cdc_error *err)
+{
+    bool avro = strcmp(cdc_config_str(task->cfg, "message.format"), "avro") == 0;
+    const char *other = cdc_task_other_format(task->cfg, avro);
+    if (other != NULL) {
+        return cdc_task_fault(task, other, err, "%s is for message.format %s; remove it", other,
+                              avro ? "canal-json" : "avro");
+    }
+    if (avro && task->commands &&
+        strcmp(cdc_config_str(task->cfg, "message.avro.layout"), "generic") != 0) {
+        return cdc_task_fault(task, "message.format", err,
+                              "commands of a Redis source have no table that a schema could be "
+                              "of; set message.avro.layout: generic");
+    }
+    return avro ? cdc_task_check_registry(task, err) : CDC_OK;
+}
+
 static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
 {
     cdc_rc rc = cdc_task_check_name(task, err);
@@ -446,6 +506,9 @@ static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
                                                            : CDC_OVERSIZE_FAIL;
     if (rc == CDC_OK) {
         rc = cdc_task_check_redis(task, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_format(task, err);
     }
     task->exactly_once = strcmp(cdc_config_str(task->cfg, "delivery"), "exactly-once") == 0;
     task->state_dir = cdc_config_str(task->cfg, "state_dir");

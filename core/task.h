@@ -21,6 +21,8 @@ typedef enum cdc_oversize {
 /* The largest record in the topic of the oversize ones. Larger messages are split there too. */
 #define CDC_SIDE_BYTES_MAX ((size_t)64 << 20)
 
+#define CDC_TASK_REGISTRIES_MAX 16 /* message.registry.url */
+
 typedef struct cdc_task {
     cdc_config *cfg; /* owned */
     const char *name;

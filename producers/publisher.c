@@ -256,12 +256,21 @@ static cdc_rc cdc_publisher_release(cdc_publisher *pub, bool last, cdc_error *er
     return cdc_publisher_send(pub, &held->record, last, pub->max_bytes, err);
 }
 
-static cdc_rc cdc_publisher_encode(cdc_publisher *pub, const cdc_event *ev, cdc_error *err)
+/* For codecs that look at the topic; the key, which says the partition, is theirs to make. */
+static cdc_rc cdc_publisher_name(cdc_publisher *pub, cdc_event *ev, cdc_error *err)
+{
+    return pub->codec->by_topic ? cdc_router_name(pub->router, ev, &ev->topic, err) : CDC_OK;
+}
+
+static cdc_rc cdc_publisher_encode(cdc_publisher *pub, cdc_event *ev, cdc_error *err)
 {
     cdc_record *rec = &pub->made;
     cdc_buffer_reset(&rec->key);
     cdc_buffer_reset(&rec->value);
-    cdc_rc rc = pub->codec->encode(pub->codec_handle, ev, 1, &rec->key, &rec->value, err);
+    cdc_rc rc = cdc_publisher_name(pub, ev, err);
+    if (rc == CDC_OK) {
+        rc = pub->codec->encode(pub->codec_handle, ev, 1, &rec->key, &rec->value, err);
+    }
     if (rc != CDC_OK) {
         return cdc_publisher_where(ev, err);
     }
@@ -443,7 +452,10 @@ static cdc_rc cdc_publisher_group(cdc_publisher *pub, cdc_event *events, uint32_
     events[0].id = ++pub->id;
     rec->ddl = false;
     pub->block_seq = inside ? pub->block_seq + 1 : 1;
-    cdc_rc rc = pub->codec->encode(pub->codec_handle, events, n, &rec->key, &rec->value, err);
+    cdc_rc rc = cdc_publisher_name(pub, &events[0], err);
+    if (rc == CDC_OK) {
+        rc = pub->codec->encode(pub->codec_handle, events, n, &rec->key, &rec->value, err);
+    }
     if (rc == CDC_OK) {
         rc = cdc_router_command(pub->router, &events[0], &rec->route, err);
     }

@@ -5,6 +5,7 @@
 #include "core/plugin.h"
 
 extern const cdc_codec cdc_canal_json_codec;
+extern const cdc_codec cdc_avro_codec_plugin;
 
 /* NULL: there is no such codec (the option table refuses such names before). */
 const cdc_codec *cdc_codec_find(const char *name);

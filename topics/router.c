@@ -319,6 +319,16 @@ cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out, cdc_e
     return rc;
 }
 
+cdc_rc cdc_router_name(cdc_router *rt, const cdc_event *ev, const char **name, cdc_error *err)
+{
+    cdc_route route = {.topic = NULL};
+    cdc_rc rc = ev->op == CDC_OP_COMMAND ? cdc_router_command(rt, ev, &route, err)
+                : ev->table != NULL ? cdc_router_row(rt, ev->table, (cdc_bytes){"", 0}, &route, err)
+                                    : cdc_router_ddl(rt, ev, &route, err);
+    *name = rc == CDC_OK ? cdc_topic_name(route.topic) : NULL;
+    return rc;
+}
+
 cdc_rc cdc_router_side(cdc_router *rt, const cdc_event *ev, cdc_route *out, size_t *max_bytes,
                        cdc_error *err)
 {

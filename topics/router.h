@@ -17,6 +17,11 @@ cdc_rc cdc_router_new(cdc_router **out, const cdc_env *env, cdc_producer *pr,
                       cdc_error *err) CDC_MUST_CHECK;
 void cdc_router_free(cdc_router *rt);
 
+/* The name of the topic that the row, statement or command goes to, which is made as by the calls
+ * below; before the event has a key. Owned by the producer. */
+cdc_rc cdc_router_name(cdc_router *rt, const cdc_event *ev, const char **name,
+                       cdc_error *err) CDC_MUST_CHECK;
+
 /* Row event: creates the topic when it is missing and may be. key: the encoded Kafka key. */
 cdc_rc cdc_router_row(cdc_router *rt, const cdc_table *tbl, cdc_bytes key, cdc_route *out,
                       cdc_error *err) CDC_MUST_CHECK;

@@ -6,7 +6,7 @@
 #define CDC_CANAL_H
 
 #include "core/plugin.h"
-#include "schema/canal_json/writer.h"
+#include "schema/writer.h"
 
 /* Numbers in messages stay below 2^53, so that readers whose numbers are doubles see them exactly.
  */

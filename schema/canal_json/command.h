@@ -8,9 +8,7 @@
 
 #include "core/event.h"
 #include "schema/canal_json/reader.h"
-#include "schema/canal_json/writer.h"
-
-#define CDC_COMMAND_TABLE "redis" /* the messages' `table` */
+#include "schema/writer.h"
 
 /* Appends key and value of the message with these n commands, at least one, of one database. False:
  * a buffer is full, or memory is out. */

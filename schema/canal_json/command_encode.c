@@ -2,7 +2,7 @@
  * is written again from its start, in base64. */
 #include "core/clock.h"
 #include "schema/canal_json/command.h"
-#include "schema/canal_json/scan.h"
+#include "schema/scan.h"
 
 /* Long arguments are written in pieces, so that room for the worst case (seven bytes for one, a
  * control character in a string in a string) stays small. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "schema/canal_json/mysql_type.h"
+#include "schema/mysql_type.h"
 
 /* Places of the table, and how many of them a name may use: as many versions of a table are kept.
  */

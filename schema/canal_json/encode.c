@@ -6,10 +6,11 @@
 #include "schema/canal_json/canal.h"
 #include "schema/canal_json/command.h"
 #include "schema/canal_json/form.h"
+#include "schema/fault.h"
 
 /* Table uids are consecutive, so that this many tables in use at the same time never share a place.
  */
-enum { FORMS = 1024, FORMS_MAX_BYTES = 16 * 1024 * 1024, KEY_SHOWN = 200 };
+enum { FORMS = 1024, FORMS_MAX_BYTES = 16 * 1024 * 1024 };
 
 /* A number as text, kept because the next event mostly has the same. */
 typedef struct cdc_kept {
@@ -76,62 +77,6 @@ static const cdc_form *find_form(cdc_canal_encoder *enc, const cdc_table *tbl)
     return form->uid == tbl->uid ? form : new_form(enc, form, tbl);
 }
 
-/* --- errors; all of them name the table --- */
-
-static cdc_rc fail_buffer(const cdc_table *tbl, cdc_error *err)
-{
-    return cdc_error_set(err, CDC_FATAL, "no_memory", "table %s.%s: no memory for a message",
-                         tbl->database, tbl->name);
-}
-
-static cdc_rc fail_value(const cdc_table *tbl, const cdc_column *col, cdc_canal_fault fault,
-                         cdc_error *err)
-{
-    if (fault == NULL) {
-        return fail_buffer(tbl, err);
-    }
-    return cdc_error_set(err, CDC_FATAL, "value_refused",
-                         "table %s.%s, column %s (%s): the source gave %s", tbl->database,
-                         tbl->name, col->name, col->type_text, fault);
-}
-
-static cdc_rc fail_absent(const cdc_table *tbl, const cdc_column *col, cdc_error *err)
-{
-    return cdc_error_set(
-        err, CDC_FATAL, "row_image",
-        "table %s.%s, column %s: the row event does not hold the column; set binlog_row_image=FULL "
-        "at the source, and begin again behind this event or with a new full copy",
-        tbl->database, tbl->name, col->name);
-}
-
-static cdc_rc fail_key(const cdc_table *tbl, const cdc_column *col, cdc_error *err)
-{
-    return cdc_error_set(err, CDC_FATAL, "key_null",
-                         "table %s.%s, column %s: a primary key column is NULL", tbl->database,
-                         tbl->name, col->name);
-}
-
-/* "table d.t" or "database 0, command SET" */
-static void name_of(const cdc_event *ev, char *out, size_t room)
-{
-    if (ev->op == CDC_OP_COMMAND) {
-        snprintf(out, room, "database %d, command %.*s", (int)ev->redis_db, (int)ev->after[0].len,
-                 ev->after[0].p);
-    } else {
-        snprintf(out, room, "table %s.%s",
-                 ev->table != NULL ? ev->table->database : ev->ddl_database,
-                 ev->table != NULL ? ev->table->name : ev->ddl_table);
-    }
-}
-
-static cdc_rc fail_number(const char *field, const cdc_event *ev, cdc_error *err)
-{
-    char name[300];
-    name_of(ev, name, sizeof name);
-    return cdc_error_set(err, CDC_FATAL, "number_range", "%s: the message's %s is not below 2^53",
-                         name, field);
-}
-
 /* --- parts of a message --- */
 
 /* Room for 32 bytes is the caller's. */
@@ -151,7 +96,7 @@ static cdc_rc put_row(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *for
         const cdc_value *v = &row[i];
         cdc_piece name = form->cols[i];
         if (!cdc_writer_room(w, name.n + 8)) {
-            return fail_buffer(tbl, err);
+            return cdc_fault_memory(tbl, err);
         }
         cdc_writer_copy_padded(w, name.p, name.n);
         if (v->kind == CDC_NULL) {
@@ -161,11 +106,11 @@ static cdc_rc put_row(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *for
             continue;
         }
         if (v->kind == CDC_ABSENT) {
-            return fail_absent(tbl, &tbl->cols[i], err);
+            return cdc_fault_absent(tbl, &tbl->cols[i], err);
         }
         cdc_canal_fault fault = NULL;
         if (!cdc_canal_value_write(w, &enc->opt, &tbl->cols[i], v, &enc->replaced, &fault)) {
-            return fail_value(tbl, &tbl->cols[i], fault, err);
+            return cdc_fault_value(tbl, &tbl->cols[i], fault, err);
         }
         *w->p++ = '"'; /* every value leaves the pad free */
     }
@@ -181,14 +126,14 @@ static cdc_rc put_old(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *for
     for (uint32_t i = 0; i < tbl->ncols; i++) {
         const cdc_value *v = &ev->before[i];
         if (v->kind == CDC_ABSENT) {
-            return fail_absent(tbl, &tbl->cols[i], err);
+            return cdc_fault_absent(tbl, &tbl->cols[i], err);
         }
         if (cdc_value_equal(v, &ev->after[i])) {
             continue;
         }
         cdc_piece name = form->cols[i];
         if (!cdc_writer_room(w, name.n + 8)) {
-            return fail_buffer(tbl, err);
+            return cdc_fault_memory(tbl, err);
         }
         if (first && i > 0) {
             name.p++; /* without the comma */
@@ -203,7 +148,7 @@ static cdc_rc put_old(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *for
         }
         cdc_canal_fault fault = NULL;
         if (!cdc_canal_value_write(w, &enc->opt, &tbl->cols[i], v, &enc->replaced, &fault)) {
-            return fail_value(tbl, &tbl->cols[i], fault, err);
+            return cdc_fault_value(tbl, &tbl->cols[i], fault, err);
         }
         *w->p++ = '"';
     }
@@ -274,21 +219,21 @@ static cdc_rc put_images(cdc_canal_encoder *enc, cdc_writer *w, const cdc_form *
     const cdc_table *tbl = ev->table;
     const cdc_value *row = ev->op == CDC_OP_DELETE ? ev->before : ev->after;
     if (!cdc_writer_str(w, "[{")) {
-        return fail_buffer(tbl, err);
+        return cdc_fault_memory(tbl, err);
     }
     cdc_rc rc = put_row(enc, w, form, tbl, row, err);
     if (rc == CDC_OK &&
         !cdc_writer_str(w, ev->op == CDC_OP_UPDATE ? "}],\"old\":[{" : "}],\"old\":null")) {
-        rc = fail_buffer(tbl, err);
+        rc = cdc_fault_memory(tbl, err);
     }
     if (rc == CDC_OK && ev->op == CDC_OP_UPDATE) {
         rc = put_old(enc, w, form, ev, err);
         if (rc == CDC_OK && !cdc_writer_str(w, "}]")) {
-            rc = fail_buffer(tbl, err);
+            rc = cdc_fault_memory(tbl, err);
         }
     }
     if (rc == CDC_OK && (!put_types(w, form, row) || !put_end(enc, w, ev))) {
-        rc = fail_buffer(tbl, err);
+        rc = cdc_fault_memory(tbl, err);
     }
     return rc;
 }
@@ -299,16 +244,16 @@ static cdc_rc encode_value(cdc_canal_encoder *enc, const cdc_form *form, const c
     static const char names[][8] = {"INSERT", "UPDATE", "DELETE"};
     cdc_writer w;
     if (!cdc_writer_begin(&w, value)) {
-        return fail_buffer(ev->table, err);
+        return cdc_fault_memory(ev->table, err);
     }
     cdc_rc rc = CDC_OK;
     if (!put_id(&w, ev->id) || !cdc_writer_room(&w, form->head.n + 8)) {
-        rc = fail_buffer(ev->table, err);
+        rc = cdc_fault_memory(ev->table, err);
     } else {
         cdc_writer_copy(&w, form->head.p, form->head.n);
         cdc_writer_copy(&w, names[ev->op - CDC_OP_INSERT], 6);
         rc = put_times(enc, &w, ev) ? put_images(enc, &w, form, ev, err)
-                                    : fail_buffer(ev->table, err);
+                                    : cdc_fault_memory(ev->table, err);
     }
     cdc_writer_end(&w);
     return rc;
@@ -318,15 +263,15 @@ static cdc_rc put_key_column(cdc_canal_encoder *enc, cdc_writer *w, const cdc_ta
                              const cdc_column *col, const cdc_value *v, cdc_error *err)
 {
     if (v->kind == CDC_ABSENT) {
-        return fail_absent(tbl, col, err);
+        return cdc_fault_absent(tbl, col, err);
     }
     if (v->kind == CDC_NULL) {
-        return fail_key(tbl, col, err);
+        return cdc_fault_key(tbl, col, err);
     }
     cdc_canal_fault fault = NULL;
     cdc_writer_copy(w, ",\"", 2); /* what was written before left the pad free */
     if (!cdc_canal_value_write(w, &enc->opt, col, v, &enc->replaced, &fault)) {
-        return fail_value(tbl, col, fault, err);
+        return cdc_fault_value(tbl, col, fault, err);
     }
     *w->p++ = '"';
     return CDC_OK;
@@ -339,11 +284,11 @@ static cdc_rc encode_key(cdc_canal_encoder *enc, const cdc_form *form, const cdc
     const cdc_value *row = ev->op == CDC_OP_DELETE ? ev->before : ev->after;
     cdc_writer w;
     if (!cdc_writer_begin(&w, key)) {
-        return fail_buffer(tbl, err);
+        return cdc_fault_memory(tbl, err);
     }
     if (!cdc_writer_room(&w, form->key.n)) {
         cdc_writer_end(&w);
-        return fail_buffer(tbl, err);
+        return cdc_fault_memory(tbl, err);
     }
     cdc_writer_copy_padded(&w, form->key.p, form->key.n);
     cdc_rc rc = CDC_OK;
@@ -360,20 +305,15 @@ static cdc_rc encode_row(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer
                          cdc_buffer *value, cdc_error *err)
 {
     const cdc_table *tbl = ev->table;
-    bool need_before = ev->op != CDC_OP_INSERT;
-    bool need_after = ev->op != CDC_OP_DELETE;
-    if ((need_before && ev->before == NULL) || (need_after && ev->after == NULL)) {
-        return cdc_error_set(err, CDC_FATAL, "row_image",
-                             "table %s.%s: the row event does not hold the row's %s image; set "
-                             "binlog_row_image=FULL at the source",
-                             tbl->database, tbl->name,
-                             need_before && ev->before == NULL ? "before" : "after");
+    cdc_rc rc = cdc_fault_images(ev, err);
+    if (rc != CDC_OK) {
+        return rc;
     }
     const cdc_form *form = find_form(enc, tbl);
     if (form == NULL) {
-        return fail_buffer(tbl, err);
+        return cdc_fault_memory(tbl, err);
     }
-    cdc_rc rc = encode_key(enc, form, ev, key, err);
+    rc = encode_key(enc, form, ev, key, err);
     return rc == CDC_OK ? encode_value(enc, form, ev, value, err) : rc;
 }
 
@@ -411,49 +351,7 @@ static cdc_rc encode_ddl(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer
         ok = put_ddl(enc, &w, ev);
         cdc_writer_end(&w);
     }
-    return ok ? CDC_OK
-              : cdc_error_set(err, CDC_FATAL, "no_memory",
-                              "%s of %s.%s: no memory for a message with %u bytes of SQL",
-                              cdc_ddl_name((cdc_ddl)ev->ddl), ev->ddl_database, ev->ddl_table,
-                              ev->sql_len);
-}
-
-static cdc_rc encode_commands(const cdc_event *events, uint32_t n, cdc_buffer *key,
-                              cdc_buffer *value, cdc_error *err)
-{
-    if (cdc_canal_commands_encode(events, n, key, value)) {
-        return CDC_OK;
-    }
-    return cdc_error_set(err, CDC_FATAL, "no_memory",
-                         "database %d: no memory for a message with %u commands",
-                         (int)events[0].redis_db, (unsigned)n);
-}
-
-/* value_len 0: not known, because the buffer ended before the message. */
-static cdc_rc fail_size(const cdc_canal_encoder *enc, const cdc_event *ev, cdc_bytes key,
-                        size_t value_len, cdc_error *err)
-{
-    char name[300];
-    char size[32] = "more";
-    name_of(ev, name, sizeof name);
-    if (value_len > 0) {
-        snprintf(size, sizeof size, "%zu", key.len + value_len);
-    }
-    const char *allowed = enc->opt.max_bytes == CDC_MESSAGE_BYTES_MAX
-                              ? "which is too much even in parts: at most"
-                              : "message.max_bytes allows";
-    const char *cure = enc->opt.max_bytes == CDC_MESSAGE_BYTES_MAX ? ""
-                       : ev->op == CDC_OP_COMMAND
-                           ? "raise it (and max.message.bytes of the topic), set message.oversize "
-                             "to split, or "
-                           : "raise it (and max.message.bytes of the topic), set message.oversize "
-                             "to split or side-topic, or ";
-    return cdc_error_set(err, CDC_FATAL, "message_too_large",
-                         "%s, key %.*s%s: the message has %s bytes, %s %llu; %sleave the %s out",
-                         name, key.len < KEY_SHOWN ? (int)key.len : KEY_SHOWN, key.p,
-                         key.len < KEY_SHOWN ? "" : "...", size, allowed,
-                         (unsigned long long)enc->opt.max_bytes, cure,
-                         ev->op == CDC_OP_COMMAND ? "key's prefix" : "table or the column");
+    return ok ? CDC_OK : cdc_fault_ddl_memory(ev, err);
 }
 
 static cdc_rc encode_any(cdc_canal_encoder *enc, const cdc_event *events, uint32_t n,
@@ -461,13 +359,15 @@ static cdc_rc encode_any(cdc_canal_encoder *enc, const cdc_event *events, uint32
 {
     const cdc_event *ev = &events[0];
     if (ev->id > CDC_CANAL_NUMBER_MAX) {
-        return fail_number("id", ev, err);
+        return cdc_fault_number("id", ev, err);
     }
     if (ev->source_ms > CDC_CANAL_NUMBER_MAX || ev->source_ms < -CDC_CANAL_NUMBER_MAX) {
-        return fail_number("es", ev, err);
+        return cdc_fault_number("es", ev, err);
     }
     if (ev->op == CDC_OP_COMMAND) {
-        return encode_commands(events, n, key, value, err);
+        return cdc_canal_commands_encode(events, n, key, value)
+                   ? CDC_OK
+                   : cdc_fault_commands_memory(events, n, err);
     }
     if (ev->op == CDC_OP_DDL) {
         return encode_ddl(enc, ev, key, value, err);
@@ -488,9 +388,9 @@ cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *events, uint32_
     cdc_bytes key_bytes = {key->data + key_start, key->len - key_start};
     size_t value_len = value->len - value_start;
     if (rc == CDC_OK && key_bytes.len + value_len > enc->opt.max_bytes) {
-        rc = fail_size(enc, events, key_bytes, value_len, err);
+        rc = cdc_fault_size(enc->opt.max_bytes, events, key_bytes, value_len, err);
     } else if (rc != CDC_OK && value->failed) {
-        rc = fail_size(enc, events, key_bytes, 0, err);
+        rc = cdc_fault_size(enc->opt.max_bytes, events, key_bytes, 0, err);
     }
     if (rc != CDC_OK) {
         key->len = key_start;

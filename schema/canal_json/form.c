@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "schema/canal_json/mysql_type.h"
+#include "schema/mysql_type.h"
 
 enum { FORM_PAD = 32 };
 

@@ -3,7 +3,7 @@
 #define CDC_CANAL_FORM_H
 
 #include "core/table.h"
-#include "schema/canal_json/writer.h"
+#include "schema/writer.h"
 
 /* Part of a form's text. At least 32 bytes may be read from its start. */
 typedef struct cdc_piece {

@@ -1,6 +1,6 @@
 #include "schema/canal_json/reader.h"
 
-#include "schema/canal_json/scan.h"
+#include "schema/scan.h"
 
 bool cdc_reader_fail(cdc_reader *r, const char *fault)
 {

@@ -4,8 +4,8 @@
 #include "core/clock.h"
 #include "core/cursor.h"
 #include "schema/canal_json/canal.h"
-#include "schema/canal_json/mysql_type.h"
-#include "schema/canal_json/number.h"
+#include "schema/mysql_type.h"
+#include "schema/number.h"
 
 enum { DECIMAL_TEXT_MAX = 200 };
 

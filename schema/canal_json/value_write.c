@@ -1,7 +1,7 @@
 /* Values to text (docs/formats/canal-json.md, "Values"). */
 #include "core/clock.h"
 #include "schema/canal_json/canal.h"
-#include "schema/canal_json/number.h"
+#include "schema/number.h"
 
 static char *put_2(char *p, unsigned v)
 {

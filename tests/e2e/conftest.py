@@ -12,7 +12,7 @@ import pytest
 from lib.guard import Guard
 from lib.kafka_reader import TopicReader
 from lib.redis import Redis, RedisCluster
-from lib.servers import TLS, Kafka, MariaDB, MySQL, mysql_available
+from lib.servers import TLS, Kafka, MariaDB, MySQL, Registry, mysql_available, registry_available
 from lib.sluice import Sluice
 
 GUARD = pytest.StashKey()
@@ -82,6 +82,14 @@ def source(stack_directory):
 @pytest.fixture(scope="session")
 def target(stack_directory):
     with MariaDB(stack_directory / "target") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def registry(stack_directory):
+    if not registry_available():
+        pytest.skip("Maven has no schema registry")
+    with Registry(stack_directory / "registry") as server:
         yield server
 
 

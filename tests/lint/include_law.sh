@@ -27,6 +27,7 @@ client_folder() { # the folders that may use a client library's header; empty: e
     mongoc/* | bson/* | mongoc.h | bson.h) REPLY="producers/mongodb consumers/mongodb" ;;
     yaml.h | microhttpd.h) REPLY="core" ;;
     avro.h | avro/*) REPLY="schema" ;;
+    curl/*) REPLY="schema/registry" ;;
     *) REPLY="" ;;
     esac
 }

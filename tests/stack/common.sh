@@ -11,8 +11,9 @@ STACK=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$STACK/../.." && pwd)
 CACHE=$(readlink -m "${SLUICE_CACHE:-$ROOT/.cache}")
 KAFKA_VERSION=${KAFKA_VERSION:-3.9.2}
+REGISTRY_VERSION=${REGISTRY_VERSION:-2.6.13.Final}
 # used by the scripts that source this file
-export STACK ROOT CACHE KAFKA_VERSION
+export STACK ROOT CACHE KAFKA_VERSION REGISTRY_VERSION
 
 STACK_DEADLINE_S=${STACK_DEADLINE_S:-90}
 

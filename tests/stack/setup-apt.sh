@@ -9,11 +9,12 @@ case ${1:-base} in
 base)
     packages=(gcc libc6-dev make cmake ninja-build pkg-config librdkafka-dev libyaml-dev
         libjansson-dev libmicrohttpd-dev default-libmysqlclient-dev libcmocka-dev libzstd-dev zlib1g-dev
-        libhiredis-dev libssl-dev
+        libhiredis-dev libssl-dev libcurl4-openssl-dev libavro-dev
         mariadb-server-core mariadb-client-core openssl python3-venv python3-pip)
     java17 >/dev/null || packages+=(default-jre-headless)
-    # Maven is only there to get the jars of Kafka and of the readers
-    [ -d "$CACHE/kafka-$KAFKA_VERSION" ] && [ -d "$CACHE/readers" ] ||
+    # Maven is only there to get the jars of Kafka, of the registry and of the readers
+    [ -d "$CACHE/kafka-$KAFKA_VERSION" ] && [ -d "$CACHE/readers" ] &&
+        [ -d "$CACHE/registry-$REGISTRY_VERSION" ] ||
         command -v mvn >/dev/null || packages+=(maven)
     ;;
 fuzz) packages=(clang llvm libclang-rt-dev) ;;

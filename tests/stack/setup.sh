@@ -5,13 +5,16 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 "$STACK/setup-apt.sh" base
-cmp -s "$ROOT/tests/requirements.txt" "$CACHE/venv/installed.txt" ||
+{ cmp -s "$ROOT/tests/requirements.txt" "$CACHE/venv/installed.txt" &&
+    cmp -s "$ROOT/tests/requirements-avro.txt" "$CACHE/venv/installed-avro.txt"; } ||
     step "Python packages for the tests" "$STACK/setup-python.sh"
 [ -d "$CACHE/kafka-$KAFKA_VERSION" ] ||
     step "Kafka $KAFKA_VERSION" "$STACK/kafka-fetch.sh"
 [ -d "$CACHE/mysql/root" ] ||
     step "MySQL from Debian sid" "$STACK/mysql-fetch.sh" || [ $? -eq 3 ]
 [ "${1:-}" != main ] || exit 0
+[ -d "$CACHE/registry-$REGISTRY_VERSION" ] ||
+    step "schema registry $REGISTRY_VERSION" "$STACK/registry-fetch.sh" || [ $? -eq 3 ]
 diff -rq "$ROOT/tests/e2e/readers" "$CACHE/readers/from" >/dev/null 2>&1 ||
     step "readers of Canal JSON for the tests" "$STACK/readers-fetch.sh"
 for kind in redis-6.2 redis-7.0 redis-8.0 valkey-8.0 valkey-9.1; do

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "schema/canal_json/canal.h"
-#include "schema/canal_json/mysql_type.h"
+#include "schema/mysql_type.h"
 
 #define GOLDEN SLUICE_GOLDEN "/canal_json/"
 

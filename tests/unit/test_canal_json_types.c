@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "schema/canal_json/mysql_type.h"
-#include "schema/canal_json/number.h"
+#include "schema/mysql_type.h"
+#include "schema/number.h"
 
 static cdc_arena arena;
 static cdc_error error;

@@ -259,17 +259,11 @@ static void test_reserved(void **state)
     bad(GOOD "topics: {policy: columns}\n",
         "t.yaml:5:10: topics.policy columns is not carried out by this version of sluice; use "
         "single, table or pk");
-    bad(GOOD "message: {format: avro}\n",
-        "t.yaml:5:11: message.format avro is not carried out by this version of sluice; use "
-        "canal-json");
     bad(GOOD "message: {time_zone: 'Asia/Tokyo'}\n",
         "t.yaml:5:11: message.time_zone Asia/Tokyo is not carried out by this version of sluice; "
         "use UTC");
     bad(GOOD "message: {rows: 2}\n",
         "t.yaml:5:11: message.rows above 1 is for a Redis source in this version of sluice; remove "
-        "it");
-    bad(GOOD "message: {registry: {url: 'http://r'}}\n",
-        "t.yaml:5:22: message.registry.url is not carried out by this version of sluice; remove "
         "it");
     bad(HEAD "source: {type: mysql, hosts: h, user: u, start: earliest}\n",
         "t.yaml:3:42: source.start earliest is not carried out by this version of sluice; use "
@@ -279,6 +273,28 @@ static void test_reserved(void **state)
                               "topics: {rules: [], transactions: ''}\n"
                               "message: {rows: 1, time_zone: UTC, binary: base64, enum: label}\n"
                               "full: {rows_per_second: 0, threads: 8}\n");
+    cdc_task_fini(&task);
+}
+
+/* Options of a format that the other does not have. */
+static void test_formats(void **state)
+{
+    (void)state;
+    bad(GOOD "message: {format: avro}\n",
+        "t.yaml:5:11: message.format avro needs message.registry.url, 1 to 16 of them, such as "
+        "http://registry:8081");
+    bad(GOOD "message: {registry: {url: 'http://r'}}\n",
+        "t.yaml:5:22: message.registry.url is for message.format avro; remove it");
+    bad(GOOD "message: {avro: {layout: generic}}\n",
+        "t.yaml:5:18: message.avro.layout is for message.format avro; remove it");
+    bad(GOOD "message: {format: avro, binary: hex, registry: {url: 'http://r'}}\n",
+        "t.yaml:5:25: message.binary is for message.format canal-json; remove it");
+    bad(GOOD "message: {format: avro, registry: {url: 'http://r', user: u, token: t}}\n",
+        "t.yaml:5:62: message.registry has a user and a token; give one of them");
+    bad(GOOD "message: {format: avro, registry: {url: 'http://r', tls: {cert: c}}}\n",
+        "t.yaml:5:53: message.registry.tls needs both cert and key, or neither");
+    cdc_task task = good(GOOD "message: {format: avro, registry: {url: ['http://r', 'http://s'], "
+                              "user: u, password: p, tls: {cert: c, key: k}}}\n");
     cdc_task_fini(&task);
 }
 
@@ -424,7 +440,7 @@ static void test_print(void **state)
     assert_non_null(strstr(text, "topics:\n  data: \"{task}\"\n"));
     assert_null(strstr(text, "target:")); /* not in the file, so its defaults mean nothing */
     assert_null(strstr(text, "from:"));
-    assert_null(strstr(text, "registry"));
+    assert_null(strstr(text, "transactions")); /* reserved */
     cdc_task_fini(&task);
 
     /* what was printed is a task file that means the same (but for the masks) */
@@ -584,6 +600,7 @@ int main(void)
         cmocka_unit_test(test_types_and_ranges),
         cmocka_unit_test(test_required),
         cmocka_unit_test(test_reserved),
+        cmocka_unit_test(test_formats),
         cmocka_unit_test(test_yaml_faults),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_rules),

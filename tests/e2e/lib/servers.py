@@ -5,11 +5,13 @@ test may kill, the session's shared ones come from conftest.py.
 """
 
 import functools
+import json
 import os
 import random
 import signal
 import socket
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pymysql
@@ -22,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 STACK = ROOT / "tests" / "stack"
 TLS = Path(os.environ.get("SLUICE_CACHE", ROOT / ".cache")).resolve() / "tls"  # make-certs.sh
 CACHE = Path(os.environ.get("SLUICE_CACHE", ROOT / ".cache"))
-NO_MYSQL = 3  # exit status of mysql-fetch.sh when sid has none
+NOT_THERE = 3  # exit status of mysql-fetch.sh and registry-fetch.sh when there is none to be had
 
 
 def free_port():
@@ -52,9 +54,18 @@ def run_script(name, *args, deadline_s=120):
 @functools.cache
 def mysql_available():
     """False when Debian sid gives no MySQL; MariaDB then stands in at both ends."""
-    done = subprocess.run([STACK / "mysql-fetch.sh"], stdin=subprocess.DEVNULL, timeout=600)
-    if done.returncode not in (0, NO_MYSQL):
-        raise RuntimeError(f"mysql-fetch.sh: exit status {done.returncode}")
+    return available("mysql-fetch.sh")
+
+
+@functools.cache
+def registry_available():
+    return available("registry-fetch.sh")
+
+
+def available(script):
+    done = subprocess.run([STACK / script], stdin=subprocess.DEVNULL, timeout=600)
+    if done.returncode not in (0, NOT_THERE):
+        raise RuntimeError(f"{script}: exit status {done.returncode}")
     return done.returncode == 0
 
 
@@ -135,6 +146,33 @@ class Kafka(Server):
 
     def topics(self):
         return set(self.admin().list_topics(timeout=30).topics)
+
+
+class Registry(Server):
+    """A schema registry with Confluent's API, empty after each start; options: "property=value"."""
+
+    script = "start-registry.sh"
+
+    @property
+    def url(self):
+        return f"http://{self.address}/apis/ccompat/v7"
+
+    def ask(self, path, body=None, method=None):
+        """GET, or PUT (POST...) of a body; the answer's JSON."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.url + path, data, {"Content-Type": "application/vnd.schemaregistry.v1+json"},
+            method=method or ("PUT" if body else "GET"))
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def compatibility(self, level):
+        self.ask("/config", {"compatibility": level})
+
+    def start(self):
+        super().start()
+        self.compatibility("BACKWARD")  # Confluent's own default
+        return self
 
 
 class Database(Server):

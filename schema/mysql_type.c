@@ -1,4 +1,4 @@
-#include "schema/canal_json/mysql_type.h"
+#include "schema/mysql_type.h"
 
 #include <strings.h>
 

@@ -1,7 +1,7 @@
-/* Writes JSON strings into a cdc_buffer: room is asked for once per value, then bytes go through a
- * raw pointer. */
-#ifndef CDC_CANAL_WRITER_H
-#define CDC_CANAL_WRITER_H
+/* Writes parts of messages into a cdc_buffer: room is asked for once per value, then bytes go
+ * through a raw pointer. */
+#ifndef CDC_WRITER_H
+#define CDC_WRITER_H
 
 #include "core/buffer.h"
 

@@ -1,6 +1,6 @@
 /* Looks at CDC_SCAN_STEP bytes at once for those that JSON strings treat specially. */
-#ifndef CDC_CANAL_SCAN_H
-#define CDC_CANAL_SCAN_H
+#ifndef CDC_SCAN_H
+#define CDC_SCAN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-#include "schema/canal_json/writer.h"
+#include "schema/writer.h"
 
-#include "schema/canal_json/scan.h"
+#include "schema/scan.h"
 
 /* Long values are written in pieces, so that room for the worst case (six bytes for one) stays
  * small. */

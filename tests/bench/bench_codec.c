@@ -1,15 +1,16 @@
-/* bench_canal_json [MESSAGES] - CPU nanoseconds per message of the codec "canal-json", for one
+/* bench_codec [MESSAGES] - CPU nanoseconds per message of the codecs canal-json and avro, for one
  * INSERT of ten columns and about 200 bytes of values, an UPDATE of the same table, and a message
- * of 100 Redis commands of 100 bytes. Built on request only: cmake --build build/release --target
- * bench_canal_json */
-#include "schema/canal_json/canal.h"
+ * of 100 Redis commands of 100 bytes (canal-json). Started by ./dev bench codec. */
+#include "tests/unit/avro_kit.h"
 
-enum { DEFAULT_MESSAGES = 2000000, ROUNDS = 5, BATCH_BYTES = 512 * 1024, COMMANDS = 100 };
+enum { DEFAULT_MESSAGES = 1000000, ROUNDS = 5, BATCH_BYTES = 512 * 1024, COMMANDS = 100 };
 
 #define TEXT(s)                                                                                    \
     {                                                                                              \
         .kind = CDC_TEXT, .p = s, .len = sizeof s - 1                                              \
     }
+
+static const char *const labels[] = {"new", "paid", "sent"};
 
 static const cdc_column columns[] = {
     {.name = "id",
@@ -18,7 +19,12 @@ static const cdc_column columns[] = {
      .java_type = -5,
      .is_unsigned = true},
     {.name = "customer_id", .type_text = "int", .kind = CDC_INT, .java_type = 4},
-    {.name = "state", .type_text = "enum('new','paid','sent')", .kind = CDC_ENUM, .java_type = 4},
+    {.name = "state",
+     .type_text = "enum('new','paid','sent')",
+     .kind = CDC_ENUM,
+     .java_type = 4,
+     .labels = labels,
+     .nlabels = 3},
     {.name = "amount",
      .type_text = "decimal(10,2)",
      .kind = CDC_DECIMAL,
@@ -72,11 +78,34 @@ static int64_t cpu_us(void)
 
 static void report(const char *what, int64_t best_us, long messages, size_t bytes)
 {
-    printf("%-20s %7.1f ns per message of %zu bytes\n", what,
-           (double)best_us * 1000 / (double)messages, bytes);
+    printf("%-30s %7.1f ns per message, %9.0f a second, %5zu bytes\n", what,
+           (double)best_us * 1000 / (double)messages, (double)messages * 1e6 / (double)best_us,
+           bytes);
 }
 
-static int64_t bench_encode(cdc_canal_encoder *enc, cdc_event *ev, uint32_t n, long messages,
+/* The formats, each with what it needs. */
+typedef struct bench_codec {
+    const char *name;
+    cdc_canal_encoder *canal_enc;
+    cdc_canal_decoder *canal_dec;
+    cdc_avro_encoder *avro_enc; /* NULL: Canal JSON */
+    cdc_avro_decoder *avro_dec;
+} bench_codec;
+
+static cdc_rc encode(const bench_codec *codec, const cdc_event *ev, uint32_t n, cdc_buffer *key,
+                     cdc_buffer *value, cdc_error *err)
+{
+    return codec->avro_enc != NULL ? cdc_avro_encode(codec->avro_enc, ev, n, key, value, err)
+                                   : cdc_canal_encode(codec->canal_enc, ev, n, key, value, err);
+}
+
+static cdc_rc decode(const bench_codec *codec, cdc_bytes value, cdc_batch *batch, cdc_error *err)
+{
+    return codec->avro_dec != NULL ? cdc_avro_decode(codec->avro_dec, value, batch, err)
+                                   : cdc_canal_decode(codec->canal_dec, value, batch, err);
+}
+
+static int64_t bench_encode(const bench_codec *codec, cdc_event *ev, uint32_t n, long messages,
                             cdc_buffer *key, cdc_buffer *value)
 {
     cdc_error err;
@@ -85,14 +114,14 @@ static int64_t bench_encode(cdc_canal_encoder *enc, cdc_event *ev, uint32_t n, l
         cdc_buffer_reset(key);
         cdc_buffer_reset(value);
         ev->id = (uint64_t)i;
-        if (cdc_canal_encode(enc, ev, n, key, value, &err) != CDC_OK) {
+        if (encode(codec, ev, n, key, value, &err) != CDC_OK) {
             die("encode", &err);
         }
     }
     return cpu_us() - start;
 }
 
-static int64_t bench_decode(cdc_canal_decoder *dec, cdc_bytes value, long messages,
+static int64_t bench_decode(const bench_codec *codec, cdc_bytes value, long messages,
                             cdc_batch *batch)
 {
     cdc_error err;
@@ -101,18 +130,16 @@ static int64_t bench_decode(cdc_canal_decoder *dec, cdc_bytes value, long messag
         if (cdc_batch_bytes(batch) > BATCH_BYTES) {
             cdc_batch_reset(batch);
         }
-        if (cdc_canal_decode(dec, value, batch, &err) != CDC_OK) {
+        if (decode(codec, value, batch, &err) != CDC_OK) {
             die("decode", &err);
         }
     }
     return cpu_us() - start;
 }
 
-static void bench(const char *name, cdc_event *ev, uint32_t n, long messages)
+static void bench(const bench_codec *codec, const char *name, cdc_event *ev, uint32_t n,
+                  long messages)
 {
-    const cdc_canal_options opt = {.max_bytes = 1 << 20};
-    cdc_canal_encoder *enc = cdc_canal_encoder_new(&opt);
-    cdc_canal_decoder *dec = cdc_canal_decoder_new(&opt);
     cdc_batch *batch = cdc_batch_new(64 << 20);
     cdc_buffer key;
     cdc_buffer value;
@@ -121,24 +148,22 @@ static void bench(const char *name, cdc_event *ev, uint32_t n, long messages)
     int64_t encode_us = INT64_MAX;
     int64_t decode_us = INT64_MAX;
     for (int i = 0; i < ROUNDS; i++) {
-        int64_t us = bench_encode(enc, ev, n, messages, &key, &value);
+        int64_t us = bench_encode(codec, ev, n, messages, &key, &value);
         encode_us = us < encode_us ? us : encode_us;
-        us = bench_decode(dec, (cdc_bytes){value.data, value.len}, messages, batch);
+        us = bench_decode(codec, (cdc_bytes){value.data, value.len}, messages, batch);
         decode_us = us < decode_us ? us : decode_us;
     }
-    char what[32];
-    snprintf(what, sizeof what, "%s encode", name);
+    char what[64];
+    snprintf(what, sizeof what, "%s %s encode", codec->name, name);
     report(what, encode_us, messages, value.len);
-    snprintf(what, sizeof what, "%s decode", name);
+    snprintf(what, sizeof what, "%s %s decode", codec->name, name);
     report(what, decode_us, messages, value.len);
     cdc_buffer_fini(&key);
     cdc_buffer_fini(&value);
     cdc_batch_free(batch);
-    cdc_canal_encoder_free(enc);
-    cdc_canal_decoder_free(dec);
 }
 
-static void bench_commands(long messages)
+static void bench_commands(const bench_codec *codec, long messages)
 {
     static const cdc_value argv[] = {
         {.kind = CDC_BYTES, .p = "SET", .len = 3},
@@ -158,8 +183,8 @@ static void bench_commands(long messages)
                                 .source_ms = 1709210096000,
                                 .capture_ms = 1709210096004};
     }
-    bench("100 commands", events, COMMANDS, messages / COMMANDS);
-    bench("1 command", events, 1, messages);
+    bench(codec, "100 commands", events, COMMANDS, messages / COMMANDS);
+    bench(codec, "1 command", events, 1, messages);
 }
 
 int main(int argc, char **argv)
@@ -170,7 +195,7 @@ int main(int argc, char **argv)
     cdc_error err;
     if (messages <= 0 ||
         cdc_table_new(&tbl, "shop", "orders", columns, COLUMNS, keys, 1, &err) != CDC_OK) {
-        fprintf(stderr, "usage: bench_canal_json [MESSAGES]\n");
+        fprintf(stderr, "usage: bench_codec [MESSAGES]\n");
         return 2;
     }
     cdc_value before[COLUMNS];
@@ -184,11 +209,29 @@ int main(int argc, char **argv)
                     .capture_ms = 1709210096004,
                     .gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:23",
                     .server_id = 1};
-    bench("INSERT", &ev, 1, messages);
-    ev.op = CDC_OP_UPDATE;
-    ev.before = before;
-    bench("UPDATE", &ev, 1, messages);
+    static avro_kit kit;
+    avro_kit_init(&kit);
+    const cdc_canal_options opt = {.max_bytes = 1 << 20};
+    const bench_codec codecs[] = {
+        {"canal-json", cdc_canal_encoder_new(&opt), cdc_canal_decoder_new(&opt), NULL, NULL},
+        {"avro", NULL, NULL, cdc_avro_encoder_new(&kit.opt, &kit.ids),
+         cdc_avro_decoder_new(&kit.ids)}};
+    for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++) {
+        ev.op = CDC_OP_INSERT;
+        ev.before = NULL;
+        bench(&codecs[i], "INSERT", &ev, 1, messages);
+        ev.op = CDC_OP_UPDATE;
+        ev.before = before;
+        bench(&codecs[i], "UPDATE", &ev, 1, messages);
+    }
+    bench_commands(&codecs[0], messages);
+    for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++) {
+        cdc_canal_encoder_free(codecs[i].canal_enc);
+        cdc_canal_decoder_free(codecs[i].canal_dec);
+        cdc_avro_encoder_free(codecs[i].avro_enc);
+        cdc_avro_decoder_free(codecs[i].avro_dec);
+    }
+    avro_kit_fini(&kit);
     cdc_table_unref(tbl);
-    bench_commands(messages);
     return 0;
 }

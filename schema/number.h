@@ -1,6 +1,6 @@
 /* Floating-point numbers as text: the shortest that reads back to the same value, and back. */
-#ifndef CDC_CANAL_NUMBER_H
-#define CDC_CANAL_NUMBER_H
+#ifndef CDC_NUMBER_H
+#define CDC_NUMBER_H
 
 #include <stdbool.h>
 #include <stddef.h>

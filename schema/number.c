@@ -1,4 +1,4 @@
-#include "schema/canal_json/number.h"
+#include "schema/number.h"
 
 #include <float.h>
 #include <math.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/cursor.h"
-#include "schema/canal_json/writer.h"
+#include "schema/writer.h"
 
 enum { EXACT_POWERS = 22, NUMBER_TEXT_MAX = 400 };
 

@@ -1,0 +1,258 @@
+"""Avro with a real schema registry: read by Confluent's own deserializer, and applied."""
+
+import datetime
+import decimal
+import re
+import struct
+import uuid
+
+import pytest
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from lib.kafka_reader import TopicReader
+from lib.wait import wait_until
+from test_types import change, equal_at_both, make, tables_for
+
+FIELDS = ["id", "database", "table", "pkNames", "isDdl", "type", "es", "ts", "data", "old", "sql",
+          "sqlType", "mysqlType", "gtid", "serverId"]
+
+
+class Deserializer:
+    """Confluent's; with the schema text of a reader, resolved to it."""
+
+    def __init__(self, registry, reader_schema=None):
+        self._client = SchemaRegistryClient({"url": registry.url})
+        self._of = AvroDeserializer(self._client, reader_schema)
+
+    def __call__(self, payload, topic="t", field=MessageField.VALUE):
+        return self._of(payload, SerializationContext(topic, field))
+
+    def key(self, record):
+        return self(record.key, record.topic, MessageField.KEY)
+
+    def value(self, record):
+        return self(record.value, record.topic)
+
+
+def avro_task(sluice, registry, layout="row", **changes):
+    message = {"format": "avro", "avro": {"layout": layout}, "registry": {"url": registry.url}}
+    message |= changes.pop("message", {})
+    return sluice.task(message=message, **changes)
+
+
+def schema_id(payload):
+    magic, number = struct.unpack(">bI", payload[:5])
+    assert magic == 0
+    return number
+
+
+# --- values as the source's own text ---
+
+
+def clock_text(value, digits):
+    fraction = f".{value.microsecond:06}"[: digits + 1] if digits else ""
+    return fraction
+
+
+def value_text(value, kind):
+    """What the source would print; bytes in hexadecimal."""
+    digits = int((re.search(r"\((\d)\)", kind) or ["", "0"])[1]) if kind[0] in "TD" else 0
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return str(int.from_bytes(value, "big")) if kind.startswith("BIT") else value.hex().upper()
+    if isinstance(value, list):
+        return ",".join(value)
+    if isinstance(value, decimal.Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime.datetime):
+        wall = value.replace(tzinfo=None)
+        return (f"{wall.year:04}-{wall:%m-%d %H:%M:%S}" + clock_text(wall, digits))
+    if isinstance(value, datetime.date):
+        return f"{value.year:04}-{value:%m-%d}"
+    if isinstance(value, datetime.time):
+        return f"{value:%H:%M:%S}" + clock_text(value, digits)
+    if kind == "YEAR":
+        return f"{value:04}"
+    return value if isinstance(value, float) else str(value)
+
+
+def shown(name, kind):
+    if kind in ("FLOAT", "DOUBLE"):
+        return f"`{name}` * 1e0"
+    if kind.startswith("BIT"):
+        return f"CAST(`{name}` AS UNSIGNED)"
+    if re.match(r"(VAR)?BINARY|.*BLOB|.*POINT|.*STRING|.*POLYGON|GEOM|VECTOR", kind):
+        return f"HEX(CAST(`{name}` AS BINARY))"
+    if re.match(r"JSON", kind):
+        return f"CAST(`{name}` AS CHAR)"
+    if re.match(r"(VAR)?CHAR|(TINY|MEDIUM|LONG)?TEXT|ENUM|SET|UUID|INET", kind):
+        return f"CONVERT(`{name}` USING utf8mb4)"
+    if "ZEROFILL" in kind:
+        return f"`{name}` + 0"
+    return f"`{name}`"
+
+
+def source_rows(server, database, table):
+    columns = ", ".join(["id"] + [shown(n, k) for n, k, _ in table.columns])
+    with server.connect(conv={}) as connection, connection.cursor() as cursor:
+        cursor.execute("SET time_zone = '+00:00'")
+        cursor.execute(f"SELECT {columns} FROM {database}.{table.name}")
+        return {int(row[0]): row[1:] for row in cursor.fetchall()}
+
+
+def same_value(got, want):
+    if isinstance(got, float):
+        return struct.pack("d", got) == struct.pack("d", float(want)) or got == float(want)
+    return got == want
+
+
+def check_row(table, row, want):
+    for (name, kind, _), source in zip(table.columns, want, strict=True):
+        got = value_text(row[name], kind)
+        assert same_value(got, source), f"{table.name}.{name} {kind}: {row[name]!r} is not {source!r}"
+
+
+def test_all_types(source, target, sluice, names, registry, reader):
+    """Every value as Confluent's deserializer reads it, and at the target."""
+    database = names.database
+    tables = list(tables_for(source, target))
+    make(tables, source, target, database)
+    task = avro_task(sluice, registry)
+    sluice.run("capture", task, "--until-caught-up")
+    read = Deserializer(registry)
+    by_name = {table.name: (table, source_rows(source, database, table)) for table in tables}
+    seen = 0
+    for record in reader.read():
+        body = read.value(record)
+        table, rows = by_name[body["table"]]
+        assert list(body) == FIELDS and body["type"] == "INSERT" and body["pkNames"] == ["id"]
+        assert read.key(record) == {"id": body["data"][0]["id"]}
+        check_row(table, body["data"][0], rows[body["data"][0]["id"]])
+        seen += 1
+    assert seen == sum(len(rows) for _, rows in by_name.values())
+    sluice.run("apply", task, "--until-caught-up")
+    change(tables, source, database)
+    sluice.run("capture", task, "--until-caught-up")
+    sluice.run("apply", task, "--until-caught-up")
+    for table in tables:
+        equal_at_both(table, source, target, database)
+
+
+@pytest.mark.parametrize("layout", ["row", "generic"])
+def test_changes_and_definitions(source, target, sluice, names, registry, reader, layout):
+    """Rows and statements arrive; the schema of a changed table is there before its first row, and
+    a reader that began with the first version reads on."""
+    table = f"{names.database}.t"
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {table} (id INT PRIMARY KEY, a INT, b VARCHAR(10), c INT)",
+                   f"INSERT INTO {table} VALUES (1, 1, 'x', NULL)")
+    registry.compatibility("FULL")
+    task = avro_task(sluice, registry, layout, phases=["schema", "full", "incremental"])
+    capture, applier = sluice.capture(task), sluice.apply(task)
+    source.execute(
+        f"UPDATE {table} SET a = NULL WHERE id = 1",
+        f"UPDATE {table} SET a = 7 WHERE id = 1",
+        f"ALTER TABLE {table} ADD COLUMN d DATETIME(3) AFTER a",
+        f"INSERT INTO {table} VALUES (2, 2, '2024-02-29 01:02:03.004', 'y', 2)",
+        f"ALTER TABLE {table} DROP COLUMN c",
+        f"ALTER TABLE {table} MODIFY a BIGINT NOT NULL DEFAULT 0, MODIFY b VARCHAR(300) FIRST",
+        f"INSERT INTO {table} (id, a, b) VALUES (3, 1 << 40, REPEAT('z', 200))",
+        f"ALTER TABLE {table} RENAME COLUMN b TO bb",
+        f"INSERT INTO {table} (id, a, bb) VALUES (4, 4, 'w')",
+        f"DELETE FROM {table} WHERE id = 2")
+    same = f"SELECT * FROM {table} ORDER BY id"
+    columns = f"SHOW COLUMNS FROM {table}"
+
+    def equal():
+        try:
+            return (source.query(same) == target.query(same) and
+                    [c[0] for c in source.query(columns)] == [c[0] for c in target.query(columns)])
+        except Exception:  # the table may not be there yet
+            return False
+
+    wait_until(equal, 60, "both ends equal")
+    records = reader.wait(7)
+    capture.stop()
+    applier.stop()
+    ddl = TopicReader(reader._config["bootstrap.servers"], f"{names.task}.ddl").read()
+    read = Deserializer(registry)
+    assert [read.value(r)["type"] for r in records] == [
+        "INSERT", "UPDATE", "UPDATE", "INSERT", "INSERT", "INSERT", "DELETE"]
+    assert [read.value(r)["type"] for r in ddl].count("ALTER") == 4
+    update = read.value(records[1])
+    if layout == "row":
+        assert update["old"] == [{"id": 1, "a": 1, "b": "x", "c": None}]
+        assert update["data"] == [{"id": 1, "a": None, "b": "x", "c": None}]
+        first = registry.ask(f"/schemas/ids/{schema_id(records[0].value)}")["schema"]
+        old_reader = Deserializer(registry, first)
+        assert old_reader.value(records[4])["data"] == [{"id": 3, "a": 1 << 40, "b": "z" * 200,
+                                                        "c": None}]
+        assert old_reader.value(records[5])["data"] == [{"id": 4, "a": 4, "b": None, "c": None}]
+    else:
+        assert [c["value"] for c in update["old"][0]] == [1, 1, "x", None]
+        assert len({schema_id(r.value) for r in records + ddl}) == 1
+
+
+def test_incompatible(source, sluice, names, registry):
+    """A type that older readers cannot read stops the task with the registry's reason."""
+    registry.compatibility("FULL")
+    table = f"{names.database}.t"
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {table} (id INT PRIMARY KEY, a INT)",
+                   f"INSERT INTO {table} VALUES (1, 1)")
+    task = avro_task(sluice, registry)
+    sluice.run("capture", task, "--until-caught-up")
+    source.execute(f"ALTER TABLE {table} MODIFY a VARCHAR(20)",
+                   f"INSERT INTO {table} VALUES (2, 'x')")
+    done = sluice.run("capture", task, "--until-caught-up", status=1)
+    assert "registry_incompatible" in done.stderr and "PUT" in done.stderr
+    registry.compatibility("NONE")
+    sluice.run("capture", task, "--until-caught-up")
+
+
+def test_registry_away_and_empty(source, target, sluice, names, registry, reader):
+    """Down, then back without its schemas: the task waits, and every id is right."""
+    table = f"{names.database}.t"
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {table} (id INT PRIMARY KEY, a INT)",
+                   f"INSERT INTO {table} VALUES (1, 1)")
+    task = avro_task(sluice, registry)
+    capture = sluice.capture(task)
+    before = len(reader.wait(1))
+    registry.kill()
+    source.execute(f"INSERT INTO {table} VALUES (2, 2)")
+    capture.wait_event("registry_wait", 60)
+    assert len(reader.read()) == before
+    registry.start()
+    other = {"type": "record", "name": f"Other{uuid.uuid4().hex}", "fields": []}
+    for subject in ("a", "b", "c"):  # so that ids mean something else now
+        registry.ask(f"/subjects/{names.task}-{subject}/versions",
+                     {"schema": str({**other, "name": other["name"] + subject}).replace("'", '"')},
+                     "POST")
+    records = reader.wait(2)
+    capture.stop()
+    assert Deserializer(registry).value(records[1])["data"] == [{"id": 2, "a": 2}]
+
+
+def test_only_what_is_registered(source, sluice, names, registry):
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {names.database}.t (id INT PRIMARY KEY)",
+                   f"INSERT INTO {names.database}.t VALUES (1)")
+    task = avro_task(sluice, registry, message={
+        "registry": {"url": registry.url, "auto_register": False}})
+    done = sluice.run("capture", task, "--until-caught-up", status=1)
+    assert "registry_not_registered" in done.stderr
+
+
+def test_precise_topics(source, sluice, names, registry):
+    """Subjects by topic, where each table has one."""
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {names.database}.t (id INT PRIMARY KEY)",
+                   f"INSERT INTO {names.database}.t VALUES (1)")
+    task = avro_task(sluice, registry, topics={"data": "{task}.{table}"})
+    sluice.run("capture", task, "--until-caught-up")
+    subjects = registry.ask("/subjects")
+    assert {f"{names.task}.t-key", f"{names.task}.t-value"} <= set(subjects)
