@@ -2,9 +2,9 @@
 # soak.sh [KILLS] - sends a transaction of SOAK_GB (10; 0 = none) through both programs
 # (tests/e2e/test_big_transaction.py), then kills captures, appliers and Kafka KILLS times (1000)
 # under load and proves after each round that nothing was lost and nothing came twice:
-# tests/e2e/test_kill.py, in rounds of SOAK_ROUND kills (100), each with another seed. SLUICE_SEED
-# is the first (default: from the clock), so that a round can be repeated. Stops at the first round
-# that fails; logs in build/soak.
+# tests/e2e/test_kill.py and then test_redis_kill.py (SOAK_OF: mysql, redis or both), in rounds of
+# SOAK_ROUND kills (100), each with another seed. SLUICE_SEED is the first (default: from the clock),
+# so that a round can be repeated. Stops at the first round that fails; logs in build/soak.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../stack/common.sh"
 cd "$ROOT"
@@ -37,30 +37,39 @@ if [ "$gigabytes" -gt 0 ]; then
     say "transaction of $gigabytes GB: $(grep -o "{'capture.*}" "$log"), $((SECONDS - started)) s"
 fi
 
-done_kills=0 round=0 transactions=0 records=0
-while [ "$done_kills" -lt "$kills" ]; do
-    n=$((kills - done_kills))
-    [ $n -lt $((round_kills + least)) ] || n=$round_kills
-    round=$((round + 1))
-    log=$logs/round-$seed.log
-    started=$SECONDS
-    if ! SLUICE_BIN=${SLUICE_BIN:-$ROOT/build/bin} SLUICE_KILLS=$n SLUICE_SEED=$seed \
-        "$CACHE/venv/bin/pytest" tests/e2e/test_kill.py -s >"$log" 2>&1; then
-        tail -n 40 "$log" >&2
-        die "round $round failed after $done_kills kills in the rounds before; log: $log;" \
-            "again: SLUICE_SEED=$seed SLUICE_KILLS=$n SLUICE_BIN=build/bin" \
-            "$CACHE/venv/bin/pytest tests/e2e/test_kill.py"
-    fi
-    done_kills=$((done_kills + n))
-    # the test's own last line: N kills, T transactions, R records
-    summary='s/.*kills, ([0-9]+) transactions, ([0-9]+) records.*/\1 \2/p'
-    read -r t r < <(sed -nE "$summary" "$log") ||
-        die "round $round passed without its summary, log: $log"
-    transactions=$((transactions + t))
-    records=$((records + r))
-    say "round $round (seed $seed): $n kills, $t transactions, $r records," \
-        "$((SECONDS - started)) s; $done_kills of $kills kills done"
-    seed=$((seed + 1))
+# rounds TEST WHAT - the kills of tests/e2e/TEST.py, whose last line is: N kills, X WHAT, Y records
+rounds() {
+    local test=$1 what=$2 done_kills=0 round=0 sum=0 records=0 n x r log began=$SECONDS started
+    while [ "$done_kills" -lt "$kills" ]; do
+        n=$((kills - done_kills))
+        [ $n -lt $((round_kills + least)) ] || n=$round_kills
+        round=$((round + 1))
+        log=$logs/$test-$seed.log
+        started=$SECONDS
+        if ! SLUICE_BIN=${SLUICE_BIN:-$ROOT/build/bin} SLUICE_KILLS=$n SLUICE_SEED=$seed \
+            "$CACHE/venv/bin/pytest" "tests/e2e/$test.py" -s >"$log" 2>&1; then
+            tail -n 40 "$log" >&2
+            die "$test: round $round failed after $done_kills kills in the rounds before; log: $log;" \
+                "again: SLUICE_SEED=$seed SLUICE_KILLS=$n SLUICE_BIN=build/bin" \
+                "$CACHE/venv/bin/pytest tests/e2e/$test.py"
+        fi
+        done_kills=$((done_kills + n))
+        read -r x r < <(sed -nE "s/.*kills, ([0-9]+) $what, ([0-9]+) records.*/\1 \2/p" "$log") ||
+            die "$test: round $round passed without its summary, log: $log"
+        sum=$((sum + x))
+        records=$((records + r))
+        say "$test, round $round (seed $seed): $n kills, $x $what, $r records," \
+            "$((SECONDS - started)) s; $done_kills of $kills kills done"
+        seed=$((seed + 1))
+    done
+    say "soak, $test: $done_kills kills in $round rounds, $sum $what, $records records," \
+        "$(((SECONDS - began) / 60)) min: nothing lost, nothing twice"
+}
+
+for of in ${SOAK_OF:-mysql redis}; do
+    case $of in
+    mysql) rounds test_kill transactions ;;
+    redis) rounds test_redis_kill commands ;;
+    *) die "SOAK_OF: $of is neither mysql nor redis" ;;
+    esac
 done
-say "soak: $done_kills kills in $round rounds, $transactions transactions, $records records," \
-    "$((SECONDS / 60)) min: nothing lost, nothing twice"

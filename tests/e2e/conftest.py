@@ -12,6 +12,7 @@ import pytest
 from lib.guard import Guard
 from lib.kafka_reader import TopicReader
 from lib.redis import Redis, RedisCluster
+from lib.redis_load import Load as RedisLoad
 from lib.servers import TLS, Kafka, MariaDB, MySQL, Registry, mysql_available, registry_available
 from lib.sluice import Sluice
 
@@ -152,6 +153,7 @@ def redis_between(tmp_path, kafka, names):
         return runners[-1]
 
     yield make
+    RedisLoad.end_all()
     for runner in runners:
         runner.clean_up()
 

@@ -115,6 +115,7 @@ class Redis(Server):
     """options: lines of redis.conf, kept over restarts."""
 
     script = "start-redis.sh"
+    timeout_s = 30  # of connections to it
 
     def __init__(self, directory, *options, kind="redis-7.0", tls=False):
         super().__init__(directory, *options)
@@ -137,7 +138,7 @@ class Redis(Server):
         return [self]
 
     def connect(self, db=0, **options):
-        return Connection(self.host, self.port, db, **options)
+        return Connection(self.host, self.port, db, **{"timeout_s": self.timeout_s, **options})
 
     def run(self, *words, db=0):
         """One command in a connection of its own."""

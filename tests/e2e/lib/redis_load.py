@@ -185,6 +185,9 @@ EVAL script-reads 1 $h
 FCALL add 2 $n $z $m
 FUNCTION LOAD REPLACE library-$u
 FUNCTION DELETE library$u
+FUNCTION FLUSH
+FUNCTION RESTORE functions REPLACE
+SCRIPT LOAD script-reads
 RESTORE $kk 0 payload REPLACE
 RESTORE $kk $M payload REPLACE
 RESTORE $kk $B payload REPLACE ABSTTL IDLETIME 5
@@ -238,6 +241,8 @@ class Forms:
         version = int(info["redis_version"].split(".")[0])  # Valkey says 7 here
         known = {name[0].upper().decode() for name in node.run("COMMAND")}
         self.payloads = self._payloads(server.node_of("{tmp}") if len(server.masters) > 1 else node)
+        has_functions = "FUNCTION" in known and not tags
+        self.functions = self._functions(node) if has_functions else None
         self.lines, self.weights = [], []
         for line in COMMANDS.strip().splitlines():
             words = line.split()
@@ -264,8 +269,18 @@ class Forms:
         return dumps
 
     @staticmethod
+    def _functions(node):
+        """What FUNCTION DUMP gives of a library."""
+        with node.connect() as connection:
+            connection("FUNCTION", "LOAD", "REPLACE", LIBRARY % (0, 0, 9))
+            dump = connection("FUNCTION", "DUMP")
+            connection("FUNCTION", "DELETE", "library0")
+        return dump
+
+    @staticmethod
     def _fits_cluster(name, words):
-        return name not in ALL_DATABASES | {"FUNCTION", "FCALL", "MOVE", "SPUBLISH"} and "$d" not in words
+        return name not in ALL_DATABASES | {
+            "FUNCTION", "FCALL", "MOVE", "SCRIPT", "SPUBLISH"} and "$d" not in words
 
     def fill(self, form, tag=None):
         """The command of a form; with a tag all its keys carry that."""
@@ -275,6 +290,8 @@ class Forms:
         words = [self._word(word, kind, tag) for word in form]
         if "payload" in form:
             words[form.index("payload")] = self.payloads[kind]
+        if "functions" in form:
+            words[form.index("functions")] = self.functions
         if form[0] == "FCALL":
             words[1] = f"add{self.rng.randrange(3)}"
         return words
@@ -344,6 +361,14 @@ class Load:
     """Writes in its own thread from start() to stop(), at most per_s commands a second; run() does
     it here and now. `counts` tells how often each form went well, `errors` what did not."""
 
+    _running = set()
+
+    @classmethod
+    def end_all(cls):
+        """Those that a failed test has left: the next one has the same servers."""
+        for load in list(cls._running):
+            load._end()
+
     def __init__(self, server, seed, per_s=None, **forms):
         self.server, self.per_s = server, per_s
         self.forms = Forms(server, random.Random(seed), **forms)
@@ -357,12 +382,17 @@ class Load:
 
     def start(self):
         self._thread.start()
+        self._running.add(self)
         return self
+
+    def _end(self):
+        self._stop.set()
+        self._thread.join(60)
+        self._running.discard(self)
 
     def stop(self):
         """Ends it; raises what went wrong in the thread, and unexpected error replies."""
-        self._stop.set()
-        self._thread.join(60)
+        self._end()
         assert not self._thread.is_alive(), "the load does not end"
         if self.error is not None:
             raise self.error
