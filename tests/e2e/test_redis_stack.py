@@ -24,7 +24,7 @@ def test_every_server_starts_again_with_what_it_saved(tmp_path, kind):
 
 def test_client(redis_source):
     redis_source.empty()
-    with redis_source.connect(user="sluice_source", password="sluice", tls=False) as connection:
+    with redis_source.connect(user="sluice_target", password="sluice", tls=False) as connection:
         assert connection.pipeline([("RPUSH", "l", "a", b"\xff"), ("LRANGE", "l", 0, -1),
                                     ("GET", "none"), ("EVAL", "return {}", 0)]) == [
             2, [b"a", b"\xff"], None, []]
@@ -32,7 +32,7 @@ def test_client(redis_source):
             connection("GET", "l")
         assert caught.value.code == "WRONGTYPE"
     with pytest.raises(RedisError, match="WRONGPASS"):
-        redis_source.connect(user="sluice_source", password="wrong")
+        redis_source.connect(user="sluice_target", password="wrong")
 
 
 def test_tls(redis_source):
