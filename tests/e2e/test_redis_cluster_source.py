@@ -11,7 +11,7 @@ from lib.redis_load import Load
 from lib.redis_replay import MARKER, check_blocks, commands
 from lib.wait import wait_until
 
-TAGS = 12
+TAGS = 20
 PARTITIONS = 3
 SCRIPT = "redis.call('INCR', KEYS[1]) redis.call('INCRBY', KEYS[1], 10) return 1"
 
@@ -142,16 +142,18 @@ def test_slots_move(redis_cluster, redis_target, redis_between, reader):
         writer.more()
         apply = sluice.start("apply", task)
         capture = sluice.capture(task)
-        giver = owners[slots[0]]
+        taker, _, giver = cluster.nodes  # the one that is read first takes
         ours = [s for s in slots if owners[s] is giver]
+        assert len(ours) > 3
         for slot in ours[:2]:
-            cluster.move_slot(slot, other(cluster, giver))
+            cluster.move_slot(slot, taker)
             writer.more(100)
         wait_settled(capture, 2)
         published(cluster, reader)
         capture.kill()
         for slot in ours[2:]:
-            cluster.move_slot(slot, other(cluster, giver))
+            writer.more(100)
+            cluster.move_slot(slot, taker)
         writer.more(100)
         capture = sluice.capture(task)
         wait_settled(capture, len(ours) - 2)

@@ -1,15 +1,22 @@
 """The Redis source alone: full copy and stream into Kafka, replayed by a reader into another server."""
 
+import os
 import random
+import signal
 import threading
 
 import pytest
 from lib.proxy import Proxy
 from lib.redis import Redis
+from lib.redis_compare import wait_equal
 from lib.redis_replay import MARKER, check_blocks, commands, replay
+from lib.sluice import BIN
 from lib.wait import wait_until
 
 HEARTBEAT = b"SLUICE_HEARTBEAT:"
+BIG_KEY_MB = int(os.environ.get("SLUICE_BIG_KEY_MB", "140"))
+LIMIT_MB = 128
+PUSH = "for i = 1, 1000 do redis.call('RPUSH', KEYS[1], i .. ARGV[1]) end"
 
 
 def fill(connection, keys=300):
@@ -206,3 +213,63 @@ def test_failover(redis_source, redis_target, redis_sluice, reader, tmp_path):
         assert markers(found) == [b"BEGIN", b"END"]
         assert capture.wait_event("source_reconnect")["server"] == new.address
         capture.stop()
+
+
+@pytest.mark.timeout(120 + BIG_KEY_MB)
+def test_key_larger_than_memory(redis_source, redis_target, redis_sluice):
+    """A list passes through both programs in pieces; sanitizers multiply memory, so the bound is asserted
+    without them."""
+    with redis_source.connect(timeout_s=60) as connection:
+        for _ in range(BIG_KEY_MB):
+            connection("EVAL", PUSH, 1, "big", random.randbytes(500).hex())
+        assert connection("MEMORY", "USAGE", "big") > BIG_KEY_MB * 10**6
+    task = redis_sluice.task()
+    apply, capture = redis_sluice.start("apply", task), redis_sluice.start("capture", task)
+    capture.wait_event("full_copy_done", 60 + BIG_KEY_MB)
+    wait_equal(redis_source, redis_target, 60 + BIG_KEY_MB)
+    peaks = {p.name: p.peak_rss_mb for p in (capture, apply)}
+    print({name: f"{mb:.0f} MB" for name, mb in peaks.items()})
+    if b"__asan_init" not in (BIN / "sluice-capture-redis").read_bytes():
+        assert all(mb < LIMIT_MB for mb in peaks.values()), peaks
+    capture.stop()
+    apply.stop()
+
+
+def test_slow_target_leaves_the_source_alone(redis_source, redis_target, redis_sluice):
+    """File and stream go to Kafka while the applier stands still: the server never has to hold more for
+    the capture than its limit."""
+    limit = redis_source.run("CONFIG", "GET", "client-output-buffer-limit")[1]
+    task = redis_sluice.task()
+    apply = redis_sluice.start("apply", task)
+    try:
+        redis_source.config(client_output_buffer_limit="replica 8mb 0 0")
+        with redis_source.connect() as connection:
+            push(connection, 6)
+            apply.wait_ready()
+            apply.signal(signal.SIGSTOP)
+            capture = redis_sluice.start("capture", task)
+            capture.wait_event("full_copy_begin")
+            for _ in range(5):
+                push(connection, 3)
+                wait_until(lambda: lag_bytes(redis_source) < 1 << 20, 60, "the stream is read")
+        assert not capture.events("source_lost") and not capture.events("retry")
+        apply.signal(signal.SIGCONT)
+        wait_equal(redis_source, redis_target, 60)
+        capture.stop()
+        apply.stop()
+    finally:
+        apply.signal(signal.SIGCONT)
+        redis_source.config(client_output_buffer_limit=limit)
+
+
+def push(connection, mb):
+    """So much in the stream, as commands of a kilobyte."""
+    connection.pipeline([("SET", f"k:{random.randrange(10**6)}", random.randbytes(1000))
+                         for _ in range(1000 * mb)])
+
+
+def lag_bytes(server):
+    """What the capture has not read yet."""
+    info = server.info("replication")
+    read = info.get("slave0", "offset=0").split("offset=")[1].split(",")[0]
+    return int(info["master_repl_offset"]) - int(read)
