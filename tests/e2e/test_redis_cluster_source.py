@@ -239,6 +239,27 @@ def test_crossing_without_full_stops(redis_cluster, redis_target, redis_between,
     assert "new name" in capture.stderr and "slot" in capture.stderr
 
 
+def test_cluster_to_cluster(own_cluster, redis_cluster, redis_between):
+    """While a slot moves at the source and both programs are killed."""
+    sluice = redis_between(own_cluster, redis_cluster)
+    task = sluice.task(topics={"partitions": PARTITIONS})
+    writer = Writer(own_cluster, 8).start()
+    try:
+        writer.more()
+        capture, apply = sluice.capture(task), sluice.start("apply", task)
+        own_cluster.move_slot(slots_of(own_cluster)[0], own_cluster.nodes[1])
+        writer.more()
+        capture.kill()
+        apply.kill()
+        writer.more()
+        capture, apply = sluice.capture(task), sluice.apply(task)
+    finally:
+        writer.stop()
+    wait_equal(own_cluster, redis_cluster, 90)
+    capture.stop()
+    apply.stop()
+
+
 def test_a_master_comes_and_goes(own_cluster, redis_target, redis_between, reader, tmp_path):
     cluster = own_cluster
     sluice = redis_between(cluster, redis_target)
