@@ -2,8 +2,10 @@
 
 import datetime
 import decimal
+import os
 import re
 import struct
+import time
 import uuid
 
 import pytest
@@ -12,9 +14,12 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from lib.kafka_reader import TopicReader
+from lib.redis_compare import wait_equal
+from lib.redis_load import Load
 from lib.wait import wait_until
 from test_types import change, equal_at_both, make, tables_for
 
+DOWN_S = int(os.environ.get("SLUICE_REGISTRY_DOWN_S", "0"))  # 60: beyond the wait in place, too
 FIELDS = ["id", "database", "table", "pkNames", "isDdl", "type", "es", "ts", "data", "old", "sql",
           "sqlType", "mysqlType", "gtid", "serverId"]
 
@@ -141,15 +146,16 @@ def test_all_types(source, target, sluice, names, registry, reader):
         equal_at_both(table, source, target, database)
 
 
-@pytest.mark.parametrize("layout", ["row", "generic"])
-def test_changes_and_definitions(source, target, sluice, names, registry, reader, layout):
+@pytest.mark.parametrize("layout, level", [("row", "FULL"), ("row", "BACKWARD"), ("generic", "FULL")])
+def test_changes_and_definitions(source, target, sluice, names, registry, reader, layout,
+                                 level):
     """Rows and statements arrive; the schema of a changed table is there before its first row, and
     a reader that began with the first version reads on."""
     table = f"{names.database}.t"
     source.execute(f"CREATE DATABASE {names.database}",
                    f"CREATE TABLE {table} (id INT PRIMARY KEY, a INT, b VARCHAR(10), c INT)",
                    f"INSERT INTO {table} VALUES (1, 1, 'x', NULL)")
-    registry.compatibility("FULL")
+    registry.compatibility(level)
     task = avro_task(sluice, registry, layout, phases=["schema", "full", "incremental"])
     capture, applier = sluice.capture(task), sluice.apply(task)
     source.execute(
@@ -225,6 +231,7 @@ def test_registry_away_and_empty(source, target, sluice, names, registry, reader
     registry.kill()
     source.execute(f"INSERT INTO {table} VALUES (2, 2)")
     capture.wait_event("registry_wait", 60)
+    time.sleep(DOWN_S)
     assert len(reader.read()) == before
     registry.start()
     other = {"type": "record", "name": f"Other{uuid.uuid4().hex}", "fields": []}
@@ -232,7 +239,7 @@ def test_registry_away_and_empty(source, target, sluice, names, registry, reader
         registry.ask(f"/subjects/{names.task}-{subject}/versions",
                      {"schema": str({**other, "name": other["name"] + subject}).replace("'", '"')},
                      "POST")
-    records = reader.wait(2)
+    records = reader.wait(2, 90)
     capture.stop()
     assert Deserializer(registry).value(records[1])["data"] == [{"id": 2, "a": 2}]
 
@@ -256,3 +263,20 @@ def test_precise_topics(source, sluice, names, registry):
     sluice.run("capture", task, "--until-caught-up")
     subjects = registry.ask("/subjects")
     assert {f"{names.task}.t-key", f"{names.task}.t-value"} <= set(subjects)
+
+
+def test_commands(redis_source, redis_target, redis_sluice, names, registry, kafka):
+    """Commands of Redis in the layout generic: there and back, and arguments as they are."""
+    Load(redis_source, 20261121, databases=(0, 9), lasting=True,
+         without=("FLUSHALL", "FLUSHDB")).run(1500)
+    task = avro_task(redis_sluice, registry, "generic")
+    redis_sluice.run("run", task, "--until-caught-up")
+    redis_source.run("SET", b"\xff\x00", b"\x80")
+    redis_sluice.run("run", task, "--until-caught-up")
+    wait_equal(redis_source, redis_target, 10, strict=True)
+    read = Deserializer(registry)
+    last = read.value(TopicReader(kafka.address, names.topic).read()[-1])
+    rows = [{c["name"]: c["value"] for c in row} for row in last["data"]]
+    assert (last["table"], last["type"], last["sql"]) == ("redis", "INSERT", "")
+    assert [r["argv"] for r in rows if r["cmd"] == "SET"] == [[b"SET", b"\xff\x00", b"\x80"]]
+    assert [r["key"] for r in rows if r["cmd"] == "SET"] == [b"\xff\x00"]
