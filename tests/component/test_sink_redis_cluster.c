@@ -476,6 +476,48 @@ static void test_uneven(void **state)
     bed_free(bd);
 }
 
+static cdc_rc commit_at(bed *bd, int64_t next)
+{
+    const cdc_offset at = {.topic = TOPIC, .next = next};
+    cdc_rc rc = sink_redis.commit(bd->sink, &at, 1, &bd->err);
+    return rc == CDC_OK ? sink_redis.begin(bd->sink, &bd->err) : rc;
+}
+
+/* A node that is ahead stays so while the others catch up, and through a crash amid that. */
+static void test_ahead(void **state)
+{
+    (void)state;
+    bed b;
+    bed *bd = &b;
+    if (server == NULL) {
+        skip();
+    }
+    bed_open(bd, "", "");
+    for (bd->next = 0; bd->next < 10; bd->next++) {
+        put_all(bd, "INCR k", "");
+    }
+    freeReplyObject(
+        ask_node(1, 4,
+                 (const cdc_redis_arg[]){CDC_REDIS_ARG("CONFIG"), CDC_REDIS_ARG("SET"),
+                                         CDC_REDIS_ARG("maxmemory"), CDC_REDIS_ARG("1")}));
+    cdc_rc rc = commit_at(bd, 10);
+    ask_all("CONFIG SET maxmemory 0");
+    assert_int_equal(rc, CDC_FATAL);
+    long long ahead = sum_all();
+    assert_true(ahead > 0 && ahead < 300 && ahead % 10 == 0);
+    bed_restart(bd);
+    assert_int_equal(bd->next, -1);
+    for (int64_t i = 0; i < 10; i++) {
+        bd->next = i;
+        put_all(bd, "INCR k", "");
+        OK(commit_at(bd, i + 1));
+        assert_int_equal(sum_all(), ahead + (i + 1) * (300 - ahead) / 10);
+        bed_restart(bd);
+        assert_int_equal(bd->next, i + 1);
+    }
+    bed_free(bd);
+}
+
 /* FLUSHALL that one node lacks, and a slot that has it and comes there. */
 static void test_uneven_flush(void **state)
 {
@@ -943,6 +985,7 @@ int main(void)
         cmocka_unit_test_setup(test_emptied, clean),
         cmocka_unit_test_setup(test_partial, clean),
         cmocka_unit_test_setup(test_uneven, clean),
+        cmocka_unit_test_setup(test_ahead, clean),
         cmocka_unit_test_setup(test_uneven_flush, clean),
         cmocka_unit_test_setup(test_moving, clean),
         cmocka_unit_test_setup(test_own_keys_move, clean),

@@ -142,6 +142,37 @@ def create(source, database, definition="id INT PRIMARY KEY, name VARCHAR(20)"):
                    f"INSERT INTO {database}.users VALUES (1, 'Ann'), (2, NULL)")
 
 
+def test_rows_to_a_cluster(source, redis_cluster, sluice, to_redis, names):
+    """A row whose key changes may go from one node to another, over a kill of the applier too."""
+    redis_cluster.empty()
+    db = names.database
+    create(source, db)
+    changes = to_redis({"users": {"key": "user:{id}", "as": "hash"}})
+    changes["target"]["hosts"] = redis_cluster.addresses
+    task = rows_task(sluice, changes)
+    sluice.capture(task)
+    apply = sluice.apply(task)
+
+    def hashes():
+        found = {}
+        for node in redis_cluster.nodes:
+            keys = node.run("KEYS", "user:*")
+            values = node.pipeline([("HGETALL", key) for key in keys])
+            found |= {key.decode(): readable(value) for key, value in zip(keys, values)}
+        return found
+
+    def rows(first):
+        return {f"user:{n}": {"id": str(n), "name": f"n{n % 1000}"} for n in range(first, first + 99)}
+
+    source.execute(f"DELETE FROM {db}.users", f"INSERT INTO {db}.users VALUES "
+                   + ", ".join(f"({n}, 'n{n}')" for n in range(1, 100)))
+    wait_until(lambda: hashes() == rows(1), 60, "keys as the rows are")
+    apply.kill()
+    source.execute(f"UPDATE {db}.users SET id = id + 1000")
+    sluice.start("apply", task)
+    wait_until(lambda: hashes() == rows(1001), 60, "keys as the rows are")
+
+
 def test_expiry_and_definition_changes(source, redis_target, sluice, to_redis, names):
     db = names.database
     create(source, db)
