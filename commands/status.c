@@ -28,6 +28,7 @@ static const cdc_status_field fields[] = {
     {"bytes", "sluice_record_bytes_total", "sluice_bytes_total"},
     {"bytes_per_second", "sluice_record_bytes_per_second", "sluice_bytes_per_second"},
     {"lag_ms", "sluice_lag_ms", NULL},
+    {"heartbeat", "heartbeat", NULL},
     {"last_error", "last_error", NULL},
     {"ready", "ready", NULL},
     {"healthy", "healthy", NULL},
@@ -196,6 +197,9 @@ static void cdc_status_text(const char *name, const json_t *program, cdc_buffer 
         cdc_buffer_addf(out, "%.0f ms\n", cdc_status_num(program, "lag_ms"));
     } else {
         cdc_buffer_add_str(out, "not known\n");
+    }
+    if (json_string_length(json_object_get(program, "heartbeat")) > 0) {
+        cdc_buffer_addf(out, "          heartbeat %s\n", cdc_status_word(program, "heartbeat"));
     }
     if (json_is_object(json_object_get(program, "copy"))) {
         cdc_status_copy_text(json_object_get(program, "copy"), out);

@@ -273,3 +273,22 @@ def lag_bytes(server):
     info = server.info("replication")
     read = info.get("slave0", "offset=0").split("offset=")[1].split(",")[0]
     return int(info["master_repl_offset"]) - int(read)
+
+
+def test_heartbeat_that_may_not_be_written(redis_source, redis_sluice):
+    """The lag is known only while others write then, and status says so, until the right is there."""
+    redis_source.run("ACL", "SETUSER", "mute", "reset", "on", ">p", "+ping", "+info", "+replconf",
+                     "+psync")
+    task = redis_sluice.task(target=None, source={"user": "mute", "password": "p",
+                                                  "heartbeat_seconds": 1})
+    capture = redis_sluice.capture(task)
+    capture.wait_event("heartbeat_refused")
+
+    def says():
+        return "the lag may be inaccurate" in redis_sluice.run("status", task, status=None).stdout
+
+    assert says()
+    redis_source.run("ACL", "SETUSER", "mute", "+set", "~SLUICE_HEARTBEAT:*")
+    wait_until(lambda: not says(), 30, "the heartbeat written")
+    capture.stop()
+    redis_source.run("ACL", "DELUSER", "mute")
