@@ -2,6 +2,7 @@
  * them; it may be emptied, and slots move about. Without the variable every test is skipped. */
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,6 +123,39 @@ static size_t move_keys(uint32_t slot, uint32_t to, const char *most)
     return n;
 }
 
+static long long epoch_of(uint32_t node)
+{
+    redisReply *reply = NULL;
+    if (cdc_redis_ask(nodes[node], "CLUSTER INFO", &reply, &admin_err) != CDC_OK) {
+        fail_msg("%s", admin_err.text);
+    }
+    const char *found = strstr(reply->str, "cluster_current_epoch:");
+    long long epoch = found != NULL ? strtoll(strchr(found, ':') + 1, NULL, 10) : -1;
+    freeReplyObject(reply);
+    return epoch;
+}
+
+/* Until every node has heard of the newest epoch. A slot that moves on before can get two owners of
+ * one epoch, and the nodes never agree again. */
+static void await_epoch(void)
+{
+    int64_t until = cdc_clock_mono_ms() + 10000;
+    for (;;) {
+        long long first = epoch_of(0);
+        bool same = true;
+        for (uint32_t i = 1; i < NODES; i++) {
+            same = epoch_of(i) == first && same;
+        }
+        if (same) {
+            return;
+        }
+        if (cdc_clock_mono_ms() > until) {
+            fail_msg("the nodes do not agree on their epoch");
+        }
+        cdc_clock_sleep_ms(1);
+    }
+}
+
 static void end_move(uint32_t slot, uint32_t to)
 {
     while (move_keys(slot, to, "100") > 0) {
@@ -130,6 +164,7 @@ static void end_move(uint32_t slot, uint32_t to)
     for (uint32_t i = 0; i < NODES; i++) {
         set_slot(i, slot, "NODE", to);
     }
+    await_epoch();
     map.owner[slot] = (uint16_t)to;
 }
 
@@ -818,6 +853,7 @@ static void model_event(model *md, int64_t i)
 /* An applier as its loop is: a lost connection and the like begin a session anew. */
 static void apply_all(shared *sh)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     bed b;
     bed *bd = &b;
     bed_make(bd, "", "");
@@ -855,6 +891,7 @@ static void apply_all(shared *sh)
 /* Slots with keys of the test's, and those of the nodes' own keys. */
 static void move_all(shared *sh)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     look();
     srand(7);
     while (!sh->stop) {

@@ -100,10 +100,10 @@ def markers(reader, which=b"BEGIN"):
     return [c.argv[2] for c in commands(reader.read()) if c.name == MARKER and c.argv[1] == which]
 
 
-@pytest.fixture(scope="module")
-def own_cluster(tmp_path_factory):
-    """Of these tests alone, which take its nodes away."""
-    with RedisCluster(tmp_path_factory.mktemp("cluster")) as cluster:
+@pytest.fixture
+def own_cluster(tmp_path):
+    """Of the test alone, which takes its nodes away."""
+    with RedisCluster(tmp_path / "cluster") as cluster:
         yield cluster
 
 

@@ -163,9 +163,10 @@ def innermost(a, b, path=""):
     return path, a, b
 
 
-def differences(source, target, databases=None, where=None, strict=False):
-    """Lines that say what is not the same, [] when all is; where(database, key): what counts."""
-    about_ms = ABOUT_MS if "redis-6.2" in (source.kind, target.kind) else 0
+def differences(source, target, databases=None, where=None, strict=False, about_ms=0):
+    """Lines that say what is not the same, [] when all is; where(database, key): what counts;
+    about_ms: how far expiries may be apart."""
+    about_ms = ABOUT_MS if "redis-6.2" in (source.kind, target.kind) else about_ms
     without = set(NOT_REPLICATED)
     if "redis-6.2" in (source.kind, target.kind):
         without |= SINCE_7
