@@ -17,6 +17,8 @@ def test_acks_and_compression_may_change(source, kafka, sluice, names, delivery,
     task = sluice.task(target=None, delivery=delivery, kafka=settings[0])
     for i, new in enumerate(settings[1:], start=1):
         capture = sluice.capture(task)
+        if i == 1:  # a row that comes while its table is copied may come twice: with phase snapshot
+            capture.wait_event("full_copy_done")
         source.execute(f"INSERT INTO {table} VALUES ({2 * i - 1})")
         sluice.task(target=None, delivery=delivery, kafka=new)
         capture.signal(signal.SIGHUP)
