@@ -134,7 +134,8 @@ class Process:
                                          + "\n".join(self.lines[-20:]))
                 self._changed.wait(left)
 
-    def wait_ready(self, deadline_s=30, **fields):
+    def wait_ready(self, deadline_s=90, **fields):
+        """Another test's task that was killed in a commit may hide the checkpoints for 60 s."""
         return self.wait_event("ready", deadline_s, **fields)
 
     def wait(self, deadline_s=60):
@@ -210,7 +211,7 @@ class Sluice:
         self.processes.append(process)
         return process
 
-    def run(self, command, *arguments, deadline_s=60, status=0, env=None):
+    def run(self, command, *arguments, deadline_s=120, status=0, env=None):
         """Runs a command to its end; status is the exit status that is expected, None for any."""
         process = self.start(command, *arguments, env=env)
         got = process.wait(deadline_s)
