@@ -114,14 +114,8 @@ static char *put_utf8(char *p, const uint8_t **at, const uint8_t *end, uint64_t 
 static char *put_text(char *p, const uint8_t *s, const uint8_t *end, uint64_t *replaced)
 {
     while (s < end) {
-        if ((size_t)(end - s) >= CDC_SCAN_STEP) {
-            unsigned n = cdc_scan_plain(s);
-            memcpy(p, s, CDC_SCAN_STEP);
-            p += n;
-            s += n;
-            if (n == CDC_SCAN_STEP) {
-                continue;
-            }
+        if (cdc_scan_copy(&p, &s, end)) {
+            continue;
         }
         if (*s < 0x80) {
             p = put_octet(p, *s++);
@@ -159,14 +153,8 @@ bool cdc_writer_text(cdc_writer *w, const char *s, size_t n, uint64_t *replaced)
 static char *put_latin1(char *p, const uint8_t *s, const uint8_t *end)
 {
     while (s < end) {
-        if ((size_t)(end - s) >= CDC_SCAN_STEP) {
-            unsigned n = cdc_scan_plain(s);
-            memcpy(p, s, CDC_SCAN_STEP);
-            p += n;
-            s += n;
-            if (n == CDC_SCAN_STEP) {
-                continue;
-            }
+        if (cdc_scan_copy(&p, &s, end)) {
+            continue;
         }
         /* special octets come in groups: a few more one by one before the next look ahead */
         const uint8_t *stop = (size_t)(end - s) > 8 ? s + 8 : end;

@@ -36,14 +36,8 @@ static char *put_special(char *p, uint8_t c)
 static char *put_text(char *p, const uint8_t *s, const uint8_t *end)
 {
     while (s < end) {
-        if ((size_t)(end - s) >= CDC_SCAN_STEP) {
-            unsigned n = cdc_scan_plain(s);
-            memcpy(p, s, CDC_SCAN_STEP);
-            p += n;
-            s += n;
-            if (n == CDC_SCAN_STEP) {
-                continue;
-            }
+        if (cdc_scan_copy(&p, &s, end)) {
+            continue;
         }
         if (*s >= 0x80) {
             unsigned n = cdc_scan_utf8(s, end);
