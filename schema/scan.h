@@ -85,8 +85,8 @@ static inline bool cdc_scan_is_ascii(const uint8_t *s)
 }
 #endif
 
-/* Copies the plain bytes among the next CDC_SCAN_STEP of s, if end is not nearer, and moves both on;
- * *p needs room for CDC_SCAN_STEP. True: all were plain. */
+/* Copies the plain bytes among the next CDC_SCAN_STEP of s, if end is not nearer, and moves both
+ * on; *p needs room for CDC_SCAN_STEP. True: all were plain. */
 static inline bool cdc_scan_copy(char **p, const uint8_t **s, const uint8_t *end)
 {
     if ((size_t)(end - *s) < CDC_SCAN_STEP) {
