@@ -311,15 +311,28 @@ static void cdc_consumer_wake(cdc_consumer *cs)
     }
 }
 
+/* Before records are taken: a full queue is one that librdkafka has left alone. */
+static void cdc_consumer_note_full(cdc_consumer *cs)
+{
+    if (cdc_consumer_fullness(cs) > 75) {
+        cs->wakes = cs->nparts < WAKES_MAX ? cs->nparts : WAKES_MAX;
+    }
+}
+
 static void cdc_consumer_refill(cdc_consumer *cs)
 {
-    int64_t fullness = cdc_consumer_fullness(cs);
-    if (fullness > 75) {
-        cs->wakes = cs->nparts < WAKES_MAX ? cs->nparts : WAKES_MAX;
-    } else if (cs->wakes > 0 && fullness < 50) {
+    if (cs->wakes > 0 && cdc_consumer_fullness(cs) < 50) {
         cs->wakes--;
         cdc_consumer_wake(cs);
     }
+}
+
+/* How many records to take: a quarter of the queue at most, so that it fills again meanwhile. */
+static size_t cdc_consumer_portion(const cdc_consumer *cs)
+{
+    uint64_t mean = cs->mean_bytes / 16 + 1;
+    uint64_t n = (uint64_t)cs->limit_bytes / 4 / mean + 1;
+    return n < ARRAY ? (size_t)n : ARRAY;
 }
 
 /* --- polling --- */
@@ -380,7 +393,10 @@ static cdc_rc cdc_consumer_down(cdc_consumer *cs, cdc_error *err)
 /* Takes what is there; waits for the first only, since librdkafka would wait for a full array. */
 static cdc_rc cdc_consumer_take(cdc_consumer *cs, int timeout_ms, cdc_error *err)
 {
-    ssize_t n = rd_kafka_consume_batch_queue(cs->queue, 0, cs->array, ARRAY);
+    if (cs->must_wake) {
+        cdc_consumer_note_full(cs);
+    }
+    ssize_t n = rd_kafka_consume_batch_queue(cs->queue, 0, cs->array, cdc_consumer_portion(cs));
     if (n == 0 && timeout_ms > 0) {
         n = rd_kafka_consume_batch_queue(cs->queue, timeout_ms, cs->array, 1);
     }
