@@ -20,7 +20,9 @@ enum {
     COMMIT_RECORDS = 50000, /* a Kafka transaction ends at the latest after so many records... */
     COMMIT_MS = 200,     /* ...or this long after it began, when the backlog never lets it rest */
     COMMIT_FAR = 4,      /* so much more of both as long as the session has not caught up */
-    COMMIT_PAUSE_MS = 5, /* rest between two of them: see docs/adr/0005-commit-pacing.md */
+    COMMIT_PAUSE_MS = 5, /* rest between two of them: see docs/adr/0005-commit-pacing.md... */
+    COMMIT_PAUSE_BYTES = 4096,  /* ...a millisecond for so much that waits... */
+    COMMIT_PAUSE_BUSY_MS = 100, /* ...but no more */
     COMMIT_PAUSE_FAR_MS = 200,
     TOKEN_ONLY_MS = 1000, /* a token that moved without records is made durable this often */
     FENCED_WAIT_MS = 1500,
@@ -180,18 +182,29 @@ static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
     return CDC_OK;
 }
 
+/* Between two transactions: longer when much is waiting, so that a busy stream makes few. */
+static int64_t cdc_session_pause(const cdc_session *ss)
+{
+    bool ending = ss->cap->until_caught_up && ss->caught_up;
+    if (cdc_producer_pending(ss->producer) == 0 && ss->anchored && !ending) {
+        return TOKEN_ONLY_MS;
+    }
+    if (ss->anchored && !ss->caught_up) {
+        return COMMIT_PAUSE_FAR_MS;
+    }
+    size_t busy = cdc_producer_pending_bytes(ss->producer) / COMMIT_PAUSE_BYTES;
+    return busy <= COMMIT_PAUSE_MS       ? COMMIT_PAUSE_MS
+           : busy < COMMIT_PAUSE_BUSY_MS ? (int64_t)busy
+                                         : COMMIT_PAUSE_BUSY_MS;
+}
+
 /* How long the publisher may wait for the next batch before it has to commit; 0 = commit now. */
 static int cdc_session_patience(cdc_session *ss)
 {
     if (!cdc_publisher_may_commit(ss->publisher) || !cdc_publisher_dirty(ss->publisher)) {
         return POLL_MS;
     }
-    int64_t now = cdc_clock_mono_ms();
-    bool ending = ss->cap->until_caught_up && ss->caught_up;
-    bool urgent = cdc_producer_pending(ss->producer) > 0 || !ss->anchored || ending;
-    bool far = ss->anchored && !ss->caught_up;
-    int64_t pause = !urgent ? TOKEN_ONLY_MS : far ? COMMIT_PAUSE_FAR_MS : COMMIT_PAUSE_MS;
-    int64_t wait = ss->committed_ms + pause - now;
+    int64_t wait = ss->committed_ms + cdc_session_pause(ss) - cdc_clock_mono_ms();
     return wait <= 0 ? 0 : wait < POLL_MS ? (int)wait : POLL_MS;
 }
 

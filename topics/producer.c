@@ -64,7 +64,7 @@ struct cdc_producer {
     cdc_client client;
     bool transactional;
     bool open; /* a transaction is open */
-    size_t pending;
+    size_t pending, pending_bytes;
     unsigned served;
     cdc_mark sent, delivered; /* delivered: at least up to there */
     cdc_mark marks[MARKS];    /* a ring: places between the two, LOOK_BYTES and more apart */
@@ -435,24 +435,23 @@ cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *topic, int32_t partition, 
 {
     cdc_held_record record = {topic, partition, key, value, header};
     cdc_rc rc = CDC_OK;
-    if (pr->transactional && !pr->open) {
-        if (cdc_hold_add(&pr->hold, &record)) {
-            pr->pending++;
-            return CDC_OK;
-        }
+    bool held = pr->transactional && !pr->open && cdc_hold_add(&pr->hold, &record);
+    if (pr->transactional && !pr->open && !held) {
         rc = cdc_producer_open(pr, err);
     }
-    if (rc == CDC_OK) {
+    if (rc == CDC_OK && !held) {
         rc = cdc_producer_produce(pr, &record, err);
     }
-    if (rc == CDC_OK) {
-        pr->pending++;
-        if (++pr->served >= SERVE_EVERY) {
-            pr->served = 0;
-            rc = cdc_producer_poll(pr, 0, err);
-        }
+    if (rc != CDC_OK) {
+        return rc;
     }
-    return rc;
+    pr->pending++;
+    pr->pending_bytes += key.len + value.len + header.len;
+    if (!held && ++pr->served >= SERVE_EVERY) {
+        pr->served = 0;
+        return cdc_producer_poll(pr, 0, err);
+    }
+    return CDC_OK;
 }
 
 /* --- committing --- */
@@ -551,6 +550,7 @@ cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error
     }
     if (rc == CDC_OK) {
         pr->pending = 0;
+        pr->pending_bytes = 0;
         pr->committed_us = cdc_clock_mono_us();
     }
     return rc;
@@ -565,4 +565,9 @@ cdc_rc cdc_producer_poll(cdc_producer *pr, int timeout_ms, cdc_error *err)
 size_t cdc_producer_pending(const cdc_producer *pr)
 {
     return pr->pending;
+}
+
+size_t cdc_producer_pending_bytes(const cdc_producer *pr)
+{
+    return pr->pending_bytes;
 }

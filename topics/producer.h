@@ -53,6 +53,8 @@ cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp,
 /* Serves callbacks; call when idle. Returns FATAL/RETRY when an error was reported in the
  * background. */
 cdc_rc cdc_producer_poll(cdc_producer *pr, int timeout_ms, cdc_error *err) CDC_MUST_CHECK;
-size_t cdc_producer_pending(const cdc_producer *pr); /* records sent since the last commit */
+/* What was sent since the last commit: records, and their bytes before compression. */
+size_t cdc_producer_pending(const cdc_producer *pr);
+size_t cdc_producer_pending_bytes(const cdc_producer *pr);
 
 #endif
