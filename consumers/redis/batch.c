@@ -2,21 +2,14 @@
 
 #include <stdlib.h>
 
-enum { FIRST_PARTS = 256 };
+#include "schema/redis/client.h"
 
-void sink_redis_bulk(cdc_buffer *out, const void *p, size_t len)
-{
-    cdc_buffer_add_char(out, '$');
-    cdc_buffer_add_u64(out, len);
-    cdc_buffer_add(out, "\r\n", 2);
-    cdc_buffer_add(out, p, len);
-    cdc_buffer_add(out, "\r\n", 2);
-}
+enum { FIRST_PARTS = 256 };
 
 void sink_redis_bulk_number(cdc_buffer *out, int64_t n)
 {
     char text[24];
-    sink_redis_bulk(out, text, cdc_format_i64(text, n));
+    cdc_redis_add_bulk(out, text, cdc_format_i64(text, n));
 }
 
 void sink_redis_batch_init(sink_redis_batch *batch)
@@ -66,7 +59,7 @@ cdc_rc sink_redis_batch_add(sink_redis_batch *batch, uint16_t slot, const sink_r
                             .past = past};
     sink_redis_bulk_number(&batch->bytes, words->argc);
     for (uint32_t i = 0; i < words->argc; i++) {
-        sink_redis_bulk(&batch->bytes, words->argv[i].p, words->argv[i].len);
+        cdc_redis_add_bulk(&batch->bytes, words->argv[i].p, words->argv[i].len);
     }
     if (batch->bytes.failed || !make_room(batch)) {
         free(past);

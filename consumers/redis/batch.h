@@ -36,8 +36,7 @@ cdc_rc sink_redis_batch_add(sink_redis_batch *batch, uint16_t slot, const sink_r
 void sink_redis_batch_text(const sink_redis_batch *batch, const sink_redis_part *part, char *text,
                            size_t size);
 
-/* A RESP bulk. */
-void sink_redis_bulk(cdc_buffer *out, const void *p, size_t len);
+/* A number as a RESP bulk. */
 void sink_redis_bulk_number(cdc_buffer *out, int64_t n);
 
 #endif

@@ -133,7 +133,7 @@ static void send_part(sink_redis_cluster *cl, uint32_t member, const sink_redis_
     }
     cdc_buffer_reset(&cl->text);
     sink_redis_bulk_number(&cl->text, 2);
-    sink_redis_bulk(&cl->text, "", 0);
+    cdc_redis_add_bulk(&cl->text, "", 0);
     sink_redis_bulk_number(&cl->text, slot);
     cdc_redis_append_raw(rd, cl->text.data, cl->text.len);
 }
@@ -262,8 +262,8 @@ static void append_mark(sink_redis_cluster *cl, const sink_redis_stretch *st, ui
     sink_redis_own own;
     print_mark(cl, st, member, what);
     sink_redis_own_mark(&own, cl->tags[mb->tag], cl->env->task->name, st->topic, st->partition);
-    sink_redis_bulk(out, own.name, own.len);
-    sink_redis_bulk(out, cl->text.data, cl->text.len);
+    cdc_redis_add_bulk(out, own.name, own.len);
+    cdc_redis_add_bulk(out, cl->text.data, cl->text.len);
 }
 
 /* What a FLUSHALL has taken with it, as commands. */
@@ -272,12 +272,12 @@ static void append_own(sink_redis_cluster *cl, uint32_t member, cdc_buffer *out)
     sink_redis_own own;
     sink_redis_member_own(cl, &cl->members[member], "epoch", &own);
     sink_redis_bulk_number(out, 3);
-    sink_redis_bulk(out, "SET", 3);
-    sink_redis_bulk(out, own.name, own.len);
+    cdc_redis_add_bulk(out, "SET", 3);
+    cdc_redis_add_bulk(out, own.name, own.len);
     sink_redis_bulk_number(out, cl->epoch);
     for (uint32_t i = 0; i < cl->nstretches; i++) {
         sink_redis_bulk_number(out, 3);
-        sink_redis_bulk(out, "SET", 3);
+        cdc_redis_add_bulk(out, "SET", 3);
         append_mark(cl, cl->stretches[i], member, TELLS_NEXT, out);
     }
 }
@@ -288,7 +288,7 @@ static void append_probes(const sink_redis_cluster *cl, uint32_t member, cdc_buf
         if (cl->probed[s] && cl->owner[s] == member) {
             sink_redis_own own;
             sink_redis_own_key(&own, cl->tags[s], cl->env->task->name, "none");
-            sink_redis_bulk(out, own.name, own.len);
+            cdc_redis_add_bulk(out, own.name, own.len);
         }
     }
 }
@@ -302,16 +302,16 @@ static void append_head(sink_redis_cluster *cl, uint32_t member, uint64_t nargs,
     sink_redis_member_own(cl, mb, "epoch", &own);
     cdc_buffer_addf(out, "*%llu\r\n",
                     (unsigned long long)(4 + 4 + mb->nprobes + 2 * (uint64_t)nmarks + nargs));
-    sink_redis_bulk(out, "EVAL", 4);
-    sink_redis_bulk(out, SCRIPT, sizeof SCRIPT - 1);
+    cdc_redis_add_bulk(out, "EVAL", 4);
+    cdc_redis_add_bulk(out, SCRIPT, sizeof SCRIPT - 1);
     sink_redis_bulk_number(out, 1);
-    sink_redis_bulk(out, own.name, own.len);
+    cdc_redis_add_bulk(out, own.name, own.len);
     sink_redis_bulk_number(out, cl->epoch);
     cdc_buffer_reset(&cl->text);
     if (mb->emptied) {
         sink_redis_slots_print(cl->owner, (uint16_t)member, &cl->text);
     }
-    sink_redis_bulk(out, cl->text.data, cl->text.len);
+    cdc_redis_add_bulk(out, cl->text.data, cl->text.len);
     sink_redis_bulk_number(out, mb->nprobes);
     append_probes(cl, member, out);
     sink_redis_bulk_number(out, nmarks);

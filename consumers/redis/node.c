@@ -3,9 +3,12 @@
 #include <stdlib.h>
 
 #include "core/log.h"
+#include "schema/redis/reserved.h"
 
 enum {
     FLUSH_BYTES = 128 * 1024, /* so much of a transaction is sent before its end */
+    SETS_MAX = 256,           /* keys of an MSET: it keeps others waiting for long enough */
+    SET_BYTES_MAX = 4096,     /* a longer value goes by itself */
 };
 
 /* --- opening --- */
@@ -58,6 +61,7 @@ cdc_rc sink_redis_node_open(sink_redis_node *node, const cdc_env *env, cdc_error
     *node = (sink_redis_node){.task = env->task->name};
     snprintf(node->tag, sizeof node->tag, "0");
     cdc_buffer_init(&node->notes, SINK_REDIS_NOTES_BYTES);
+    cdc_buffer_init(&node->sets, SINK_REDIS_NOTES_BYTES);
     for (size_t i = 0; i < hosts && rc == CDC_RETRY; i++) {
         cdc_error_clear(err);
         rc = cdc_redis_open_host(&node->rd, cfg, "target", i, err);
@@ -77,6 +81,7 @@ void sink_redis_node_close(sink_redis_node *node)
     cdc_redis_close(node->rd);
     node->rd = NULL;
     cdc_buffer_fini(&node->notes);
+    cdc_buffer_fini(&node->sets);
 }
 
 /* --- the claim --- */
@@ -176,16 +181,61 @@ cdc_rc sink_redis_node_claim(sink_redis_node *node, cdc_error *err)
 
 /* --- transactions --- */
 
-static cdc_rc sink_redis_node_queue(sink_redis_node *node, const cdc_value *argv, uint32_t argc,
-                                    int32_t key, cdc_error *err)
+/* A command behind those that wait. */
+static cdc_rc sink_redis_node_note(sink_redis_node *node, const cdc_value *argv, uint32_t argc,
+                                   int32_t key, cdc_error *err)
 {
     if (!sink_redis_note_add(&node->notes, argv, argc, key)) {
         return cdc_error_set(err, CDC_FATAL, "no_memory",
                              "out of memory for a transaction of %u commands", node->queued);
     }
     node->queued++;
-    cdc_redis_append_values(node->rd, argc, argv);
     return CDC_OK;
+}
+
+/* Our own keys stay by themselves, so that who follows the target knows them as before. */
+static bool sink_redis_node_is_set(const cdc_value *argv, uint32_t argc)
+{
+    return argc == 3 && argv[0].len == 3 && memcmp(argv[0].p, "SET", 3) == 0 &&
+           argv[2].len <= SET_BYTES_MAX && !cdc_redis_reserved(argv[1].p, argv[1].len);
+}
+
+static cdc_rc sink_redis_node_close_sets(sink_redis_node *node, cdc_error *err)
+{
+    if (node->sets.failed) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for %u commands",
+                             node->nsets);
+    }
+    if (node->nsets > 0) {
+        cdc_redis_append_bulks(node->rd, node->nsets > 1 ? "MSET" : "SET", 2 * (size_t)node->nsets,
+                               &node->sets);
+        cdc_buffer_reset(&node->sets);
+        node->nsets = 0;
+    }
+    return CDC_OK;
+}
+
+static cdc_rc sink_redis_node_set(sink_redis_node *node, const cdc_value *argv, cdc_error *err)
+{
+    cdc_rc rc = node->nsets == SETS_MAX ? sink_redis_node_close_sets(node, err) : CDC_OK;
+    if (rc == CDC_OK && node->nsets == 0) {
+        rc = sink_redis_node_note(node, argv, 3, 1, err);
+    }
+    cdc_redis_add_bulk(&node->sets, argv[1].p, argv[1].len);
+    cdc_redis_add_bulk(&node->sets, argv[2].p, argv[2].len);
+    node->nsets++;
+    return rc;
+}
+
+static cdc_rc sink_redis_node_queue(sink_redis_node *node, const cdc_value *argv, uint32_t argc,
+                                    int32_t key, cdc_error *err)
+{
+    cdc_rc rc = sink_redis_node_close_sets(node, err);
+    if (rc == CDC_OK) {
+        rc = sink_redis_node_note(node, argv, argc, key, err);
+    }
+    cdc_redis_append_values(node->rd, argc, argv);
+    return rc;
 }
 
 static cdc_rc sink_redis_node_select(sink_redis_node *node, int32_t database, cdc_error *err)
@@ -207,12 +257,15 @@ cdc_rc sink_redis_node_add(sink_redis_node *node, int32_t database, const cdc_va
     if (!node->open) {
         cdc_redis_append_words(node->rd, "MULTI");
         cdc_buffer_reset(&node->notes);
+        cdc_buffer_reset(&node->sets);
+        node->nsets = 0;
         node->queued = 0;
         node->open = true;
     }
     cdc_rc rc = sink_redis_node_select(node, database, err);
     if (rc == CDC_OK) {
-        rc = sink_redis_node_queue(node, argv, argc, key, err);
+        rc = sink_redis_node_is_set(argv, argc) ? sink_redis_node_set(node, argv, err)
+                                                : sink_redis_node_queue(node, argv, argc, key, err);
     }
     if (rc == CDC_OK && cdc_redis_waiting(node->rd) >= FLUSH_BYTES) {
         rc = cdc_redis_flush(node->rd, err);
@@ -265,6 +318,9 @@ cdc_rc sink_redis_node_commit(sink_redis_node *node, uint32_t *failures, cdc_err
     cdc_redis_faults faults = {.errors = 0};
     *failures = 0;
     cdc_rc rc = sink_redis_node_select(node, 0, err);
+    if (rc == CDC_OK) {
+        rc = sink_redis_node_close_sets(node, err);
+    }
     if (rc != CDC_OK) {
         return rc;
     }

@@ -211,13 +211,26 @@ static void cdc_redis_add_head(cdc_buffer *out, char kind, uint64_t n)
     out->len += digits + 3;
 }
 
+void cdc_redis_add_bulk(cdc_buffer *out, const void *p, size_t len)
+{
+    char *at = cdc_buffer_reserve(out, 24 + len + 2);
+    if (at == NULL) {
+        return;
+    }
+    cdc_redis_add_head(out, '$', len);
+    at = out->data + out->len;
+    if (len > 0) {
+        memcpy(at, p, len);
+    }
+    memcpy(at + len, "\r\n", 2);
+    out->len += len + 2;
+}
+
 void cdc_redis_append(cdc_redis *rd, size_t nargs, const cdc_redis_arg *args)
 {
     cdc_redis_add_head(&rd->out, '*', nargs);
     for (size_t i = 0; i < nargs; i++) {
-        cdc_redis_add_head(&rd->out, '$', args[i].len);
-        cdc_buffer_add(&rd->out, args[i].p, args[i].len);
-        cdc_buffer_add(&rd->out, "\r\n", 2);
+        cdc_redis_add_bulk(&rd->out, args[i].p, args[i].len);
     }
 }
 
@@ -240,15 +253,20 @@ void cdc_redis_append_values(cdc_redis *rd, size_t nargs, const cdc_value *args)
 {
     cdc_redis_add_head(&rd->out, '*', nargs);
     for (size_t i = 0; i < nargs; i++) {
-        cdc_redis_add_head(&rd->out, '$', args[i].len);
-        cdc_buffer_add(&rd->out, args[i].p, args[i].len);
-        cdc_buffer_add(&rd->out, "\r\n", 2);
+        cdc_redis_add_bulk(&rd->out, args[i].p, args[i].len);
     }
 }
 
 void cdc_redis_append_raw(cdc_redis *rd, const char *p, size_t len)
 {
     cdc_buffer_add(&rd->out, p, len);
+}
+
+void cdc_redis_append_bulks(cdc_redis *rd, const char *name, size_t nargs, const cdc_buffer *bulks)
+{
+    cdc_redis_add_head(&rd->out, '*', nargs + 1);
+    cdc_redis_add_bulk(&rd->out, name, strlen(name));
+    cdc_buffer_add(&rd->out, bulks->data, bulks->len);
 }
 
 size_t cdc_redis_waiting(const cdc_redis *rd)

@@ -61,6 +61,10 @@ void cdc_redis_append(cdc_redis *rd, size_t nargs, const cdc_redis_arg *args);
 void cdc_redis_append_values(cdc_redis *rd, size_t nargs, const cdc_value *args);
 /* Bytes of whole commands, or of parts that make a whole before the flush. */
 void cdc_redis_append_raw(cdc_redis *rd, const char *p, size_t len);
+/* A command from its name and its nargs arguments, which are bulks already. */
+void cdc_redis_append_bulks(cdc_redis *rd, const char *name, size_t nargs, const cdc_buffer *bulks);
+/* Adds a bulk of RESP to a buffer. */
+void cdc_redis_add_bulk(cdc_buffer *out, const void *p, size_t len);
 /* Words separated by single spaces: "CONFIG GET maxmemory". */
 void cdc_redis_append_words(cdc_redis *rd, const char *words);
 /* Bytes that wait for the next flush. */

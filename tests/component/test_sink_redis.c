@@ -73,6 +73,47 @@ static void test_fence(void **state)
     bed_free(&c);
 }
 
+/* They become MSETs, and nothing else changes its place among them. */
+static void test_sets_in_a_row(void **state)
+{
+    (void)state;
+    char words[64];
+    bed b;
+    bed *bd = &b;
+    if (server == NULL) {
+        skip();
+    }
+    bed_open(bd, "", "");
+    ask("CONFIG RESETSTAT");
+    for (int i = 0; i < 600; i++) {
+        snprintf(words, sizeof words, "SET k%d %d", i % 500, i);
+        OK(put(bd, words));
+    }
+    OK(put(bd, "INCR k7")); /* 507 */
+    OK(put(bd, "SET k7 x EX 1000"));
+    OK(put(bd, "SET k8 1"));
+    OK(put(bd, "DEL k8"));
+    OK(put(bd, "SET k9 last"));
+    bd->db = 1;
+    OK(put(bd, "SET k9 other"));
+    OK(bed_commit(bd));
+    const char *stats = ask("INFO commandstats");
+    assert_non_null(strstr(stats, "cmdstat_mset:calls=3,")); /* 256, 256, 88 */
+    assert_non_null(strstr(stats, "cmdstat_set:calls=5,"));  /* with that of the offset */
+    assert_string_equal(ask("MGET k0 k99 k100 k499 k7 k9"), "500,599,100,499,x,last");
+    assert_string_equal(ask("EXISTS k8"), "0");
+    assert_string_equal(ask("TTL k7"), "1000");
+    assert_string_equal(ask_in(1, "GET k9"), "other");
+    assert_string_equal(ask("DBSIZE"), "501"); /* 499, epoch and offset */
+
+    OK(put(bd, "SET k1 never"));
+    bed_restart(bd);
+    bd->db = 0;
+    OK(bed_commit(bd));
+    assert_string_equal(ask("GET k1"), "501");
+    bed_free(bd);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -445,6 +486,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_once, clean),
         cmocka_unit_test_setup(test_fence, clean),
+        cmocka_unit_test_setup(test_sets_in_a_row, clean),
         cmocka_unit_test_setup(test_refused, clean),
         cmocka_unit_test_setup(test_partial, clean),
         cmocka_unit_test_setup(test_replica, clean),
