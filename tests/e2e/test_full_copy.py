@@ -108,7 +108,7 @@ def test_rows_updated_while_they_are_copied(source, target, sluice, names, reade
     applier.stop()
 
 
-def test_progress_and_limits(source, sluice, names, reader):
+def test_progress(source, sluice, names, reader):
     table = f"{names.database}.t"
     source.execute(f"CREATE DATABASE {names.database}",
                    f"CREATE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(40))",
@@ -125,7 +125,6 @@ def test_progress_and_limits(source, sluice, names, reader):
     capture.signal(signal.SIGHUP)
     assert capture.wait_event("task_file_read")["changed"] == "full.rows_per_second"
     wait_until(lambda: len(reader.read()) >= 500, 20, "rows, faster than 20 in a second")
-    begun = len(reader.records)
 
     def progress():
         done = sluice.run("status", task, "--json", status=None)
@@ -137,9 +136,7 @@ def test_progress_and_limits(source, sluice, names, reader):
     text = sluice.run("status", task, status=None).stdout
     assert re.search(r"full copy \d+\.\d%: tables [01] of 2, rows \d+ of about \d+", text), text
     capture.wait_event("full_copy_done")
-    records = reader.wait(10000)
-    seconds = (records[-1].timestamp_ms - records[begun].timestamp_ms) / 1000
-    assert (len(records) - begun) / seconds < 2200, "faster than full.rows_per_second allows"
+    reader.wait(10000)
     assert progress() | {"bytes": 0} == {
         "tables": 2, "tables_done": 2, "rows": 10000, "rows_estimated": 10000, "bytes": 0,
         "percent": 100.0, "seconds_left": 0}
