@@ -491,9 +491,23 @@ static size_t cdc_redis_first_word(const char *text, size_t len)
     return n == len || text[n] == ' ' ? n : 0;
 }
 
+/* Before 7.0 an error in a script comes behind its place: "@user_script: 1: -OOM command ...". */
+static void cdc_redis_unwrap(const char **text, size_t *len)
+{
+    static const char place[] = "@user_script: ";
+    const char *end = *text + *len;
+    const char *at = memmem(*text, *len, place, sizeof place - 1);
+    const char *error = at != NULL ? memmem(at, (size_t)(end - at), ": -", 3) : NULL;
+    if (error != NULL) {
+        *text = error + 3;
+        *len = (size_t)(end - *text);
+    }
+}
+
 cdc_rc cdc_redis_refusal(const cdc_redis *rd, const char *doing, const char *text, size_t len,
                          cdc_error *err)
 {
+    cdc_redis_unwrap(&text, &len);
     size_t word = cdc_redis_first_word(text, len);
     const cdc_redis_cure *found = cdc_redis_find_cure(text, word);
     char code[sizeof err->code] = "redis_";

@@ -181,6 +181,10 @@ static void test_refusals(void **state)
         {"NOPERM this user", "redis_noperm", CDC_FATAL},
         {"ERR unknown", "redis_err", CDC_FATAL},
         {"Unusual words", "redis_err", CDC_FATAL},
+        {"@user_script: 1: -OOM command not allowed", "redis_oom", CDC_FATAL},
+        {"ERR Error running script (call to f_1): @user_script:9: @user_script: 9: -NOREPLICAS Not",
+         "redis_noreplicas", CDC_RETRY},
+        {"@user_script: no error here", "redis_err", CDC_FATAL},
         {"", "redis_err", CDC_FATAL},
     };
     static const turn turns[] = {HELLO, {NULL, NULL}};
