@@ -347,7 +347,7 @@ static void test_whole(void **state)
     (void)state;
     bed b;
     bed *bd = &b;
-    if (server == NULL || !has_functions()) {
+    if (server == NULL) {
         skip();
     }
     static const cdc_value load[] = {
@@ -364,11 +364,19 @@ static void test_whole(void **state)
                     .offset = 0,
                     .txn = "abc:7"};
     bed_open(bd, "", "");
-    OK(sink_redis.apply(bd->sink, &ev, &bd->err));
-    OK(sink_redis.apply(bd->sink, &ev, &bd->err)); /* as after a crash */
-    OK(bed_commit(bd));
-    assert_int_equal(ask_all("FCALL f 0"), 3);
-
+    if (has_functions()) {
+        OK(sink_redis.apply(bd->sink, &ev, &bd->err));
+        OK(sink_redis.apply(bd->sink, &ev, &bd->err)); /* as after a crash */
+        OK(bed_commit(bd));
+        assert_int_equal(ask_all("FCALL f 0"), 3);
+        OK(put_key(bd, "FUNCTION FLUSH", -1));
+        OK(bed_commit(bd));
+        for (uint32_t i = 0; i < NODES; i++) {
+            admin = nodes[i];
+            assert_string_equal(ask("FUNCTION LIST"), "");
+        }
+        admin = entry;
+    }
     put_all(bd, "SET k", " 1");
     OK(bed_commit(bd));
     put_all(bd, "SET other", " 1");
@@ -377,14 +385,9 @@ static void test_whole(void **state)
     OK(bed_commit(bd));
     assert_int_equal(sum_all(), 60);
     assert_int_equal(ask_all("DBSIZE"), 30 + 6); /* the epoch of tag 0 is a node's no more */
+    int64_t next = bd->next;
     bed_restart(bd);
-    assert_int_equal(bd->next, 3);
-    OK(put_key(bd, "FUNCTION FLUSH", -1));
-    for (uint32_t i = 0; i < NODES; i++) {
-        admin = nodes[i];
-        assert_string_equal(ask("FUNCTION LIST"), "");
-    }
-    admin = entry;
+    assert_int_equal(bd->next, next);
     bed_free(bd);
 }
 
