@@ -63,9 +63,7 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
     }
     cdc_buffer_add_str(&tp->out, "topic\tpartition\tbegin\tend\n");
     for (size_t i = 0; rc == CDC_OK && i < names.ndata; i++) {
-        rc = cdc_topics_one(tp, names.data[i],
-                            (int32_t)cdc_config_int(task->cfg, "topics.partitions"),
-                            CDC_TOPIC_RECORDS, err);
+        rc = cdc_topics_one(tp, names.data[i], names.partitions[i], CDC_TOPIC_RECORDS, err);
     }
     for (size_t i = 0; rc == CDC_OK && i < names.nddl; i++) {
         rc = cdc_topics_one(tp, names.ddl[i], 1, CDC_TOPIC_RECORDS, err);

@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "moves.h"
 #include "topics/header.h"
 #include "topics/router.h"
 
@@ -29,8 +30,10 @@ struct cdc_intake {
     uint32_t n;
     uint32_t latest; /* partition of the last record */
     _Atomic bool *held;
-    _Atomic bool holds;   /* any of them */
-    bool *paused;         /* the thread's: it has told the consumer */
+    _Atomic bool holds; /* any of them */
+    bool *paused;       /* the thread's: it has told the consumer */
+    cdc_moves *moves;
+    bool moving;          /* the thread's: what the last batch has said */
     pthread_mutex_t lock; /* of the three below */
     int64_t *ends;
     uint64_t question;
@@ -58,6 +61,7 @@ static void cdc_intake_apply_header(const cdc_header *h, const cdc_message *msg,
         ev->txn = h->txn != NULL ? h->txn : "";
     }
     ev->unchecked = h->unchecked;
+    ev->move = h->move;
     ev->partial = h->partial;
     ev->pos_text = h->pos != NULL ? h->pos : "";
     ev->ddl_was = h->was != NULL ? h->was : "";
@@ -118,8 +122,9 @@ static cdc_rc cdc_intake_side(cdc_intake *in, const cdc_message *msg, cdc_batch 
     return CDC_OK;
 }
 
-static cdc_rc cdc_intake_record(cdc_intake *in, cdc_message *msg, cdc_batch *batch)
+static cdc_rc cdc_intake_record(cdc_intake *in, uint32_t part, cdc_message *msg, cdc_batch *batch)
 {
+    uint32_t first = batch->nevents;
     cdc_metric_add(in->records, 1);
     cdc_metric_add(in->bytes, (int64_t)(msg->key.len + msg->value.len));
     batch->source_bytes += msg->value.len;
@@ -132,6 +137,9 @@ static cdc_rc cdc_intake_record(cdc_intake *in, cdc_message *msg, cdc_batch *bat
         CDC_LOG(CDC_LOG_WARN, "record_skipped", CDC_STR("reason", in->err.text));
         rc = CDC_OK;
     }
+    for (uint32_t i = first; i < batch->nevents; i++) {
+        cdc_moves_pass(in->moves, part, &batch->events[i]);
+    }
     return rc;
 }
 
@@ -139,8 +147,9 @@ static bool cdc_intake_at_end(cdc_intake *in)
 {
     for (uint32_t i = 0; i < in->n; i++) {
         const cdc_offset *at = &in->offsets[i];
-        if (!atomic_load(&in->held[i]) &&
-            cdc_consumer_position(in->consumer, at->topic, at->partition) < in->ends[i]) {
+        int64_t next = cdc_moves_waits_at(in->moves, i);
+        next = next >= 0 ? next : cdc_consumer_position(in->consumer, at->topic, at->partition);
+        if (!atomic_load(&in->held[i]) && next < in->ends[i]) {
             return false;
         }
     }
@@ -178,7 +187,9 @@ static cdc_rc cdc_intake_message(cdc_intake *in, cdc_message *msg, cdc_batch *ba
 {
     uint32_t part = cdc_intake_part(in, msg);
     if (!atomic_load(&in->held[part])) {
-        return cdc_intake_record(in, msg, batch);
+        bool waits = false;
+        cdc_rc rc = cdc_moves_take(in->moves, part, msg, &waits, &in->err);
+        return rc == CDC_OK && !waits ? cdc_intake_record(in, part, msg, batch) : rc;
     }
     if (!in->paused[part]) {
         in->paused[part] = true;
@@ -187,24 +198,36 @@ static cdc_rc cdc_intake_message(cdc_intake *in, cdc_message *msg, cdc_batch *ba
     return CDC_OK;
 }
 
+/* The next record: one that waits no longer, or a new one. */
+static cdc_rc cdc_intake_one(cdc_intake *in, int timeout_ms, cdc_batch *batch)
+{
+    cdc_message msg;
+    uint32_t part = 0;
+    bool kept = cdc_moves_next(in->moves, &msg, &part);
+    cdc_rc rc = kept ? CDC_OK : cdc_consumer_poll(in->consumer, &msg, timeout_ms, &in->err);
+    if (rc == CDC_OK) {
+        rc = kept ? cdc_intake_record(in, part, &msg, batch) : cdc_intake_message(in, &msg, batch);
+        cdc_consumer_release(&msg);
+    }
+    return rc;
+}
+
 /* Fills a batch: waits for the first record, then takes what is there. */
 static cdc_rc cdc_intake_fill(cdc_intake *in, cdc_batch *batch)
 {
     bool near = !atomic_load(&in->answered) || atomic_load(&in->holds);
     int patience = near ? ASKED_MS : POLL_MS;
-    cdc_rc rc = CDC_OK;
+    cdc_rc rc = cdc_moves_look(in->moves, cdc_clock_mono_ms(), &in->err);
     while (rc == CDC_OK && batch->nevents < BATCH_EVENTS && cdc_batch_bytes(batch) < BATCH_BYTES) {
-        cdc_message msg;
-        rc = cdc_consumer_poll(in->consumer, &msg, batch->nevents == 0 ? patience : 0, &in->err);
-        if (rc == CDC_OK) {
-            rc = cdc_intake_message(in, &msg, batch);
-            cdc_consumer_release(&msg);
-        }
+        rc = cdc_intake_one(in, batch->nevents == 0 ? patience : 0, batch);
         if (atomic_load(&in->stop)) {
             return CDC_EOF;
         }
     }
-    if ((rc == CDC_AGAIN || rc == CDC_OK) && (cdc_intake_answer(in, batch) || batch->nevents > 0)) {
+    bool settled = in->moving && !cdc_moves_open(in->moves);
+    batch->moving = in->moving = cdc_moves_open(in->moves);
+    if ((rc == CDC_AGAIN || rc == CDC_OK) &&
+        (cdc_intake_answer(in, batch) || batch->nevents > 0 || settled)) {
         return CDC_OK;
     }
     return rc;
@@ -293,6 +316,13 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
     in->held = calloc(n, sizeof *in->held);
     in->paused = calloc(n, sizeof *in->paused);
     in->queue = cdc_queue_new(QUEUE_BYTES, BATCH_BYTES_MAX);
+    if (in->held != NULL) {
+        const cdc_moves_read read = {consumer, offsets, in->held, n};
+        rc = cdc_moves_new(&in->moves, env, &read, err);
+    }
+    if (rc != CDC_OK) {
+        goto fail;
+    }
     if (in->ends != NULL && in->held != NULL && in->paused != NULL && in->queue != NULL) {
         memcpy(in->ends, ends, n * sizeof *ends);
         in->runs = pthread_create(&in->thread, NULL, cdc_intake_main, in) == 0;
@@ -324,6 +354,7 @@ void cdc_intake_stop(cdc_intake *in)
         in->codec->close(in->codec_handle);
     }
     cdc_queue_free(in->queue);
+    cdc_moves_free(in->moves);
     cdc_arena_fini(&in->names);
     pthread_mutex_destroy(&in->lock);
     free(in->ends);
@@ -339,6 +370,11 @@ void cdc_intake_ask(cdc_intake *in, const int64_t *ends, uint64_t question)
     in->question = question;
     in->answered = false;
     pthread_mutex_unlock(&in->lock);
+}
+
+void cdc_intake_steer(cdc_intake *in, bool on)
+{
+    cdc_moves_steer(in->moves, on);
 }
 
 void cdc_intake_hold(cdc_intake *in, uint32_t part)

@@ -23,6 +23,8 @@ void cdc_intake_stop(cdc_intake *in); /* NULL is fine */
  * each partition, is in it or in earlier ones. Partitions that are held count as there. The first
  * question is 0, with the ends of the start; a new one replaces one that is not answered yet. */
 void cdc_intake_ask(cdc_intake *in, const int64_t *ends, uint64_t question);
+/* Only what ends the moves of rows (moves.h), or all again. */
+void cdc_intake_steer(cdc_intake *in, bool on);
 /* No more records of this partition. */
 void cdc_intake_hold(cdc_intake *in, uint32_t part);
 

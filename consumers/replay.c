@@ -58,6 +58,11 @@ typedef struct cdc_session {
     bool *unfinished;    /* by partition: the last event in it was not the last of its source
                             transaction, or of its record */
     uint32_t nunfinished;
+    bool moving;  /* a row is on its way from one partition to another */
+    bool torn;      /* ...whose second record was passed over */
+    bool reread;    /* ...and one came whose other record was passed over */
+    uint64_t *lost; /* by partition: id of the first record that was passed over; 0: none */
+    bool steered; /* ...and the intake reads only what ends that */
     bool caught_up;
     uint32_t open_rows, open_txns;
     size_t open_bytes;
@@ -95,6 +100,10 @@ static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
     if (rp->careful && (rp->careful_left -= ss->open_rows) <= 0) {
         rp->careful = false;
         rp->sink->careful(ss->sink, false);
+    }
+    if (ss->steered) {
+        ss->steered = false;
+        cdc_intake_steer(ss->intake, false);
     }
     ss->open = false;
     ss->open_rows = 0;
@@ -135,7 +144,7 @@ static cdc_rc cdc_session_where(const cdc_event *ev, cdc_error *err)
 /* May the target transaction end behind the last applied record? */
 static bool cdc_session_boundary(const cdc_session *ss)
 {
-    return ss->open && ss->nunfinished == 0;
+    return ss->open && ss->nunfinished == 0 && !ss->moving && !ss->torn;
 }
 
 static bool cdc_session_is_full(const cdc_session *ss)
@@ -227,6 +236,19 @@ static size_t cdc_session_bytes(const cdc_event *ev)
     return bytes;
 }
 
+/* Ends the target transaction, or reads only what lets it end. */
+static cdc_rc cdc_session_end_full(cdc_session *ss, cdc_error *err)
+{
+    if (cdc_session_boundary(ss)) {
+        return cdc_session_commit(ss, err);
+    }
+    if (ss->moving && !ss->steered) {
+        ss->steered = true;
+        cdc_intake_steer(ss->intake, true);
+    }
+    return CDC_OK;
+}
+
 static cdc_rc cdc_session_row(cdc_session *ss, uint32_t part, const cdc_event *ev, cdc_error *err)
 {
     /* What a full copy drops is all that came before it. */
@@ -247,12 +269,23 @@ static cdc_rc cdc_session_row(cdc_session *ss, uint32_t part, const cdc_event *e
     ss->open_txns += ev->last ? 1 : 0;
     ss->newest_source_ms = ev->source_ms;
     cdc_session_note_end(ss, part, ev);
-    return cdc_session_is_full(ss) && cdc_session_boundary(ss) ? cdc_session_commit(ss, err)
-                                                               : CDC_OK;
+    return cdc_session_is_full(ss) ? cdc_session_end_full(ss, err) : CDC_OK;
+}
+
+/* Is the other record of a row that moves among those passed over? Both are to be read again. */
+static bool cdc_session_is_half(const cdc_session *ss, const cdc_event *ev)
+{
+    for (uint32_t i = 0; i < ss->n && ev->move > 0; i++) {
+        if (ss->offsets[i].topic == ev->topic && ss->offsets[i].partition == ev->move - 1) {
+            return ss->lost[i] > 0 && (ev->op == CDC_OP_DELETE || ss->lost[i] < ev->id);
+        }
+    }
+    return false;
 }
 
 static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err)
 {
+    ss->moving = ev->moving;
     if (ev->op == CDC_OP_COMMIT) {
         return cdc_session_left_out(ss, ev, err);
     }
@@ -261,6 +294,10 @@ static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error 
     cdc_rc rc = cdc_order_admit(ss->order, part, ev, &admission, err);
     if (rc != CDC_OK) {
         return cdc_session_where(ev, err);
+    }
+    if (admission == CDC_ORDER_PASS && cdc_session_is_half(ss, ev)) {
+        ss->reread = true;
+        return CDC_OK;
     }
     if (admission == CDC_ORDER_PASS) {
         return cdc_session_row(ss, part, ev, err);
@@ -271,9 +308,16 @@ static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error 
     }
     if (rc == CDC_OK && admission == CDC_ORDER_STOP) {
         cdc_order_pass_over(ss->order, part);
+        ss->lost[part] = ss->lost[part] == 0 ? ev->id : ss->lost[part];
+        ss->torn = ss->torn || (ev->op == CDC_OP_INSERT && ev->move > 0);
         cdc_intake_hold(ss->intake, part);
     }
     return rc;
+}
+
+static bool cdc_session_must_resume(const cdc_session *ss)
+{
+    return ss->reread || cdc_order_must_resume(ss->order);
 }
 
 static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_error *err)
@@ -282,12 +326,13 @@ static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_err
         const char *pos = batch->events[batch->nevents - 1].pos_text;
         snprintf(ss->position, sizeof ss->position, "%s", pos != NULL ? pos : "");
     }
-    for (uint32_t i = 0; i < batch->nevents && !cdc_order_must_resume(ss->order); i++) {
+    for (uint32_t i = 0; i < batch->nevents && !cdc_session_must_resume(ss); i++) {
         cdc_rc rc = cdc_session_event(ss, &batch->events[i], err);
         if (rc != CDC_OK) {
             return rc;
         }
     }
+    ss->moving = batch->moving;
     return CDC_OK;
 }
 
@@ -304,16 +349,38 @@ static cdc_rc cdc_session_tick(cdc_session *ss, cdc_error *err)
     return rc == CDC_OK ? cdc_session_definitions(ss, err) : rc;
 }
 
+/* Back to where the target is. */
+static void cdc_session_undo(cdc_session *ss)
+{
+    ss->rp->sink->rollback(ss->sink);
+    for (uint32_t i = 0; i < ss->n; i++) {
+        ss->offsets[i].next = ss->committed[i];
+        ss->unfinished[i] = false;
+    }
+    ss->nunfinished = 0;
+    ss->open = false;
+    ss->open_rows = 0;
+    ss->open_txns = 0;
+    ss->open_bytes = 0;
+}
+
 /* Records were passed over: they are read again, from where the target is. */
 static cdc_rc cdc_session_resume(cdc_session *ss, cdc_error *err)
 {
-    cdc_rc rc = ss->open ? cdc_session_commit(ss, err) : CDC_OK;
+    cdc_rc rc = CDC_OK;
+    if (ss->open && (ss->moving || ss->torn)) {
+        cdc_session_undo(ss);
+    } else if (ss->open) {
+        rc = cdc_session_commit(ss, err);
+    }
     if (rc != CDC_OK) {
         return rc;
     }
     cdc_order_resume(ss->order);
     cdc_intake_stop(ss->intake);
     ss->intake = NULL;
+    ss->moving = ss->torn = ss->steered = ss->reread = false;
+    memset(ss->lost, 0, ss->n * sizeof *ss->lost);
     ss->caught_up = false; /* not with what was passed over */
     return cdc_intake_start(&ss->intake, ss->rp->env, ss->rp->codec, ss->consumer, ss->offsets,
                             ss->ends, ss->n, err);
@@ -325,7 +392,7 @@ static cdc_rc cdc_session_look(cdc_session *ss, bool idle, cdc_error *err)
     bool due =
         idle || cdc_order_is_urgent(ss->order) || cdc_clock_mono_ms() - ss->tick_ms >= TICK_MS;
     cdc_rc rc = due ? cdc_session_tick(ss, err) : CDC_OK;
-    return rc == CDC_OK && cdc_order_must_resume(ss->order) ? cdc_session_resume(ss, err) : rc;
+    return rc == CDC_OK && cdc_session_must_resume(ss) ? cdc_session_resume(ss, err) : rc;
 }
 
 /* Nothing waits in the queue. */
@@ -359,7 +426,7 @@ static cdc_rc cdc_session_take(cdc_session *ss, cdc_batch *batch, cdc_error *err
 {
     cdc_rc rc = cdc_session_batch(ss, batch, err);
     /* After a must_resume the rest of the batch is read again. */
-    if (rc == CDC_OK && batch->caught_up && !cdc_order_must_resume(ss->order)) {
+    if (rc == CDC_OK && batch->caught_up && !cdc_session_must_resume(ss)) {
         cdc_session_answer(ss, batch->question);
         rc = cdc_session_definitions(ss, err);
     }
@@ -423,15 +490,14 @@ static cdc_rc cdc_session_first_offset(cdc_session *ss, cdc_offset *at, bool exi
     return cdc_consumer_bounds(ss->consumer, at->topic, at->partition, &begin, &at->next, err);
 }
 
-static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, cdc_topic_kind kind,
-                                cdc_error *err)
+static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, int32_t wanted,
+                                cdc_topic_kind kind, cdc_error *err)
 {
     const cdc_env *env = ss->rp->env;
     int32_t partitions = 0;
     cdc_rc rc = CDC_OK;
     if (!cdc_config_has(env->task->cfg, "from.topics")) {
-        int32_t wanted = (int32_t)cdc_config_int(env->task->cfg, "topics.partitions");
-        rc = cdc_admin_ensure(env, topic, kind == CDC_TOPIC_SIDE ? 1 : wanted, kind, err);
+        rc = cdc_admin_ensure(env, topic, wanted, kind, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_consumer_partitions(ss->consumer, topic, &partitions, err);
@@ -472,7 +538,7 @@ static cdc_rc cdc_session_open_side(cdc_session *ss, cdc_error *err)
             CDC_STR("text", "message.oversize is side-topic: rows over message.max_bytes are not "
                             "applied to the target, each is told here and counted in "
                             "sluice_oversize_left_out_total; with split they would be applied"));
-    return cdc_session_topic(ss, side, CDC_TOPIC_SIDE, err);
+    return cdc_session_topic(ss, side, 1, CDC_TOPIC_SIDE, err);
 }
 
 /* The DDL topics come before the data topics: a definition change that is left out as older than
@@ -528,7 +594,9 @@ static cdc_rc cdc_session_arrays(cdc_session *ss, cdc_error *err)
     ss->ends = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->ends);
     ss->asked = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->asked);
     ss->unfinished = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->unfinished);
-    return ss->offsets && ss->changed && ss->committed && ss->ends && ss->asked && ss->unfinished
+    ss->lost = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->lost);
+    return ss->offsets && ss->changed && ss->committed && ss->ends && ss->asked && ss->unfinished &&
+                   ss->lost
                ? CDC_OK
                : cdc_error_set(err, CDC_FATAL, "no_memory",
                                "out of memory for the list of partitions");
@@ -549,7 +617,7 @@ static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
                                          "out of memory for the list of partitions");
     }
     for (size_t i = 0; i < names.ndata && rc == CDC_OK; i++) {
-        rc = cdc_session_topic(ss, names.data[i], CDC_TOPIC_RECORDS, err);
+        rc = cdc_session_topic(ss, names.data[i], names.partitions[i], CDC_TOPIC_RECORDS, err);
     }
     ss->ndata = ss->n;
     if (rc == CDC_OK) {

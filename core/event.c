@@ -51,6 +51,7 @@ void cdc_batch_reset(cdc_batch *batch)
     batch->atomic = false;
     batch->caught_up = false;
     batch->question = 0;
+    batch->moving = false;
     batch->want_rows = 0;
     batch->want_bytes = 0;
     batch->source_bytes = 0;

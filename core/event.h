@@ -61,6 +61,8 @@ typedef struct cdc_event {
     bool more;      /* decoded records: the next event is of the same record */
     bool unchecked; /* the source changed the row without looking at foreign keys: by a cascade that
                        it logs row by row, or in a session with foreign_key_checks=0 */
+    bool moving;    /* decoded records: behind this event a row is on its way from one partition to
+                       another (consumers/moves.h) */
     bool partial;   /* DDL of a database: some of its tables are left out by objects */
     uint32_t server_id;
     cdc_table *table;        /* borrowed from the batch, which holds the reference */
@@ -77,6 +79,9 @@ typedef struct cdc_event {
     uint64_t pos;         /* ...and offset of the event's end; 0 with pos_file "" = not known */
     const char *task;     /* decoded records: the task that published it, "" if not known */
     const char *topic;    /* where the record goes to; decoded: where it was read from */
+    /* A row that an UPDATE moves from one partition to another is a DELETE, and with the next id an
+     * INSERT: the partition of the other one, plus 1; 0: none. */
+    int32_t move;
     int32_t partition;
     int64_t offset;
     const char *pos_text; /* decoded records: the header's pos as it was written; NULL otherwise */
@@ -119,6 +124,7 @@ typedef struct cdc_batch {
     uint64_t want_bytes;
     uint64_t source_bytes; /* bytes read from the source for this batch */
     int64_t first_ms;      /* when the first event was read */
+    bool moving;           /* consumer side: as cdc_event.moving, behind the last event */
     uint64_t question;     /* consumer side: which question caught_up answers (intake.h) */
 } cdc_batch;
 

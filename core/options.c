@@ -152,22 +152,36 @@ const cdc_option cdc_task_options[] = {
     {.path = "topics.policy",
      .type = CDC_OPTION_ENUM,
      .def = "single",
-     .choices = "single|table|pk|columns!|canal!",
-     .help = "Which partition a row goes to: always 0, by hash of its table, by hash of its "
-             "primary key."},
+     .choices = "single|table|pk|columns|canal",
+     .help =
+         "Which partition a row goes to: always 0, or by hash of its table, of its primary key, "
+         "of topics.columns, or as Canal itself does."},
+    {.path = "topics.columns",
+     .type = CDC_OPTION_STRINGS,
+     .def = "",
+     .help =
+         "Columns that the policies columns and canal hash; canal without them takes the primary "
+         "key."},
+    {.path = "topics.canal_database_hash",
+     .type = CDC_OPTION_BOOL,
+     .def = "true",
+     .help = "The policy canal hashes the database's name too, as Canal's "
+             "canal.mq.database.hash says."},
     {.path = "topics.create",
      .type = CDC_OPTION_BOOL,
      .def = "true",
      .help = "Create topics that are missing."},
     {.path = "topics.rules",
      .type = CDC_OPTION_LIST,
-     .flags = RESERVED,
-     .help = "Topics, partitions and policies of single tables."},
+     .help = "Topics, partitions and policies of single tables; for a table the first entry that "
+             "matches counts, and what it leaves out is as for all."},
     {.path = "topics.rules[].match",
      .type = CDC_OPTION_STRING,
      .flags = REQUIRED,
      .help = "Pattern database.table."},
-    {.path = "topics.rules[].topic", .type = CDC_OPTION_STRING, .help = "Their topic."},
+    {.path = "topics.rules[].topic",
+     .type = CDC_OPTION_STRING,
+     .help = "Their topic: a template as topics.data."},
     {.path = "topics.rules[].partitions",
      .type = CDC_OPTION_INT,
      .min = 1,
@@ -179,7 +193,7 @@ const cdc_option cdc_task_options[] = {
      .help = "Their partition policy."},
     {.path = "topics.rules[].columns",
      .type = CDC_OPTION_STRINGS,
-     .help = "Columns of the policy columns."},
+     .help = "Columns that their policy, columns or canal, hashes."},
 
     {.path = "message.format",
      .type = CDC_OPTION_ENUM,

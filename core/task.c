@@ -303,6 +303,11 @@ static cdc_rc cdc_task_check_commands(cdc_task *task, cdc_error *err)
         return cdc_task_fault(task, "phases", err,
                               "phases has schema, and a Redis source has none; remove it");
     }
+    if (task->topics.n > 1) {
+        return cdc_task_fault(task, "topics.rules", err,
+                              "topics.rules is for the rows of tables, and a Redis source gives "
+                              "commands; topics.data may have {database}");
+    }
     if (strcmp(cdc_config_str(cfg, "topics.policy"), "single") != 0) {
         return cdc_task_fault(task, "topics.policy", err,
                               "topics.policy %s would lose the order of a Redis source's commands; "
@@ -476,6 +481,29 @@ static cdc_rc cdc_task_check_format(cdc_task *task, cdc_error *err)
     return avro ? cdc_task_check_registry(task, err) : CDC_OK;
 }
 
+/* A row that moves may keep its key, so a DELETE that comes again would take away what its INSERT
+ * has brought. */
+static cdc_rc cdc_task_check_topics(cdc_task *task, cdc_error *err)
+{
+    bool both = task->source_type != NULL && task->target_type != NULL;
+    cdc_rc rc = cdc_topic_rules_init(&task->topics, task->cfg, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    for (size_t i = 0; both && !task->exactly_once && i < task->topics.n; i++) {
+        const cdc_topic_rule *rule = &task->topics.rules[i];
+        if (rule->ncolumns > 0) {
+            return cdc_task_fault(task, "delivery", err,
+                                  "delivery at-least-once repeats messages after a crash, and under "
+                                  "policy %s of %s a repeated DELETE of a row that moved to another "
+                                  "partition would take it away; set delivery: exactly-once, or "
+                                  "policy pk",
+                                  cdc_policy_name(rule->policy), rule->place);
+        }
+    }
+    return CDC_OK;
+}
+
 static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
 {
     cdc_rc rc = cdc_task_check_name(task, err);
@@ -504,13 +532,16 @@ static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)
     task->oversize = strcmp(oversize, "split") == 0        ? CDC_OVERSIZE_SPLIT
                      : strcmp(oversize, "side-topic") == 0 ? CDC_OVERSIZE_SIDE
                                                            : CDC_OVERSIZE_FAIL;
+    task->exactly_once = strcmp(cdc_config_str(task->cfg, "delivery"), "exactly-once") == 0;
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_topics(task, err);
+    }
     if (rc == CDC_OK) {
         rc = cdc_task_check_redis(task, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_task_check_format(task, err);
     }
-    task->exactly_once = strcmp(cdc_config_str(task->cfg, "delivery"), "exactly-once") == 0;
     task->state_dir = cdc_config_str(task->cfg, "state_dir");
     return rc;
 }
@@ -545,6 +576,7 @@ cdc_rc cdc_task_parse(cdc_task *task, const char *file, const char *text, size_t
 
 void cdc_task_fini(cdc_task *task)
 {
+    cdc_topic_rules_fini(&task->topics);
     cdc_config_free(task->cfg);
     *task = (cdc_task){.cfg = NULL};
 }

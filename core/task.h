@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "event.h"
+#include "topic_rules.h"
 
 extern const cdc_option
     cdc_task_options[]; /* name, objects, phases, full, topics, delivery, retry... */
@@ -34,6 +35,7 @@ typedef struct cdc_task {
     bool commands;                        /* the source gives commands (Redis), not rows and DDL */
     uint32_t message_rows;                /* rows or commands in one message */
     uint8_t databases[CDC_DATABASES_MAX]; /* target.databases: by number at the source */
+    cdc_topic_rules topics;
     int64_t retry_connect_ms, retry_other_ms;
     const char *state_dir;
 } cdc_task;

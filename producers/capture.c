@@ -301,9 +301,8 @@ static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
     /* A template with {database} or {table} has no fixed list: those topics are made when their
      * first row comes. */
     if (cdc_router_topics(env->task, &ar, &names, &ignored) == CDC_OK) {
-        int32_t partitions = (int32_t)cdc_config_int(env->task->cfg, "topics.partitions");
         for (size_t i = 0; i < names.ndata && rc == CDC_OK; i++) {
-            rc = cdc_admin_ensure(env, names.data[i], partitions, CDC_TOPIC_RECORDS, err);
+            rc = cdc_admin_ensure(env, names.data[i], names.partitions[i], CDC_TOPIC_RECORDS, err);
         }
         for (size_t i = 0; i < names.nddl && rc == CDC_OK; i++) {
             rc = cdc_admin_ensure(env, names.ddl[i], 1, CDC_TOPIC_RECORDS, err);

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "filter.h"
 #include "group.h"
+#include "schema/canal_json/text.h"
 #include "topics/header.h"
 #include "topics/split.h"
 
@@ -39,6 +40,7 @@ struct cdc_publisher {
     void *codec_handle;
     cdc_producer *producer;
     cdc_router *router;
+    cdc_canal_text *texts; /* of what the router hashes */
     cdc_filter *filter;
     const char *instance; /* borrowed: outlives the publisher */
     cdc_record made;      /* of the newest row */
@@ -121,6 +123,24 @@ static void cdc_publisher_buffers(cdc_publisher *pub)
     cdc_buffer_init(&pub->token, TOKEN_BYTES_MAX);
 }
 
+static cdc_rc cdc_publisher_text(void *arg, const cdc_column *col, const cdc_value *v,
+                                 cdc_buffer *out, cdc_error *err)
+{
+    return cdc_canal_text_add(arg, col, v, out, err);
+}
+
+static cdc_rc cdc_publisher_router(cdc_publisher *pub, cdc_error *err)
+{
+    cdc_rc rc = cdc_router_new(&pub->router, pub->env, pub->producer, err);
+    if (rc == CDC_OK) {
+        rc = cdc_canal_text_new(&pub->texts, pub->env, err);
+    }
+    if (rc == CDC_OK) {
+        cdc_router_set_text(pub->router, cdc_publisher_text, pub->texts);
+    }
+    return rc;
+}
+
 cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_codec *codec,
                          cdc_producer *pr, const cdc_checkpoint *start, cdc_error *err)
 {
@@ -144,7 +164,7 @@ cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_code
     pub->source_ms = start->source_ms;
     cdc_rc rc = codec->open(&pub->codec_handle, env, err);
     if (rc == CDC_OK) {
-        rc = cdc_router_new(&pub->router, env, pr, err);
+        rc = cdc_publisher_router(pub, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_filter_new(&pub->filter, env, err);
@@ -162,6 +182,7 @@ void cdc_publisher_free(cdc_publisher *pub)
         return;
     }
     cdc_router_free(pub->router);
+    cdc_canal_text_free(pub->texts);
     cdc_filter_free(pub->filter);
     if (pub->codec_handle != NULL) {
         pub->codec->close(pub->codec_handle);
@@ -275,7 +296,7 @@ static cdc_rc cdc_publisher_encode(cdc_publisher *pub, cdc_event *ev, cdc_error 
         return cdc_publisher_where(ev, err);
     }
     rc = ev->table != NULL
-             ? cdc_router_row(pub->router, ev->table, cdc_bytes_of(&rec->key), &rec->route, err)
+             ? cdc_router_row(pub->router, ev, cdc_bytes_of(&rec->key), &rec->route, err)
              : cdc_router_ddl(pub->router, ev, &rec->route, err);
     return rc == CDC_OK ? rc : cdc_publisher_where(ev, err);
 }
@@ -379,28 +400,50 @@ static bool cdc_event_moves_key(const cdc_event *ev)
     return false;
 }
 
-/* One row: one record, or two when a hashing policy meets an UPDATE that moves the row to another
- * key. */
+/* The two records of a row that moves. Each names the other's partition, so that an applier applies
+ * the INSERT behind the DELETE, and both in one transaction. */
+static cdc_rc cdc_publisher_move(cdc_publisher *pub, const cdc_event *ev, cdc_place place,
+                                 cdc_error *err)
+{
+    cdc_event off = *ev;
+    cdc_event on = *ev;
+    off.op = CDC_OP_DELETE;
+    off.after = NULL;
+    on.op = CDC_OP_INSERT;
+    on.before = NULL;
+    /* a row that keeps its key must not take those that refer to it along */
+    off.unchecked = on.unchecked = ev->unchecked || !cdc_event_moves_key(ev);
+    cdc_rc rc = cdc_publisher_encode(pub, &off, err);
+    int32_t from = pub->made.route.partition;
+    if (rc == CDC_OK) {
+        rc = cdc_publisher_encode(pub, &on, err);
+    }
+    int32_t to = pub->made.route.partition;
+    off.move = from != to ? to + 1 : 0;
+    on.move = from != to ? from + 1 : 0;
+    if (rc == CDC_OK) {
+        rc = cdc_publisher_record(pub, &off, PLACE_INNER, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_publisher_record(pub, &on, place, err);
+    }
+    pub->held.half = rc == CDC_OK && pub->held.full;
+    return rc;
+}
+
+/* One row: one record, or two when an UPDATE changes what the policy hashes. */
 static cdc_rc cdc_publisher_row(cdc_publisher *pub, const cdc_event *ev, cdc_place place,
                                 cdc_error *err)
 {
-    if (ev->op != CDC_OP_UPDATE || !cdc_router_hashes_key(pub->router, ev->table) ||
-        !cdc_event_moves_key(ev)) {
-        return cdc_publisher_record(pub, ev, place, err);
+    bool moves = false;
+    if (ev->op == CDC_OP_UPDATE) {
+        cdc_rc rc = cdc_router_moves(pub->router, ev, &moves, err);
+        if (rc != CDC_OK) {
+            return cdc_publisher_where(ev, err);
+        }
     }
-    cdc_event half = *ev;
-    half.op = CDC_OP_DELETE;
-    half.after = NULL;
-    cdc_rc rc = cdc_publisher_record(pub, &half, PLACE_INNER, err);
-    if (rc != CDC_OK) {
-        return rc;
-    }
-    half = *ev;
-    half.op = CDC_OP_INSERT;
-    half.before = NULL;
-    rc = cdc_publisher_record(pub, &half, place, err);
-    pub->held.half = pub->held.full;
-    return rc;
+    return moves ? cdc_publisher_move(pub, ev, place, err)
+                 : cdc_publisher_record(pub, ev, place, err);
 }
 
 #define LOG_DIFFERS                                                                                \

@@ -323,8 +323,6 @@ cdc_rc cdc_admin_describe(const cdc_env *env, const char *name, cdc_topic_info *
     cdc_client cl;
     cdc_settings settings;
     *out = (cdc_topic_info){.name = name};
-    bool data = strcmp(name, CDC_CHECKPOINT_TOPIC) != 0;
-    out->wanted = data ? (int32_t)cdc_config_int(env->task->cfg, "topics.partitions") : 1;
     cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
     if (rc == CDC_OK) {
         rc = cdc_client_partitions(&cl, name, METADATA_MS, &out->partitions, NULL, err);

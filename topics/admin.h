@@ -13,7 +13,6 @@ typedef enum cdc_topic_kind {
 typedef struct cdc_topic_info {
     const char *name;
     int32_t partitions; /* 0: does not exist */
-    int32_t wanted;     /* partitions that the task asks for */
     bool compacted;
 } cdc_topic_info;
 

@@ -33,5 +33,10 @@ const cdc_check cdc_topics_checks[] = {
      "The account may use the transactional id that is the task's name, with the task's "
      "transaction.timeout.ms. Tried while the task has not begun.",
      "kafka-acls.sh --transactional-id TASK --operation Write, Describe"},
+    {"topic_columns", "fail",
+     "Every table has the columns that its rule in `topics.rules` hashes, and `objects.tables` "
+     "does "
+     "not leave them out.",
+     "a rule of its own in `topics.rules`"},
     {NULL, NULL, NULL, NULL},
 };

@@ -247,6 +247,17 @@ void cdc_consumer_pause(cdc_consumer *cs, const char *topic, int32_t partition)
     rd_kafka_topic_partition_list_add(cs->paused, topic, partition);
 }
 
+void cdc_consumer_resume(cdc_consumer *cs, const char *topic, int32_t partition)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition);
+    (void)rd_kafka_resume_partitions(cs->client.rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (cs->paused != NULL) {
+        (void)rd_kafka_topic_partition_list_del(cs->paused, topic, partition);
+    }
+}
+
 /* The assigned partition of a message, or NULL. */
 static cdc_part *cdc_consumer_part(cdc_consumer *cs, const rd_kafka_message_t *rkm)
 {

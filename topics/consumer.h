@@ -34,9 +34,11 @@ cdc_rc cdc_consumer_partitions(cdc_consumer *cs, const char *topic, int32_t *out
 cdc_rc cdc_consumer_assign(cdc_consumer *cs, const cdc_offset *offsets, uint32_t n,
                            cdc_error *err) CDC_MUST_CHECK;
 
-/* No more records of this partition until the next assign; some that are here already may still
- * come. */
+/* No more records of this partition until cdc_consumer_resume or the next assign; some that are
+ * here already may still come. */
 void cdc_consumer_pause(cdc_consumer *cs, const char *topic, int32_t partition);
+/* Ends a pause: goes on behind the last record that came. */
+void cdc_consumer_resume(cdc_consumer *cs, const char *topic, int32_t partition);
 
 /* Next message; one that came in several records (split.h) is whole, and has the offset of its last
  * record. OK, and release it when done; AGAIN: none within timeout_ms; RETRY: brokers down for

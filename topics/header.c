@@ -92,6 +92,14 @@ void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const
         to = PUT(to, ";ddl=");
         to += cdc_format_u64(to, ev->after_ddl);
     }
+    if (ev->move > 0) {
+        to = PUT(to, ";move=");
+        to += cdc_format_u64(to, (uint64_t)ev->move - 1);
+        if (ev->op == CDC_OP_INSERT) {
+            *to++ = ':';
+            to += cdc_format_u64(to, ev->id - 1);
+        }
+    }
     if (ev->op == CDC_OP_DDL) {
         to = cdc_header_definition(to, ev);
     }
@@ -195,6 +203,20 @@ static bool cdc_header_phase(cdc_header *h, const cdc_pair *pair)
     return snapshot || cdc_pair_value_is(pair, "incr");
 }
 
+/* "3" of a DELETE, "3:1234" of an INSERT. */
+static bool cdc_header_move(cdc_header *h, const cdc_pair *pair)
+{
+    uint64_t v = 0;
+    const char *colon = memchr(pair->value, ':', pair->value_len);
+    cdc_pair first = *pair;
+    first.value_len = colon != NULL ? (size_t)(colon - pair->value) : pair->value_len;
+    cdc_pair second = {.value = colon != NULL ? colon + 1 : NULL,
+                       .value_len = colon != NULL ? pair->value_len - first.value_len - 1 : 0};
+    bool good = cdc_header_number(&first, INT32_MAX - 1, &v);
+    h->move = (int32_t)v + 1;
+    return good && (colon == NULL || cdc_header_number(&second, UINT64_MAX, &h->move_id));
+}
+
 /* False: malformed. */
 static bool cdc_header_pair(cdc_header *h, const cdc_pair *pair, cdc_arena *ar)
 {
@@ -210,6 +232,9 @@ static bool cdc_header_pair(cdc_header *h, const cdc_pair *pair, cdc_arena *ar)
     }
     if (cdc_pair_is(pair, "ddl")) {
         return cdc_header_number(pair, UINT64_MAX, &h->ddl);
+    }
+    if (cdc_pair_is(pair, "move")) {
+        return cdc_header_move(h, pair);
     }
     if (cdc_pair_is(pair, "schema")) {
         bool good = cdc_header_number(pair, UINT32_MAX, &v);

@@ -10,7 +10,7 @@
 #define CDC_HEADER_NAME "cdc"
 
 /* Appends the header of ev: v, task, src ("" = left out), phase, schema (rows), txn, seq, last,
- * pos, ddl, was, use, part (1: DDL of a database of which only some tables are taken), fk (0:
+ * pos, ddl, move, was, use, part (1: DDL of a database of which only some tables are taken), fk (0:
  * foreign keys are not checked for this row). */
 void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const cdc_event *ev);
 
@@ -20,7 +20,9 @@ typedef struct cdc_header {
     cdc_phase phase; /* INCR when absent */
     uint32_t schema;
     uint64_t seq;
-    uint64_t ddl; /* 0 when absent */
+    uint64_t ddl;     /* 0 when absent */
+    int32_t move;     /* partition of a moved row's other record, plus 1; 0 when absent */
+    uint64_t move_id; /* of a moved row's INSERT: the id of its DELETE */
     bool last;
     bool unchecked; /* fk=0 */
     bool partial;   /* part=1 */

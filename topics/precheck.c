@@ -1,5 +1,7 @@
 #include "precheck.h"
 
+#include <strings.h>
+
 #include "admin_client.h"
 #include "checkpoint.h"
 #include "producer.h"
@@ -27,8 +29,9 @@ typedef struct cdc_kafka_check {
 /* What is found of one topic. */
 typedef struct cdc_topic_check {
     const char *name;
-    int32_t wanted; /* partitions */
-    bool counts;    /* another number is a fault */
+    const char *place; /* of `partitions` in the task file: "topics.rules[2]" */
+    int32_t wanted;    /* partitions */
+    bool counts;       /* another number is a fault */
     cdc_topic_kind kind;
     bool ours; /* we make it when it is missing; else another task does */
 } cdc_topic_check;
@@ -108,16 +111,16 @@ static void cdc_kafka_check_count(cdc_kafka_check *kc, const cdc_topic_check *to
         return;
     }
     cdc_checklist_add(kc->list, "kafka_topics", CDC_CHECK_FAIL, topic->name,
-                      "it has %d partitions, and topics.partitions is %d: another number sends a "
+                      "it has %d partitions, and %s.partitions is %d: another number sends a "
                       "key to another partition",
-                      (int)found, (int)topic->wanted);
+                      (int)found, topic->place, (int)topic->wanted);
     if (found < topic->wanted) {
         cdc_checklist_cure(kc->list,
-                           "topics.partitions: %d; or, before its first message: kafka-topics.sh "
+                           "%s.partitions: %d; or, before its first message: kafka-topics.sh "
                            "--bootstrap-server %s --alter --topic %s --partitions %d",
-                           (int)found, kc->brokers, topic->name, (int)topic->wanted);
+                           topic->place, (int)found, kc->brokers, topic->name, (int)topic->wanted);
     } else {
-        cdc_checklist_cure(kc->list, "topics.partitions: %d", (int)found);
+        cdc_checklist_cure(kc->list, "%s.partitions: %d", topic->place, (int)found);
     }
 }
 
@@ -296,51 +299,81 @@ static void cdc_kafka_check_topic(cdc_kafka_check *kc, const cdc_topic_check *to
 
 /* --- which topics --- */
 
-/* Topics by database or table: those of the catalog's tables, each once. */
-static cdc_rc cdc_kafka_check_by_table(cdc_kafka_check *kc, const cdc_topic_check *like,
-                                       cdc_error *err)
+/* The topic of one of the catalog's tables, unless it is among those done: "\nname\nname\n". */
+static cdc_rc cdc_kafka_check_table(cdc_kafka_check *kc, const cdc_catalog_table *tbl,
+                                    cdc_buffer *done, cdc_error *err)
+{
+    const cdc_task *task = kc->env->task;
+    const cdc_topic_rule *rule = cdc_topic_rules_find(&task->topics, tbl->database, tbl->name);
+    cdc_buffer name;
+    char line[300];
+    cdc_buffer_init(&name, 4096);
+    cdc_rc rc = cdc_router_expand(rule->topic, task->name, tbl->database, tbl->name, &name, err);
+    if (rc == CDC_FATAL) { /* too long for Kafka */
+        cdc_checklist_error(kc->list, "kafka_topics", tbl->name, err);
+        rc = CDC_OK;
+    } else if (rc == CDC_OK) {
+        snprintf(line, sizeof line, "\n%s\n", cdc_buffer_cstr(&name));
+        if (strstr(cdc_buffer_cstr(done), line) == NULL) {
+            cdc_topic_check topic = {.name = cdc_buffer_cstr(&name),
+                                     .place = rule->place,
+                                     .wanted = rule->partitions,
+                                     .counts = rule->policy != CDC_POLICY_SINGLE,
+                                     .ours = true};
+            cdc_kafka_check_topic(kc, &topic);
+            cdc_buffer_add_str(done, line + 1);
+        }
+    }
+    cdc_buffer_fini(&name);
+    return rc;
+}
+
+static cdc_rc cdc_kafka_check_by_table(cdc_kafka_check *kc, cdc_error *err)
 {
     const cdc_catalog *cat = &kc->list->catalog;
-    const cdc_task *task = kc->env->task;
-    const char *pattern = cdc_config_str(task->cfg, "topics.data");
-    cdc_buffer done; /* "\nname\nname\n" */
+    cdc_buffer done;
     cdc_rc rc = CDC_OK;
     cdc_buffer_init(&done, 64 * 1024 * 1024);
     cdc_buffer_add_char(&done, '\n');
     for (size_t i = 0; rc == CDC_OK && i < cat->ntables; i++) {
-        cdc_buffer name;
-        char line[300];
-        cdc_buffer_init(&name, 4096);
-        rc = cdc_router_expand(pattern, task->name, cat->tables[i].database, cat->tables[i].name,
-                               &name, err);
-        if (rc == CDC_FATAL) { /* too long for Kafka */
-            cdc_checklist_error(kc->list, "kafka_topics", cat->tables[i].name, err);
-            rc = CDC_OK;
-        } else if (rc == CDC_OK) {
-            snprintf(line, sizeof line, "\n%s\n", cdc_buffer_cstr(&name));
-            if (strstr(cdc_buffer_cstr(&done), line) == NULL) {
-                cdc_topic_check topic = *like;
-                topic.name = cdc_buffer_cstr(&name);
-                cdc_kafka_check_topic(kc, &topic);
-                cdc_buffer_add_str(&done, line + 1);
-            }
-        }
-        cdc_buffer_fini(&name);
+        rc = cdc_kafka_check_table(kc, &cat->tables[i], &done, err);
     }
     cdc_buffer_fini(&done);
     return rc;
 }
 
+/* Is there a template with {database} or {table}? */
+static bool cdc_kafka_by_table(const cdc_task *task)
+{
+    for (size_t i = 0; i < task->topics.n; i++) {
+        if (cdc_topic_by_table(task->topics.rules[i].topic)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void cdc_kafka_check_data(cdc_kafka_check *kc, const cdc_topic_names *names)
+{
+    bool source = kc->env->task->source_type != NULL;
+    for (size_t i = 0; i < names->ndata; i++) {
+        cdc_topic_check data = {.name = names->data[i],
+                                .place = names->places[i],
+                                .wanted = names->partitions[i],
+                                .counts = source && names->hashed[i],
+                                .ours = source};
+        cdc_kafka_check_topic(kc, &data);
+    }
+    for (size_t i = 0; i < names->nddl && source; i++) {
+        cdc_topic_check own = {.name = names->ddl[i], .wanted = 1, .ours = true};
+        cdc_kafka_check_topic(kc, &own);
+    }
+}
+
 static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_error *err)
 {
     const cdc_task *task = kc->env->task;
-    const char *pattern = cdc_config_str(task->cfg, "topics.data");
-    const char *policy = cdc_config_str(task->cfg, "topics.policy");
     bool source = task->source_type != NULL;
-    bool by_table = strstr(pattern, "{database}") != NULL || strstr(pattern, "{table}") != NULL;
-    cdc_topic_check data = {.wanted = (int32_t)cdc_config_int(task->cfg, "topics.partitions"),
-                            .counts = source && strcmp(policy, "single") != 0,
-                            .ours = source};
     cdc_topic_names names = {.ndata = 0};
     const char *oversize = NULL;
     if (source) {
@@ -348,19 +381,12 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
             .name = CDC_CHECKPOINT_TOPIC, .wanted = 1, .kind = CDC_TOPIC_COMPACTED, .ours = true};
         cdc_kafka_check_topic(kc, &own);
     }
-    if (source && by_table) {
-        return cdc_kafka_check_by_table(kc, &data, err);
+    if (source && cdc_kafka_by_table(task)) {
+        return cdc_kafka_check_by_table(kc, err);
     }
     cdc_rc rc = cdc_router_topics(task, ar, &names, err);
-    for (size_t i = 0; rc == CDC_OK && i < names.ndata; i++) {
-        data.name = names.data[i];
-        cdc_kafka_check_topic(kc, &data);
-    }
-    for (size_t i = 0; rc == CDC_OK && i < names.nddl && source; i++) {
-        cdc_topic_check own = {.name = names.ddl[i], .wanted = 1, .ours = true};
-        cdc_kafka_check_topic(kc, &own);
-    }
     if (rc == CDC_OK) {
+        cdc_kafka_check_data(kc, &names);
         rc = cdc_router_side_topic(task, ar, &oversize, err);
     }
     if (rc == CDC_OK && oversize[0] != '\0') {
@@ -369,6 +395,45 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
         cdc_kafka_check_topic(kc, &side);
     }
     return rc;
+}
+
+/* --- columns that are hashed --- */
+
+static bool cdc_kafka_has_column(const cdc_env *env, const cdc_catalog_table *tbl, const char *name)
+{
+    const cdc_rule *rule =
+        cdc_rules_find(cdc_selection_rules(env->selection), tbl->database, tbl->name);
+    for (uint32_t i = 0; i < tbl->ncols; i++) {
+        if (strcasecmp(tbl->cols[i].name, name) == 0) {
+            return cdc_rule_column(rule, name);
+        }
+    }
+    return false;
+}
+
+static void cdc_kafka_check_columns(cdc_kafka_check *kc)
+{
+    const cdc_env *env = kc->env;
+    const cdc_catalog *cat = &kc->list->catalog;
+    for (size_t t = 0; t < cat->ntables; t++) {
+        const cdc_catalog_table *tbl = &cat->tables[t];
+        const cdc_topic_rule *rule =
+            cdc_topic_rules_find(&env->task->topics, tbl->database, tbl->name);
+        for (size_t i = 0; i < rule->ncolumns; i++) {
+            if (!cdc_kafka_has_column(env, tbl, rule->columns[i])) {
+                char object[600];
+                snprintf(object, sizeof object, "%s.%s", tbl->database, tbl->name);
+                cdc_checklist_add(kc->list, "topic_columns", CDC_CHECK_FAIL, object,
+                                  "%s.columns has %s, and the table has no such column, or "
+                                  "objects.tables leaves it out",
+                                  rule->place, rule->columns[i]);
+                cdc_checklist_cure(kc->list, "a rule of its own for %s in topics.rules", object);
+            }
+        }
+    }
+    if (env->task->topics.n > 1 || env->task->topics.rules[0].ncolumns > 0) {
+        cdc_kafka_pass(kc, "topic_columns", "every table has the columns that are hashed");
+    }
 }
 
 /* --- transactions --- */
@@ -412,6 +477,7 @@ static cdc_rc cdc_kafka_check_all(cdc_kafka_check *kc, cdc_arena *ar, cdc_error 
     if (rc != CDC_OK) {
         return rc;
     }
+    cdc_kafka_check_columns(kc);
     cdc_kafka_check_transactions(kc, ar);
     if (kc->env->task->source_type != NULL) {
         cdc_kafka_pass(kc, "kafka_checkpoints", "can be read, or made");

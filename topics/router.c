@@ -3,28 +3,34 @@
 #include <stdlib.h>
 
 #include "admin_client.h"
+#include "canal_hash.h"
 
 enum {
     TOPIC_BYTES_MAX = 249,
     ROUTES_MIN = 64,
+    COLUMNS_BYTES_MAX = 256 * 1024 * 1024,
     FRAMING_BYTES = 8192, /* header, and what Kafka adds to a record, well rounded up */
 };
-
-typedef enum cdc_policy { POLICY_SINGLE, POLICY_TABLE, POLICY_PK } cdc_policy;
 
 /* Where the rows of one table version go; uid 0 = empty. */
 typedef struct cdc_cached {
     uint32_t uid;
-    int32_t partition; /* unless the policy hashes the key */
+    int32_t partition; /* unless the policy looks at the row */
     cdc_topic *topic;
+    const cdc_topic_rule *rule;
+    const uint16_t *cols; /* that the policy hashes */
+    uint32_t ncols;
 } cdc_cached;
 
 struct cdc_router {
     const cdc_env *env;
     cdc_producer *producer;
-    cdc_policy policy;
-    const char *data, *ddl, *side; /* templates */
-    cdc_cached *cache;             /* open addressing by uid; a power of two */
+    const char *ddl, *side; /* templates */
+    cdc_router_text text;
+    void *text_arg;
+    cdc_buffer hashed; /* texts of the row in hand */
+    cdc_arena arena;   /* columns of the tables in the cache */
+    cdc_cached *cache; /* open addressing by uid; a power of two */
     size_t cap, used;
     cdc_topic *numbered[CDC_DATABASES_MAX]; /* of Redis, by database */
     cdc_client admin;                       /* made with the first topic that is missing */
@@ -117,7 +123,6 @@ cdc_rc cdc_router_expand(const char *pattern, const char *task, const char *data
 cdc_rc cdc_router_new(cdc_router **out, const cdc_env *env, cdc_producer *pr, cdc_error *err)
 {
     const cdc_config *cfg = env->task->cfg;
-    const char *policy = cdc_config_str(cfg, "topics.policy");
     cdc_router *rt = calloc(1, sizeof *rt);
     *out = rt;
     if (rt != NULL) {
@@ -131,13 +136,17 @@ cdc_rc cdc_router_new(cdc_router **out, const cdc_env *env, cdc_producer *pr, cd
     }
     rt->env = env;
     rt->producer = pr;
-    rt->data = cdc_config_str(cfg, "topics.data");
     rt->ddl = cdc_config_str(cfg, "topics.ddl");
     rt->side = cdc_config_str(cfg, "topics.oversize");
-    rt->policy = strcmp(policy, "pk") == 0      ? POLICY_PK
-                 : strcmp(policy, "table") == 0 ? POLICY_TABLE
-                                                : POLICY_SINGLE;
+    cdc_buffer_init(&rt->hashed, CDC_MESSAGE_BYTES_MAX);
+    cdc_arena_init(&rt->arena, 4096, COLUMNS_BYTES_MAX);
     return CDC_OK;
+}
+
+void cdc_router_set_text(cdc_router *rt, cdc_router_text text, void *arg)
+{
+    rt->text = text;
+    rt->text_arg = arg;
 }
 
 void cdc_router_free(cdc_router *rt)
@@ -148,6 +157,8 @@ void cdc_router_free(cdc_router *rt)
     if (rt->has_admin) {
         cdc_client_fini(&rt->admin);
     }
+    cdc_buffer_fini(&rt->hashed);
+    cdc_arena_fini(&rt->arena);
     free(rt->cache);
     free(rt);
 }
@@ -203,85 +214,172 @@ static cdc_rc cdc_router_topic(cdc_router *rt, const char *name, int32_t partiti
 
 /* Another number of partitions than the task's would send a key elsewhere than before, and undo its
  * order. */
-static cdc_rc cdc_router_check_partitions(const cdc_router *rt, const cdc_topic *topic,
+static cdc_rc cdc_router_check_partitions(const cdc_topic_rule *rule, const cdc_topic *topic,
                                           cdc_error *err)
 {
-    const cdc_config *cfg = rt->env->task->cfg;
-    int32_t wanted = (int32_t)cdc_config_int(cfg, "topics.partitions");
     int32_t found = cdc_topic_partitions(topic);
-    if (rt->policy == POLICY_SINGLE || wanted == found) {
+    if (rule->policy == CDC_POLICY_SINGLE || rule->partitions == found) {
         return CDC_OK;
     }
     return cdc_error_set(err, CDC_FATAL, "topic_partitions",
-                         "topic %s has %d partitions, and topics.partitions is %d: with policy %s "
-                         "another number sends "
-                         "a key to another partition, out of order; set topics.partitions to %d, "
-                         "or use another topic",
-                         cdc_topic_name(topic), (int)found, (int)wanted,
-                         cdc_config_str(cfg, "topics.policy"), (int)found);
+                         "topic %s has %d partitions, and %s.partitions is %d: with policy %s "
+                         "another number sends a key to another partition, out of order; set "
+                         "%s.partitions to %d, or use another topic",
+                         cdc_topic_name(topic), (int)found, rule->place, (int)rule->partitions,
+                         cdc_policy_name(rule->policy), rule->place, (int)found);
+}
+
+/* What the policy hashes of the table's rows. */
+static cdc_rc cdc_router_columns(cdc_router *rt, const cdc_table *tbl, cdc_cached *entry,
+                                 cdc_error *err)
+{
+    const cdc_topic_rule *rule = entry->rule;
+    bool key = rule->policy == CDC_POLICY_PK || rule->ncolumns == 0;
+    if (rule->policy == CDC_POLICY_SINGLE || rule->policy == CDC_POLICY_TABLE) {
+        return CDC_OK;
+    }
+    uint32_t n = key ? tbl->nkeys : (uint32_t)rule->ncolumns;
+    uint16_t *cols = cdc_arena_alloc(&rt->arena, (n + 1) * sizeof *cols);
+    if (cols == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for routes");
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        int found = key ? tbl->keys[i] : cdc_table_find_column(tbl, rule->columns[i]);
+        if (found < 0) {
+            return cdc_error_set(err, CDC_FATAL, "topic_columns",
+                                 "%s.columns: table %s.%s has no column %s, or objects.tables "
+                                 "leaves it out: name columns that every table of the rule has, or "
+                                 "give this table a rule of its own",
+                                 rule->place, tbl->database, tbl->name, rule->columns[i]);
+        }
+        cols[i] = (uint16_t)found;
+    }
+    entry->cols = cols;
+    entry->ncols = n;
+    return CDC_OK;
+}
+
+static cdc_rc cdc_router_data_topic(cdc_router *rt, const cdc_topic_rule *rule,
+                                    const char *database, const char *table, cdc_topic **out,
+                                    cdc_error *err)
+{
+    cdc_buffer name;
+    cdc_buffer_init(&name, 4096);
+    cdc_rc rc = cdc_router_expand(rule->topic, rt->env->task->name, database, table, &name, err);
+    if (rc == CDC_OK) {
+        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), rule->partitions, CDC_TOPIC_RECORDS, out,
+                              err);
+    }
+    cdc_buffer_fini(&name);
+    return rc;
+}
+
+static int32_t cdc_router_by_table(const cdc_table *tbl, const cdc_topic *topic)
+{
+    cdc_buffer name;
+    cdc_buffer_init(&name, 4096);
+    cdc_buffer_add_str(&name, tbl->database);
+    cdc_buffer_add_char(&name, '.');
+    cdc_buffer_add_str(&name, tbl->name);
+    int32_t partition = cdc_router_partition(name.data, name.len, cdc_topic_partitions(topic));
+    cdc_buffer_fini(&name);
+    return partition;
 }
 
 /* First row of a table version. */
 static cdc_rc cdc_router_resolve(cdc_router *rt, const cdc_table *tbl, cdc_cached *entry,
                                  cdc_error *err)
 {
-    int32_t partitions = (int32_t)cdc_config_int(rt->env->task->cfg, "topics.partitions");
-    cdc_buffer name;
-    cdc_buffer_init(&name, 4096);
-    *entry = (cdc_cached){.uid = tbl->uid};
-    cdc_rc rc =
-        cdc_router_expand(rt->data, rt->env->task->name, tbl->database, tbl->name, &name, err);
+    *entry = (cdc_cached){
+        .uid = tbl->uid,
+        .rule = cdc_topic_rules_find(&rt->env->task->topics, tbl->database, tbl->name)};
+    cdc_rc rc = cdc_router_columns(rt, tbl, entry, err);
     if (rc == CDC_OK) {
-        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), partitions, CDC_TOPIC_RECORDS,
-                              &entry->topic, err);
+        rc = cdc_router_data_topic(rt, entry->rule, tbl->database, tbl->name, &entry->topic, err);
     }
     if (rc == CDC_OK) {
-        rc = cdc_router_check_partitions(rt, entry->topic, err);
+        rc = cdc_router_check_partitions(entry->rule, entry->topic, err);
     }
-    if (rc == CDC_OK && rt->policy == POLICY_TABLE) {
-        cdc_buffer_reset(&name);
-        cdc_buffer_add_str(&name, tbl->database);
-        cdc_buffer_add_char(&name, '.');
-        cdc_buffer_add_str(&name, tbl->name);
-        entry->partition =
-            cdc_router_partition(name.data, name.len, cdc_topic_partitions(entry->topic));
+    if (rc == CDC_OK && entry->rule->policy == CDC_POLICY_TABLE) {
+        entry->partition = cdc_router_by_table(tbl, entry->topic);
     }
-    cdc_buffer_fini(&name);
     return rc == CDC_OK ? cdc_router_remember(rt, entry, err) : rc;
 }
 
-cdc_rc cdc_router_row(cdc_router *rt, const cdc_table *tbl, cdc_bytes key, cdc_route *out,
-                      cdc_error *err)
+static cdc_rc cdc_router_entry(cdc_router *rt, const cdc_table *tbl, cdc_cached *out,
+                               cdc_error *err)
 {
-    cdc_cached entry = *cdc_router_slot(rt->cache, rt->cap, tbl->uid);
-    if (entry.uid == 0) {
-        cdc_rc rc = cdc_router_resolve(rt, tbl, &entry, err);
-        if (rc != CDC_OK) {
-            return rc;
+    *out = *cdc_router_slot(rt->cache, rt->cap, tbl->uid);
+    return out->uid != 0 ? CDC_OK : cdc_router_resolve(rt, tbl, out, err);
+}
+
+/* The hash of some columns: Canal's, or Kafka's over the texts with a zero byte between them. A
+ * NULL counts as an empty text. */
+static cdc_rc cdc_router_hash(cdc_router *rt, const cdc_cached *entry, const cdc_event *ev,
+                              int32_t *partition, cdc_error *err)
+{
+    const cdc_table *tbl = ev->table;
+    const cdc_value *row = ev->op == CDC_OP_DELETE ? ev->before : ev->after;
+    bool canal = entry->rule->policy == CDC_POLICY_CANAL;
+    bool database = cdc_config_bool(rt->env->task->cfg, "topics.canal_database_hash");
+    int32_t hash = canal && database ? cdc_canal_hash(tbl->database, strlen(tbl->database)) : 0;
+    cdc_rc rc = CDC_OK;
+    cdc_buffer_reset(&rt->hashed);
+    for (uint32_t i = 0; i < entry->ncols && rc == CDC_OK; i++) {
+        size_t start = rt->hashed.len;
+        const cdc_value *v = &row[entry->cols[i]];
+        if (v->kind != CDC_NULL) {
+            rc = rt->text(rt->text_arg, &tbl->cols[entry->cols[i]], v, &rt->hashed, err);
+        }
+        hash ^= rt->hashed.len > start
+                    ? cdc_canal_hash(rt->hashed.data + start, rt->hashed.len - start)
+                    : 0;
+        if (i + 1 < entry->ncols) {
+            cdc_buffer_add_char(&rt->hashed, '\0');
         }
     }
+    int32_t n = cdc_topic_partitions(entry->topic);
+    *partition = canal ? cdc_canal_partition(hash, n)
+                       : cdc_router_partition(rt->hashed.data, rt->hashed.len, n);
+    return rc;
+}
+
+cdc_rc cdc_router_row(cdc_router *rt, const cdc_event *ev, cdc_bytes key, cdc_route *out,
+                      cdc_error *err)
+{
+    cdc_cached entry;
+    cdc_rc rc = cdc_router_entry(rt, ev->table, &entry, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
     out->topic = entry.topic;
-    out->partition = rt->policy == POLICY_PK
-                         ? cdc_router_partition(key.p, key.len, cdc_topic_partitions(entry.topic))
-                         : entry.partition;
-    return CDC_OK;
+    out->partition = entry.partition;
+    if (entry.rule->policy == CDC_POLICY_PK) {
+        out->partition = cdc_router_partition(key.p, key.len, cdc_topic_partitions(entry.topic));
+    } else if (entry.rule->policy >= CDC_POLICY_COLUMNS) {
+        rc = cdc_router_hash(rt, &entry, ev, &out->partition, err);
+    }
+    return rc;
+}
+
+cdc_rc cdc_router_moves(cdc_router *rt, const cdc_event *ev, bool *out, cdc_error *err)
+{
+    cdc_cached entry;
+    *out = false;
+    cdc_rc rc = cdc_router_entry(rt, ev->table, &entry, err);
+    for (uint32_t i = 0; rc == CDC_OK && i < entry.ncols && !*out; i++) {
+        *out = !cdc_value_equal(&ev->before[entry.cols[i]], &ev->after[entry.cols[i]]);
+    }
+    return rc;
 }
 
 /* First command of a database. */
 static cdc_rc cdc_router_number(cdc_router *rt, int32_t database, cdc_error *err)
 {
-    int32_t partitions = (int32_t)cdc_config_int(rt->env->task->cfg, "topics.partitions");
     char number[16];
-    cdc_buffer name;
-    cdc_buffer_init(&name, 4096);
     snprintf(number, sizeof number, "%d", (int)database);
-    cdc_rc rc = cdc_router_expand(rt->data, rt->env->task->name, number, "redis", &name, err);
-    if (rc == CDC_OK) {
-        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), partitions, CDC_TOPIC_RECORDS,
-                              &rt->numbered[database], err);
-    }
-    cdc_buffer_fini(&name);
-    return rc;
+    return cdc_router_data_topic(rt, cdc_topic_rules_find(&rt->env->task->topics, number, "redis"),
+                                 number, "redis", &rt->numbered[database], err);
 }
 
 cdc_rc cdc_router_command(cdc_router *rt, const cdc_event *ev, cdc_route *out, cdc_error *err)
@@ -304,16 +402,17 @@ cdc_rc cdc_router_command(cdc_router *rt, const cdc_event *ev, cdc_route *out, c
 cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out, cdc_error *err)
 {
     const cdc_task *task = rt->env->task;
-    bool own = rt->ddl != NULL && rt->ddl[0] != '\0';
-    int32_t partitions = own ? 1 : (int32_t)cdc_config_int(task->cfg, "topics.partitions");
     cdc_buffer name;
-    cdc_buffer_init(&name, 4096);
     *out = (cdc_route){.partition = 0};
-    cdc_rc rc = cdc_router_expand(own ? rt->ddl : rt->data, task->name, ev->ddl_database,
-                                  ev->ddl_table, &name, err);
+    if (rt->ddl == NULL || rt->ddl[0] == '\0') {
+        return cdc_router_data_topic(
+            rt, cdc_topic_rules_find(&task->topics, ev->ddl_database, ev->ddl_table),
+            ev->ddl_database, ev->ddl_table, &out->topic, err);
+    }
+    cdc_buffer_init(&name, 4096);
+    cdc_rc rc = cdc_router_expand(rt->ddl, task->name, ev->ddl_database, ev->ddl_table, &name, err);
     if (rc == CDC_OK) {
-        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), partitions, CDC_TOPIC_RECORDS,
-                              &out->topic, err);
+        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), 1, CDC_TOPIC_RECORDS, &out->topic, err);
     }
     cdc_buffer_fini(&name);
     return rc;
@@ -322,9 +421,15 @@ cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out, cdc_e
 cdc_rc cdc_router_name(cdc_router *rt, const cdc_event *ev, const char **name, cdc_error *err)
 {
     cdc_route route = {.topic = NULL};
-    cdc_rc rc = ev->op == CDC_OP_COMMAND ? cdc_router_command(rt, ev, &route, err)
-                : ev->table != NULL ? cdc_router_row(rt, ev->table, (cdc_bytes){"", 0}, &route, err)
-                                    : cdc_router_ddl(rt, ev, &route, err);
+    cdc_cached entry = {.topic = NULL};
+    cdc_rc rc = CDC_OK;
+    if (ev->table != NULL) {
+        rc = cdc_router_entry(rt, ev->table, &entry, err);
+        route.topic = entry.topic;
+    } else {
+        rc = ev->op == CDC_OP_COMMAND ? cdc_router_command(rt, ev, &route, err)
+                                      : cdc_router_ddl(rt, ev, &route, err);
+    }
     *name = rc == CDC_OK ? cdc_topic_name(route.topic) : NULL;
     return rc;
 }
@@ -351,11 +456,6 @@ cdc_rc cdc_router_side(cdc_router *rt, const cdc_event *ev, cdc_route *out, size
     return rc;
 }
 
-bool cdc_router_hashes_key(const cdc_router *rt, const cdc_table *tbl)
-{
-    return rt->policy == POLICY_PK && tbl->nkeys > 0;
-}
-
 /* --- the applier's topics --- */
 
 static const char *cdc_router_fixed(const cdc_task *task, const char *pattern, cdc_arena *ar,
@@ -375,19 +475,17 @@ static const char *cdc_router_fixed(const cdc_task *task, const char *pattern, c
     return text;
 }
 
-static cdc_rc cdc_router_no_list(const cdc_task *task, const char *pattern, cdc_error *err)
+static cdc_rc cdc_router_no_list(const cdc_task *task, const cdc_topic_rule *rule, cdc_error *err)
 {
+    char path[64];
+    snprintf(path, sizeof path, "%s.%s", rule->place,
+             strcmp(rule->place, "topics") == 0 ? "data" : "topic");
     (void)cdc_error_set(
         err, CDC_FATAL, "config",
-        "%s: topics.data '%s' has a topic for each table: give from.topics, the topics to apply",
-        cdc_config_where(task->cfg, "topics.data"), pattern);
+        "%s: %s '%s' has a topic for each table: give from.topics, the topics to apply",
+        cdc_config_where(task->cfg, path), path, rule->topic);
     err->exit = CDC_EXIT_USAGE;
     return CDC_FATAL;
-}
-
-static bool cdc_router_by_table(const char *pattern)
-{
-    return strstr(pattern, "{database}") != NULL || strstr(pattern, "{table}") != NULL;
 }
 
 /* The topic's name with a tail, which is what the options' defaults make of another task's name. */
@@ -422,14 +520,14 @@ cdc_rc cdc_router_side_topic(const cdc_task *task, cdc_arena *ar, const char **o
     return *out != NULL ? CDC_OK : err->rc;
 }
 
-static bool cdc_router_has(const cdc_topic_names *names, const char *topic)
+/* Index of the topic among the first n, or n. */
+static size_t cdc_router_find(const char *const *names, size_t n, const char *topic)
 {
-    for (size_t i = 0; i < names->ndata; i++) {
-        if (strcmp(names->data[i], topic) == 0) {
-            return true;
-        }
+    size_t i = 0;
+    while (i < n && strcmp(names[i], topic) != 0) {
+        i++;
     }
-    return false;
+    return i;
 }
 
 /* None of a source that has no DDL. */
@@ -439,7 +537,7 @@ static cdc_rc cdc_router_ddl_topics(const cdc_task *task, cdc_arena *ar, cdc_top
     const cdc_config *cfg = task->cfg;
     const char *pattern = cdc_config_str(cfg, "topics.ddl");
     bool others = cdc_config_has(cfg, "from.topics") && !cdc_config_has(cfg, "topics.ddl") &&
-                  !cdc_router_by_table(cdc_config_str(cfg, "topics.data"));
+                  !cdc_topic_by_table(cdc_config_str(cfg, "topics.data"));
     size_t n = others ? out->ndata : 1;
     const char **names = cdc_arena_zalloc(ar, n * sizeof *names);
     if (names == NULL) {
@@ -455,9 +553,41 @@ static cdc_rc cdc_router_ddl_topics(const cdc_task *task, cdc_arena *ar, cdc_top
         if (name == NULL) {
             return err->rc;
         }
-        if (!cdc_router_has(out, name)) {
+        if (cdc_router_find(out->data, out->ndata, name) == out->ndata) {
             names[out->nddl++] = name;
         }
+    }
+    return CDC_OK;
+}
+
+typedef struct cdc_topic_arrays {
+    const char **data;
+    int32_t *partitions;
+    bool *hashed;
+    const char **places;
+    size_t n;
+} cdc_topic_arrays;
+
+/* The topics of our own rules, the one for all tables first. */
+static cdc_rc cdc_router_own(const cdc_task *task, cdc_arena *ar, cdc_topic_arrays *to,
+                             cdc_error *err)
+{
+    const cdc_topic_rules *rules = &task->topics;
+    for (size_t i = 0; i < rules->n; i++) {
+        const cdc_topic_rule *rule = &rules->rules[i == 0 ? rules->n - 1 : i - 1];
+        if (cdc_topic_by_table(rule->topic)) {
+            return cdc_router_no_list(task, rule, err);
+        }
+        const char *name = cdc_router_fixed(task, rule->topic, ar, err);
+        if (name == NULL) {
+            return err->rc;
+        }
+        size_t at = cdc_router_find(to->data, to->n, name);
+        to->n += at == to->n ? 1 : 0;
+        to->data[at] = name;
+        to->partitions[at] = rule->partitions;
+        to->places[at] = rule->place;
+        to->hashed[at] = to->hashed[at] || rule->policy != CDC_POLICY_SINGLE;
     }
     return CDC_OK;
 }
@@ -465,23 +595,26 @@ static cdc_rc cdc_router_ddl_topics(const cdc_task *task, cdc_arena *ar, cdc_top
 cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *out, cdc_error *err)
 {
     const cdc_config *cfg = task->cfg;
-    const char *pattern = cdc_config_str(cfg, "topics.data");
     bool given = cdc_config_has(cfg, "from.topics");
-    size_t n = given ? cdc_config_count(cfg, "from.topics") : 1;
-    const char **names = cdc_arena_zalloc(ar, n * sizeof *names);
-    *out = (cdc_topic_names){.data = names, .ndata = n};
-    if (names == NULL) {
+    size_t room = given ? cdc_config_count(cfg, "from.topics") : task->topics.n;
+    cdc_topic_arrays to = {.data = cdc_arena_zalloc(ar, room * sizeof *to.data),
+                           .partitions = cdc_arena_zalloc(ar, room * sizeof *to.partitions),
+                           .hashed = cdc_arena_zalloc(ar, room * sizeof *to.hashed),
+                           .places = cdc_arena_zalloc(ar, room * sizeof *to.places)};
+    *out = (cdc_topic_names){.ndata = 0};
+    if (to.data == NULL || to.partitions == NULL || to.hashed == NULL || to.places == NULL) {
         return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the names of topics");
     }
-    if (!given && cdc_router_by_table(pattern)) {
-        return cdc_router_no_list(task, pattern, err);
+    for (size_t i = 0; given && i < room; i++) {
+        to.data[to.n] = cdc_config_item(cfg, "from.topics", i);
+        to.places[to.n] = "topics";
+        to.partitions[to.n++] = (int32_t)cdc_config_int(cfg, "topics.partitions");
     }
-    for (size_t i = 0; i < n; i++) {
-        names[i] = given ? cdc_config_item(cfg, "from.topics", i)
-                         : cdc_router_fixed(task, pattern, ar, err);
-        if (names[i] == NULL) {
-            return err->rc;
-        }
-    }
-    return cdc_router_ddl_topics(task, ar, out, err);
+    cdc_rc rc = given ? CDC_OK : cdc_router_own(task, ar, &to, err);
+    *out = (cdc_topic_names){.data = to.data,
+                             .partitions = to.partitions,
+                             .hashed = to.hashed,
+                             .places = to.places,
+                             .ndata = to.n};
+    return rc == CDC_OK ? cdc_router_ddl_topics(task, ar, out, err) : rc;
 }

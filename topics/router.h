@@ -1,5 +1,6 @@
-/* Where a record goes: topic by template (topics.data with {task} {database} {table}), partition by
- * policy (single | table | pk). Publisher's thread. Caches by table uid. */
+/* Where a record goes: topic and partition by the rule for its table (core/topic_rules.h): topic by
+ * template with {task} {database} {table}, partition by policy. Publisher's thread. Caches by table
+ * uid. */
 #ifndef CDC_ROUTER_H
 #define CDC_ROUTER_H
 
@@ -22,10 +23,21 @@ void cdc_router_free(cdc_router *rt);
 cdc_rc cdc_router_name(cdc_router *rt, const cdc_event *ev, const char **name,
                        cdc_error *err) CDC_MUST_CHECK;
 
-/* Row event: creates the topic when it is missing and may be. key: the encoded Kafka key. */
-cdc_rc cdc_router_row(cdc_router *rt, const cdc_table *tbl, cdc_bytes key, cdc_route *out,
+/* Appends the text of a value of that column, which is neither NULL nor absent, as messages have
+ * it. */
+typedef cdc_rc (*cdc_router_text)(void *arg, const cdc_column *col, const cdc_value *v,
+                                  cdc_buffer *out, cdc_error *err);
+/* For the policies columns and canal, before the first row. */
+void cdc_router_set_text(cdc_router *rt, cdc_router_text text, void *arg);
+
+/* Row event (its after-image, or the before-image of a DELETE, counts): creates the topic when it
+ * is missing and may be. key: the encoded Kafka key. */
+cdc_rc cdc_router_row(cdc_router *rt, const cdc_event *ev, cdc_bytes key, cdc_route *out,
                       cdc_error *err) CDC_MUST_CHECK;
-/* DDL event: topics.ddl, or the data topic when that is "" (partition 0). */
+/* Does this UPDATE change what the policy hashes, so that it must become DELETE and INSERT? */
+cdc_rc cdc_router_moves(cdc_router *rt, const cdc_event *ev, bool *out,
+                        cdc_error *err) CDC_MUST_CHECK;
+/* DDL event: topics.ddl, or the table's data topic when that is "" (partition 0). */
 cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out,
                       cdc_error *err) CDC_MUST_CHECK;
 /* A command: {database} is its number, {table} "redis". The partition is that of the shard: its
@@ -36,20 +48,21 @@ cdc_rc cdc_router_command(cdc_router *rt, const cdc_event *ev, cdc_route *out,
  * CDC_SIDE_BYTES_MAX, or less when the topic's own limit is lower. */
 cdc_rc cdc_router_side(cdc_router *rt, const cdc_event *ev, cdc_route *out, size_t *max_bytes,
                        cdc_error *err) CDC_MUST_CHECK;
-/* Does the policy hash the key, so that an UPDATE of the key must become DELETE and INSERT? */
-bool cdc_router_hashes_key(const cdc_router *rt, const cdc_table *tbl);
-
 typedef struct cdc_topic_names {
     const char *const *data;
+    const int32_t *partitions; /* of each, that the task asks for */
+    const bool *hashed;        /* ...and whether another number sends keys elsewhere */
+    const char *const *places; /* ...and whose `partitions` it is: "topics.rules[2]" */
     size_t ndata;
     const char *const *ddl; /* none: DDL travels in the data topics */
     size_t nddl;
 } cdc_topic_names;
 
-/* The data topics that an applier of this task reads: from.topics, or topics.data's expansion when
- * it has no {database} or {table}; and the DDL topics: topics.ddl; when that is not given and the
- * topics are other tasks', each topic's name with ".ddl". Also used by `sluice topics`. FATAL if
- * the template has {database} or {table} and from.topics is not given. */
+/* The data topics that an applier of this task reads: from.topics, or topics.data's expansion and
+ * those of topics.rules when they have no {database} or {table}, each once; and the DDL topics:
+ * topics.ddl; when that is not given and the topics are other tasks', each topic's name with
+ * ".ddl". Also used by `sluice topics`. FATAL if a template has {database} or {table} and
+ * from.topics is not given. */
 cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *out,
                          cdc_error *err) CDC_MUST_CHECK;
 

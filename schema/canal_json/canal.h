@@ -19,6 +19,10 @@ typedef struct cdc_canal_options {
     uint64_t max_bytes;    /* of key and value of a message */
 } cdc_canal_options;
 
+/* What the task's message.* say. FATAL: a time zone that is none. */
+cdc_rc cdc_canal_options_read(const cdc_env *env, cdc_canal_options *opt,
+                              cdc_error *err) CDC_MUST_CHECK;
+
 /* Offset of "UTC", "Z", "+02:00" (up to 14 hours, as in MySQL). False: anything else. */
 bool cdc_canal_zone(const char *name, int32_t *offset_s);
 

@@ -41,7 +41,7 @@ bool cdc_canal_zone(const char *name, int32_t *offset_s)
     return true;
 }
 
-static cdc_rc canal_options(const cdc_env *env, cdc_canal_options *opt, cdc_error *err)
+cdc_rc cdc_canal_options_read(const cdc_env *env, cdc_canal_options *opt, cdc_error *err)
 {
     const cdc_config *cfg = env->task->cfg;
     const char *binary = cdc_config_str(cfg, "message.binary");
@@ -68,7 +68,7 @@ static cdc_rc canal_open(void **codec, const cdc_env *env, cdc_error *err)
 {
     *codec = NULL;
     cdc_canal_options opt;
-    cdc_rc rc = canal_options(env, &opt, err);
+    cdc_rc rc = cdc_canal_options_read(env, &opt, err);
     if (rc != CDC_OK) {
         return rc;
     }

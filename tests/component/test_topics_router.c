@@ -1,5 +1,6 @@
 /* Topics of a task: made when they are missing and may be, refused when not, and rows sent to the
  * right partition. */
+#include "topics/canal_hash.h"
 #include "topics_kit.h"
 
 static cdc_table *table(const char *database, const char *name)
@@ -19,7 +20,6 @@ static void test_topics_are_made(void **state)
     kit_open(&k, kit_real(), "topics: {partitions: 3}\n");
     kit_ok(cdc_admin_describe(&k.env, k.name, &info, &kit_error));
     assert_int_equal(info.partitions, 0);
-    assert_int_equal(info.wanted, 3);
     kit_ok(cdc_admin_ensure(&k.env, k.name, 3, CDC_TOPIC_RECORDS, &kit_error));
     kit_ok(cdc_admin_ensure(&k.env, k.name, 3, CDC_TOPIC_RECORDS, &kit_error));
     kit_ok(cdc_admin_create(&k.env, k.name, 3, CDC_TOPIC_RECORDS, &kit_error));
@@ -61,11 +61,23 @@ static void test_too_many_replicas_is_fatal(void **state)
     kit_close(&k);
 }
 
-static cdc_route route(cdc_router *rt, const cdc_table *tbl, const char *key)
+static cdc_route route(cdc_router *rt, cdc_table *tbl, const char *key)
 {
     cdc_route to = {.partition = -1};
-    kit_ok(cdc_router_row(rt, tbl, kit_bytes(key), &to, &kit_error));
+    cdc_event ev = {.op = CDC_OP_INSERT, .table = tbl};
+    kit_ok(cdc_router_row(rt, &ev, kit_bytes(key), &to, &kit_error));
     return to;
+}
+
+/* Does an UPDATE of the first column move the row? */
+static bool moves(cdc_router *rt, cdc_table *tbl)
+{
+    bool moved = false;
+    cdc_value before[4] = {{.kind = CDC_INT, .i = 1}};
+    cdc_value after[4] = {{.kind = CDC_INT, .i = 2}};
+    cdc_event ev = {.op = CDC_OP_UPDATE, .table = tbl, .before = before, .after = after};
+    kit_ok(cdc_router_moves(rt, &ev, &moved, &kit_error));
+    return moved;
 }
 
 static void test_policy_single(void **state)
@@ -82,7 +94,7 @@ static void test_policy_single(void **state)
         assert_int_equal(to.partition, 0);
         assert_string_equal(cdc_topic_name(to.topic), k.name);
     }
-    assert_false(cdc_router_hashes_key(rt, tbl));
+    assert_false(moves(rt, tbl));
     cdc_router_free(rt);
     cdc_producer_free(pr);
     cdc_table_unref(tbl);
@@ -107,7 +119,7 @@ static void test_policy_table(void **state)
         cdc_route to = route(rt, tbl, "a");
         assert_int_equal(to.partition, cdc_router_partition(full, strlen(full), 5));
         assert_int_equal(route(rt, tbl, "b").partition, to.partition);
-        assert_false(cdc_router_hashes_key(rt, tbl));
+        assert_false(moves(rt, tbl));
         used[to.partition] = true;
         cdc_table_unref(tbl);
     }
@@ -143,7 +155,7 @@ static void test_policy_pk_and_topics_by_table(void **state)
     }
     snprintf(wanted, sizeof wanted, "%s.shop.gr__e", k.name);
     assert_string_equal(cdc_topic_name(route(rt, two, "x").topic), wanted);
-    assert_true(cdc_router_hashes_key(rt, one));
+    assert_true(moves(rt, one));
     cdc_router_free(rt);
     cdc_producer_free(pr);
     cdc_table_unref(one);
@@ -162,12 +174,84 @@ static void test_other_number_of_partitions_is_refused(void **state)
     cdc_producer *pr = kit_producer(&k);
     cdc_table *tbl = table("shop", "orders");
     kit_ok(cdc_router_new(&rt, &k.env, pr, &kit_error));
-    assert_int_equal(cdc_router_row(rt, tbl, kit_bytes("a"), &to, &kit_error), CDC_FATAL);
+    cdc_event ev = {.op = CDC_OP_INSERT, .table = tbl};
+    assert_int_equal(cdc_router_row(rt, &ev, kit_bytes("a"), &to, &kit_error), CDC_FATAL);
     assert_string_equal(kit_error.code, "topic_partitions");
     assert_non_null(strstr(kit_error.text, "has 4 partitions, and topics.partitions is 7"));
     cdc_router_free(rt);
     cdc_producer_free(pr);
     cdc_table_unref(tbl);
+    kit_close(&k);
+}
+
+static cdc_rc number_text(void *arg, const cdc_column *col, const cdc_value *v, cdc_buffer *out,
+                          cdc_error *err)
+{
+    (void)arg;
+    (void)col;
+    (void)err;
+    cdc_buffer_add_i64(out, v->i);
+    return CDC_OK;
+}
+
+static cdc_table *wide_table(const char *name)
+{
+    cdc_table *tbl = NULL;
+    const cdc_column cols[] = {{.name = "id", .type_text = "int", .kind = CDC_INT, .charset = ""},
+                               {.name = "a", .type_text = "int", .kind = CDC_INT, .charset = ""},
+                               {.name = "b", .type_text = "int", .kind = CDC_INT, .charset = ""}};
+    const uint16_t keys[] = {0};
+    kit_ok(cdc_table_new(&tbl, "shop", name, cols, 3, keys, 1, &kit_error));
+    return tbl;
+}
+
+static void test_policies_over_columns(void **state)
+{
+    (void)state;
+    kit k;
+    cdc_router *rt = NULL;
+    cdc_route to;
+    kit_open(&k, kit_real(),
+             "topics: {partitions: 7, policy: columns, columns: [B, a], rules: [{match: shop.c, "
+             "policy: canal, columns: [a]}, {match: shop.x, columns: [nothing]}]}\n");
+    cdc_producer *pr = kit_producer(&k);
+    kit_ok(cdc_router_new(&rt, &k.env, pr, &kit_error));
+    cdc_router_set_text(rt, number_text, NULL);
+    cdc_table *t = wide_table("t");
+    cdc_table *c = wide_table("c");
+    cdc_table *x = wide_table("x");
+    cdc_value before[] = {{.kind = CDC_INT, .i = 1}, {.kind = CDC_INT, .i = 2}, {.kind = CDC_NULL}};
+    cdc_value after[] = {
+        {.kind = CDC_INT, .i = 9}, {.kind = CDC_INT, .i = 2}, {.kind = CDC_INT, .i = 30}};
+    bool moved = false;
+    cdc_event ev = {.op = CDC_OP_UPDATE, .table = t, .before = before, .after = after};
+    kit_ok(cdc_router_row(rt, &ev, kit_bytes("key"), &to, &kit_error));
+    assert_int_equal(to.partition, cdc_router_partition("30\0"
+                                                        "2",
+                                                        4, 7));
+    kit_ok(cdc_router_moves(rt, &ev, &moved, &kit_error));
+    assert_true(moved);
+    ev.op = CDC_OP_DELETE;
+    kit_ok(cdc_router_row(rt, &ev, kit_bytes("key"), &to, &kit_error));
+    assert_int_equal(to.partition, cdc_router_partition("\0"
+                                                        "2",
+                                                        2, 7));
+    ev = (cdc_event){.op = CDC_OP_UPDATE, .table = c, .before = before, .after = after};
+    kit_ok(cdc_router_row(rt, &ev, kit_bytes("key"), &to, &kit_error));
+    int32_t hash = cdc_canal_hash("shop", 4) ^ cdc_canal_hash("2", 1);
+    assert_int_equal(to.partition, cdc_canal_partition(hash, 7));
+    kit_ok(cdc_router_moves(rt, &ev, &moved, &kit_error));
+    assert_false(moved); /* its key changes, which is not hashed */
+    ev.table = x;
+    assert_int_equal(cdc_router_row(rt, &ev, kit_bytes("key"), &to, &kit_error), CDC_FATAL);
+    assert_string_equal(kit_error.code, "topic_columns");
+    assert_non_null(
+        strstr(kit_error.text, "topics.rules[1].columns: table shop.x has no column nothing"));
+    cdc_router_free(rt);
+    cdc_producer_free(pr);
+    cdc_table_unref(t);
+    cdc_table_unref(c);
+    cdc_table_unref(x);
     kit_close(&k);
 }
 
@@ -207,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_policy_table),
         cmocka_unit_test(test_policy_pk_and_topics_by_table),
         cmocka_unit_test(test_other_number_of_partitions_is_refused),
+        cmocka_unit_test(test_policies_over_columns),
         cmocka_unit_test(test_ddl_goes_its_way),
     };
     return cmocka_run_group_tests(tests, kit_start, kit_end);

@@ -320,6 +320,25 @@ def test_kafka_topics(ends, sluice, names, kafka):
     assert "topics.replication_factor: 1" in item["cure"]
 
 
+def test_topics_of_rules(ends, sluice, names, kafka):
+    source, _, task = ends
+    table = f"{names.database}.t"
+
+    def rules(**rule):
+        return task(topics={"rules": [{"match": table, **rule}]})
+
+    item = Precheck(sluice, rules(policy="columns", columns=["v", "w"]), *quiet(source)).one("topic_columns", "fail")
+    assert item["object"] == table and "topics.rules[0].columns has w" in item["reason"]
+    left_out = {"objects": {"tables": [{"match": table, "columns": {"exclude": ["v"]}}]}}
+    path = task(left_out, topics={"policy": "canal", "columns": ["v"]})
+    Precheck(sluice, path, *quiet(source)).one("topic_columns", "fail")
+    kafka.create_topic(f"{names.topic}-own", partitions=2)
+    good = {"topic": f"{names.topic}-own", "policy": "columns", "columns": ["V"]}
+    item = Precheck(sluice, rules(partitions=3, **good), *quiet(source)).one("kafka_topics", "fail")
+    assert item["object"] == good["topic"] and "topics.rules[0].partitions: 2" in item["cure"]
+    assert ("kafka_topics", "fail") not in Precheck(sluice, rules(partitions=2, **good), *quiet(source)).bad()
+
+
 def test_kafka_not_reachable(ends, sluice):
     source, _, task = ends
     port = free_port()

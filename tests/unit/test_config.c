@@ -191,7 +191,7 @@ static void test_types_and_ranges(void **state)
     bad(GOOD "topics: {create: yes}\n",
         "t.yaml:5:10: topics.create must be true or false, not 'yes'");
     bad(GOOD "topics: {policy: rows}\n",
-        "t.yaml:5:10: topics.policy must be single, table or pk, not 'rows'");
+        "t.yaml:5:10: topics.policy must be single, table, pk, columns or canal, not 'rows'");
     bad(GOOD "phases: [full, fast]\n",
         "t.yaml:5:16: phases must be schema, full or incremental, not 'fast'");
     bad(GOOD "topics: {data: [a, b]}\n",
@@ -252,13 +252,8 @@ static void test_required(void **state)
 static void test_reserved(void **state)
 {
     (void)state;
-    bad(GOOD "topics:\n  rules: [{match: a.b}]\n",
-        "t.yaml:6:3: topics.rules is not carried out by this version of sluice; remove it");
     bad(GOOD "topics: {transactions: x}\n",
         "t.yaml:5:10: topics.transactions is not carried out by this version of sluice; remove it");
-    bad(GOOD "topics: {policy: columns}\n",
-        "t.yaml:5:10: topics.policy columns is not carried out by this version of sluice; use "
-        "single, table or pk");
     bad(GOOD "message: {time_zone: 'Asia/Tokyo'}\n",
         "t.yaml:5:11: message.time_zone Asia/Tokyo is not carried out by this version of sluice; "
         "use UTC");
@@ -295,6 +290,83 @@ static void test_formats(void **state)
         "t.yaml:5:53: message.registry.tls needs both cert and key, or neither");
     cdc_task task = good(GOOD "message: {format: avro, registry: {url: ['http://r', 'http://s'], "
                               "user: u, password: p, tls: {cert: c, key: k}}}\n");
+    cdc_task_fini(&task);
+}
+
+static void test_topic_rules(void **state)
+{
+    (void)state;
+    cdc_task task =
+        good(GOOD "topics:\n  policy: pk\n  partitions: 3\n  rules:\n"
+                  "  - {match: 'shop.order?', topic: '{task}.o', partitions: 6, policy: columns, "
+                  "columns: [a, b]}\n"
+                  "  - {match: shop.*, policy: canal}\n"
+                  "  - {match: '*.log', topic: logs, policy: single}\n");
+    const cdc_topic_rule *rule = cdc_topic_rules_find(&task.topics, "shop", "orders");
+    assert_string_equal(rule->place, "topics.rules[0]");
+    assert_string_equal(rule->topic, "{task}.o");
+    assert_int_equal(rule->partitions, 6);
+    assert_int_equal(rule->policy, CDC_POLICY_COLUMNS);
+    assert_int_equal(rule->ncolumns, 2);
+    assert_string_equal(rule->columns[1], "b");
+    rule = cdc_topic_rules_find(&task.topics, "shop", "log"); /* the first that fits */
+    assert_string_equal(rule->topic, "{task}");
+    assert_int_equal(rule->partitions, 3);
+    assert_int_equal(rule->policy, CDC_POLICY_CANAL);
+    assert_int_equal(rule->ncolumns, 0);
+    rule = cdc_topic_rules_find(&task.topics, "x", "log");
+    assert_string_equal(rule->topic, "logs");
+    rule = cdc_topic_rules_find(&task.topics, "x", "y");
+    assert_string_equal(rule->place, "topics");
+    assert_int_equal(rule->policy, CDC_POLICY_PK);
+    cdc_task_fini(&task);
+    task = good(GOOD "topics: {policy: columns, columns: [c], rules: [{match: a.b, topic: x}]}\n");
+    rule = cdc_topic_rules_find(&task.topics, "a", "b");
+    assert_int_equal(rule->policy, CDC_POLICY_COLUMNS);
+    assert_string_equal(rule->columns[0], "c");
+    cdc_task_fini(&task);
+    /* topics that are not the same one */
+    task = good(GOOD "topics: {rules: [{match: a.b, topic: 'x.{table}', partitions: 2}, {match: "
+                     "a.*, topic: x, partitions: 3}]}\n");
+    cdc_task_fini(&task);
+}
+
+static void test_topic_rules_that_fight(void **state)
+{
+    (void)state;
+    bad(GOOD "topics:\n  rules: [{match: orders}]\n",
+        "t.yaml:6:12: topics.rules[].match 'orders' is no pattern; write database.table, with * "
+        "and "
+        "? as needed (shop.*)");
+    bad(GOOD "topics: {policy: columns}\n",
+        "t.yaml:5:10: topics.policy is columns and no columns are named; give those to hash, for "
+        "instance columns: [customer_id]");
+    bad(GOOD "topics:\n  rules: [{match: a.b, policy: columns}]\n",
+        "t.yaml:6:24: topics.rules[0].policy is columns and no columns are named; give those to "
+        "hash, for instance columns: [customer_id]");
+    bad(GOOD "topics:\n  rules: [{match: a.b, columns: [c]}]\n",
+        "t.yaml:6:24: topics.rules[0].columns is for the policies columns and canal; remove it, or "
+        "change the policy");
+    bad(GOOD "topics:\n  rules: [{match: a.b}, {match: c.d}, {match: a.b, topic: x}]\n",
+        "t.yaml:6:40: topics.rules[2].match 'a.b' is that of topics.rules[0] too, and the first "
+        "one "
+        "counts; remove one of them");
+    bad(GOOD "topics:\n  rules: [{match: a.b, topic: x, partitions: 2}, {match: c.d, topic: x}]\n",
+        "t.yaml:6:34: topics.rules[0].partitions gives topic 'x' 2 partitions, and topics.rules[1] "
+        "gives it 1; a topic has one number: make them equal, or give another topic");
+    bad(GOOD "topics:\n  rules: [{match: a.b, topic: 't', partitions: 2}]\n",
+        "t.yaml:6:36: topics.rules[0].partitions gives topic 't' 2 partitions, and topics gives it "
+        "1; a topic has one number: make them equal, or give another topic");
+}
+
+static void test_delivery_of_rows_that_move(void **state)
+{
+    (void)state;
+    bad(GOOD "topics: {policy: columns, columns: [a]}\ndelivery: at-least-once\n",
+        "t.yaml:6:1: delivery at-least-once repeats messages after a crash, and under policy "
+        "columns of topics a repeated DELETE of a row that moved to another partition would take "
+        "it away; set delivery: exactly-once, or policy pk");
+    cdc_task task = good(GOOD "topics: {policy: canal}\ndelivery: at-least-once\n");
     cdc_task_fini(&task);
 }
 
@@ -601,6 +673,9 @@ int main(void)
         cmocka_unit_test(test_required),
         cmocka_unit_test(test_reserved),
         cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_topic_rules),
+        cmocka_unit_test(test_topic_rules_that_fight),
+        cmocka_unit_test(test_delivery_of_rows_that_move),
         cmocka_unit_test(test_yaml_faults),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_rules),

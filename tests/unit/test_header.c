@@ -62,6 +62,34 @@ static void test_foreign_keys_not_checked(void **state)
     assert_int_equal(parse("v=1;fk=1", &h), CDC_FATAL);
 }
 
+static void test_rows_that_move(void **state)
+{
+    (void)state;
+    cdc_header h;
+    cdc_table tbl = {.version = 12};
+    cdc_event ev = row(&tbl);
+    ev.op = CDC_OP_DELETE;
+    ev.id = 41;
+    ev.move = 4;
+    cdc_header_encode(&buf, "t", "", &ev);
+    assert_non_null(strstr(cdc_buffer_cstr(&buf), ";move=3"));
+    assert_int_equal(parse(cdc_buffer_cstr(&buf), &h), CDC_OK);
+    assert_int_equal(h.move, 4);
+    assert_int_equal(h.move_id, 0);
+    cdc_buffer_reset(&buf);
+    ev.op = CDC_OP_INSERT;
+    ev.id = 42;
+    ev.move = 1;
+    cdc_header_encode(&buf, "t", "", &ev);
+    assert_non_null(strstr(cdc_buffer_cstr(&buf), ";move=0:41"));
+    assert_int_equal(parse(cdc_buffer_cstr(&buf), &h), CDC_OK);
+    assert_int_equal(h.move, 1);
+    assert_int_equal(h.move_id, 41);
+    assert_int_equal(parse("v=1;move=", &h), CDC_FATAL);
+    assert_int_equal(parse("v=1;move=1:", &h), CDC_FATAL);
+    assert_int_equal(parse("v=1;move=2147483647", &h), CDC_FATAL);
+}
+
 static void test_example_of_the_format(void **state)
 {
     (void)state;
@@ -236,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_foreign_keys_not_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rows_that_move, setup, teardown),
         cmocka_unit_test_setup_teardown(test_example_of_the_format, setup, teardown),
         cmocka_unit_test_setup_teardown(test_absent_members_are_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_byte_comes_back, setup, teardown),

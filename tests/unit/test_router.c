@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "topics/canal_hash.h"
 #include "topics/router.h"
 
 static const cdc_option options[] = {
@@ -39,6 +40,34 @@ static void test_murmur2(void **state)
         assert_int_equal(cdc_router_partition(text, strlen(text), 7),
                          (vectors[i].hash & 0x7fffffff) % 7);
     }
+}
+
+static int32_t canal(const char *database, const char *const *texts, size_t n, int32_t partitions)
+{
+    int32_t h = database != NULL ? cdc_canal_hash(database, strlen(database)) : 0;
+    for (size_t i = 0; i < n; i++) {
+        h ^= cdc_canal_hash(texts[i], strlen(texts[i]));
+    }
+    return cdc_canal_partition(h, partitions);
+}
+
+/* Canal's own server gave the first three; the hashes are Java's. */
+static void test_canal_hash(void **state)
+{
+    (void)state;
+    assert_int_equal(canal("golden", (const char *const[]){"1", "x"}, 2, 4), 0);
+    assert_int_equal(canal("golden", (const char *const[]){"2", "y"}, 2, 4), 2);
+    assert_int_equal(canal("golden", (const char *const[]){"3", "z"}, 2, 4), 0);
+    assert_int_equal(cdc_canal_hash("golden", 6), -1240337143);
+    assert_int_equal(cdc_canal_hash("", 0), 0);
+    assert_int_equal(cdc_canal_hash("hello", 5), 99162322);
+    assert_int_equal(cdc_canal_hash("polygenelubricants", 18), INT32_MIN);
+    assert_int_equal(cdc_canal_hash("ä", 2), 0xe4);
+    assert_int_equal(cdc_canal_hash("😀", 4), 0xd83d * 31 + 0xde00); /* two units of UTF-16 */
+    assert_int_equal(cdc_canal_hash("\xf0\x9f", 2), 0x1f);          /* cut: read no further */
+    assert_int_equal(cdc_canal_partition(INT32_MIN, 3), 2);
+    assert_int_equal(cdc_canal_partition(-7, 4), 3);
+    assert_int_equal(canal(NULL, (const char *const[]){"a", "b"}, 2, 100), ('a' ^ 'b') % 100);
 }
 
 static const char *expand(const char *pattern, const char *database, const char *table)
@@ -114,6 +143,9 @@ static void test_topics_of_an_applier(void **state)
         {"source: {type: fake}\n", "shop|shop.ddl"},
         {"source: {type: fake}\ntopics: {data: 'a.{task}', ddl: ''}\n", "a.shop"},
         {"source: {type: fake}\ntopics: {ddl: '{task}'}\n", "shop"},
+        {"source: {type: fake}\ntopics: {rules: [{match: a.b, topic: 'x.{task}'}, {match: a.c}, "
+         "{match: '*.*', topic: 'x.shop'}, {match: c.d, topic: y}]}\n",
+         "shop x.shop y|shop.ddl"},
         {"target: {type: fake}\nfrom: {topics: [east]}\n", "east|east.ddl"},
         {"target: {type: fake}\nfrom: {topics: [east, west]}\n", "east west|east.ddl west.ddl"},
         {"target: {type: fake}\nfrom: {topics: [east, west]}\ntopics: {ddl: both}\n",
@@ -145,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_murmur2),
+        cmocka_unit_test(test_canal_hash),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_topics_of_an_applier),
         cmocka_unit_test(test_topic_per_table_needs_a_list),

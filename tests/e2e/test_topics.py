@@ -1,0 +1,149 @@
+"""Where rows go: rules for single tables, the policies that hash columns, and rows that move from one partition to
+another while somebody reads the target."""
+
+import random
+import threading
+
+from lib.kafka_reader import read_topic
+from lib.wait import wait_until
+
+ALL_PHASES = ["schema", "full", "incremental"]
+ROWS = 60
+
+
+def create(server, names, tables):
+    server.execute(f"CREATE DATABASE {names.database}", *(
+        f"CREATE TABLE {names.database}.{table} ({columns})" for table, columns in tables.items()))
+
+
+def same(source, target, table):
+    def check():
+        query = f"SELECT * FROM {table} ORDER BY 1"
+        try:
+            return source.query(query) == target.query(query)
+        except Exception:  # the table may not be there yet
+            return False
+
+    wait_until(check, 60, f"{table} equal on both sides", interval_s=0.05)
+
+
+def java_hash(text):
+    value = 0
+    for unit in memoryview(text.encode("utf-16-le")).cast("H"):
+        value = (value * 31 + unit) & 0xFFFFFFFF
+    return value
+
+
+def canal_partition(database, values, partitions):
+    value = java_hash(database)
+    for text in values:
+        value ^= java_hash(text)
+    return abs(value - (1 << 32) if value >> 31 else value) % partitions
+
+
+def test_rules_of_single_tables(source, target, kafka, sluice, names):
+    database = names.database
+    create(source, names, {"orders": "id INT PRIMARY KEY, customer INT, note TEXT",
+                           "items": "id INT PRIMARY KEY, a VARCHAR(20), b VARCHAR(20)",
+                           "other": "id INT PRIMARY KEY"})
+    with source.connect() as connection:
+        cursor = connection.cursor()
+        for i in range(ROWS):
+            cursor.execute(f"INSERT INTO {database}.orders VALUES (%s, %s, 'n')", (i, i % 7))
+            cursor.execute(f"INSERT INTO {database}.items VALUES (%s, %s, %s)", (i, f"ä{i}", f"€😀\"{i * i}"))
+            cursor.execute(f"INSERT INTO {database}.other VALUES (%s)", (i,))
+        connection.commit()
+    task = sluice.task(phases=ALL_PHASES, topics={"rules": [
+        {"match": f"{database}.orders", "topic": "{task}.orders", "partitions": 5, "policy": "columns",
+         "columns": ["customer"]},
+        {"match": f"{database}.it*", "topic": "{task}.items", "partitions": 3, "policy": "canal", "columns": ["a", "b"]},
+    ]})
+    sluice.capture(task)
+    sluice.apply(task)
+    for table in ("orders", "items", "other"):
+        same(source, target, f"{database}.{table}")
+    by_customer = {}
+    for record in read_topic(kafka.address, f"{names.task}.orders"):
+        by_customer.setdefault(record.json["data"][0]["customer"], set()).add(record.partition)
+    assert len(by_customer) == 7 and all(len(partitions) == 1 for partitions in by_customer.values())
+    assert len(set.union(*by_customer.values())) > 1
+    items = read_topic(kafka.address, f"{names.task}.items")
+    assert len(items) == ROWS and len({record.partition for record in items}) == 3
+    for record in items:
+        row = record.json["data"][0]
+        assert record.partition == canal_partition(database, (row["a"], row["b"]), 3)
+    assert {r.json["table"] for r in read_topic(kafka.address, names.task)} == {"other"}
+    listed = sluice.run("topics", task).stdout
+    assert f"{names.task}.orders\t4\t" in listed and f"{names.task}.items\t2\t" in listed
+
+
+class Watcher:
+    """Reads the target all the time: every row is there, and once."""
+
+    def __init__(self, server, statement):
+        self.server, self.statement = server, statement
+        self.seen, self.done = {}, threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def watch(self):
+        with self.server.connect() as connection:
+            connection.autocommit(True)
+            cursor = connection.cursor()
+            while not self.done.is_set():
+                cursor.execute(self.statement)
+                row = tuple(cursor.fetchone())
+                self.seen[row] = self.seen.get(row, 0) + 1
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
+
+
+# policy, columns that it hashes, and the column that the test changes
+MOVES = [("pk", [], "id"), ("columns", ["k"], "k"), ("canal", ["k"], "k")]
+
+
+def change_at_random(source, database, dice):
+    """A transaction over the three tables; most of its changes move a row to another partition."""
+    with source.connect() as connection:
+        cursor = connection.cursor()
+        for _ in range(dice.randint(1, 30)):
+            policy, _, hashed = dice.choice(MOVES)
+            moved = f"{hashed} = {hashed} + 1000, " if dice.random() < 0.7 else ""
+            cursor.execute(f"UPDATE {database}.{policy} SET {moved}v = v + 1 WHERE who = %s", (dice.randrange(ROWS),))
+        connection.commit()
+
+
+def test_a_row_that_moves_is_never_missing_nor_twice(source, target, kafka, sluice, names):
+    database, dice = names.database, random.Random(7)
+    tables = [f"{database}.{policy}" for policy, _, _ in MOVES]
+    create(source, names, {policy: "id INT PRIMARY KEY, k INT NOT NULL, who INT NOT NULL, v INT"
+                           for policy, _, _ in MOVES})
+    rows = ", ".join(f"({i}, {i}, {i}, 0)" for i in range(ROWS))
+    source.execute(*(f"INSERT INTO {table} VALUES {rows}" for table in tables))
+    task = sluice.task(phases=ALL_PHASES, topics={"partitions": 6, "rules": [
+        {"match": f"{database}.{policy}", "topic": f"{{task}}.{policy}", "policy": policy,
+         **({"columns": columns} if columns else {})} for policy, columns, _ in MOVES]})
+    sluice.capture(task)
+    applier = sluice.apply(task)
+    for table in tables:
+        same(source, target, table)
+    counts = [f"(SELECT COUNT(*) FROM {t}), (SELECT COUNT(DISTINCT who) FROM {t})" for t in tables]
+    with Watcher(target, f"SELECT {', '.join(counts)}") as watcher:
+        for round_ in range(60):
+            change_at_random(source, database, dice)
+            if round_ == 20:
+                applier.stop()
+            if round_ == 40:  # all at once, from several partitions
+                applier = sluice.apply(task)
+        for table in tables:
+            same(source, target, table)
+    assert watcher.seen.keys() == {(ROWS,) * 2 * len(MOVES)}
+    for policy, _, _ in MOVES:
+        moved = [r for r in read_topic(kafka.address, f"{names.task}.{policy}") if "move" in r.header]
+        assert len(moved) > 100 and {r.json["type"] for r in moved} == {"DELETE", "INSERT"}
+        assert all(int(r.header["move"].split(":")[0]) != r.partition for r in moved)
