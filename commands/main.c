@@ -50,9 +50,11 @@ static const cdc_command commands[] = {
      "  --watch   again every second\n\n"
      "Ends with 0 when every program of the task runs and is healthy, else with 1. Run it where "
      "the programs\nrun, in the same folder, as state_dir holds their sockets.\n"},
-    {"topics", cdc_command_topics, "TASK.yaml [create]",
+    {"topics", cdc_command_topics, "TASK.yaml [create [--dry-run]]",
      "the task's topics; create makes what is missing",
-     "Lists topics, partitions, and the first and next offset of each partition.\n"},
+     "Lists topics, partitions, and the first and next offset of each partition. create makes\n"
+     "those that are missing; with --dry-run the brokers only say whether it could be done, and\n"
+     "it is told with which settings.\n"},
     {"tail", cdc_command_tail, "TOPIC -b BROKERS", "print messages as they come",
      "  -b BROKERS        host:port,... of Kafka\n"
      "  --from WHERE      earliest, latest or time:ISO8601 [earliest]\n"

@@ -1,4 +1,5 @@
-/* topics: what the task has in Kafka; create makes what is missing. */
+/* topics: what the task has in Kafka; create makes what is missing, or with --dry-run says what it
+ * would make. */
 #include "command.h"
 #include "topics/admin.h"
 #include "topics/checkpoint.h"
@@ -11,8 +12,9 @@ typedef struct cdc_topics {
     cdc_command_env ce;
     cdc_consumer *consumer;
     cdc_buffer out;
-    bool create;
+    bool create, dry;
     bool missing; /* some topic is not there */
+    bool refused; /* ...and could not be made */
 } cdc_topics;
 
 static cdc_rc cdc_topics_partitions(cdc_topics *tp, const char *name, int32_t n, cdc_error *err)
@@ -30,6 +32,27 @@ static cdc_rc cdc_topics_partitions(cdc_topics *tp, const char *name, int32_t n,
     return CDC_OK;
 }
 
+/* What the brokers say to a topic that is missing. */
+static void cdc_topics_plan(cdc_topics *tp, const char *name, int32_t wanted, cdc_topic_kind kind)
+{
+    cdc_topic_setting settings[CDC_TOPIC_SETTINGS_MAX];
+    cdc_error why;
+    cdc_error_clear(&why);
+    if (cdc_admin_try(&tp->ce.env, name, wanted, kind, &why) != CDC_OK) {
+        tp->refused = true;
+        cdc_buffer_addf(&tp->out, "%s\trefused\t%s\n", name, why.text);
+        return;
+    }
+    size_t n = cdc_admin_plan(&tp->ce.env, kind, settings);
+    cdc_buffer_addf(
+        &tp->out, "%s\twould be made\tpartitions=%d replicas=%lld", name, (int)wanted,
+        (long long)cdc_config_int(tp->ce.task.cfg, "topics.replication_factor"));
+    for (size_t i = 0; i < n; i++) {
+        cdc_buffer_addf(&tp->out, " %s=%s", settings[i].name, settings[i].value);
+    }
+    cdc_buffer_add_char(&tp->out, '\n');
+}
+
 static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, cdc_topic_kind kind,
                              cdc_error *err)
 {
@@ -38,7 +61,9 @@ static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, c
     if (rc != CDC_OK) {
         return rc;
     }
-    if (info.partitions == 0 && tp->create) {
+    if (info.partitions == 0 && tp->dry) {
+        cdc_topics_plan(tp, name, wanted, kind);
+    } else if (info.partitions == 0 && tp->create) {
         rc = cdc_admin_create(&tp->ce.env, name, wanted, kind, err);
         info.partitions = wanted;
     } else if (info.partitions == 0) {
@@ -66,7 +91,7 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
         rc = cdc_topics_one(tp, names.data[i], names.partitions[i], CDC_TOPIC_RECORDS, err);
     }
     for (size_t i = 0; rc == CDC_OK && i < names.nddl; i++) {
-        rc = cdc_topics_one(tp, names.ddl[i], 1, CDC_TOPIC_RECORDS, err);
+        rc = cdc_topics_one(tp, names.ddl[i], 1, CDC_TOPIC_DDL, err);
     }
     if (rc == CDC_OK && side[0] != '\0') {
         rc = cdc_topics_one(tp, side, 1, CDC_TOPIC_SIDE, err);
@@ -77,14 +102,26 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
     return rc;
 }
 
+/* The command's last words, after the table. */
+static int cdc_topics_end(const cdc_topics *tp, const char *file, int code)
+{
+    if (tp->missing) {
+        fprintf(stderr, "sluice: topics are missing; sluice topics %s create makes them\n", file);
+    } else if (tp->refused) {
+        fprintf(stderr, "sluice: some topics of %s could not be made, as told above\n", file);
+    }
+    return tp->missing || tp->refused ? CDC_EXIT_FAILED : code;
+}
+
 int cdc_command_topics(int argc, char **argv)
 {
-    cdc_topics tp = {.create = argc == 3};
+    cdc_topics tp = {.create = argc > 2, .dry = argc > 3};
     cdc_arena ar;
     cdc_error err;
-    if (argc < 2 || argc > 3 || argv[1][0] == '-' ||
-        (argc == 3 && strcmp(argv[2], "create") != 0)) {
-        return cdc_command_usage("topics", "usage: sluice topics TASK.yaml [create]");
+    if (argc < 2 || argc > 4 || argv[1][0] == '-' ||
+        (tp.create && strcmp(argv[2], "create") != 0) ||
+        (tp.dry && strcmp(argv[3], "--dry-run") != 0)) {
+        return cdc_command_usage("topics", "usage: sluice topics TASK.yaml [create [--dry-run]]");
     }
     cdc_error_clear(&err);
     if (cdc_command_open(&tp.ce, argv[1], &err) != CDC_OK) {
@@ -94,13 +131,7 @@ int cdc_command_topics(int argc, char **argv)
     cdc_buffer_init(&tp.out, OUTPUT_BYTES_MAX);
     cdc_rc rc = cdc_topics_all(&tp, &ar, &err);
     int code = cdc_command_print(&tp.out);
-    if (rc != CDC_OK) {
-        code = cdc_command_failed(&err);
-    } else if (tp.missing) {
-        fprintf(stderr, "sluice: topics are missing; sluice topics %s create makes them\n",
-                argv[1]);
-        code = CDC_EXIT_FAILED;
-    }
+    code = rc != CDC_OK ? cdc_command_failed(&err) : cdc_topics_end(&tp, argv[1], code);
     cdc_consumer_free(tp.consumer);
     cdc_buffer_fini(&tp.out);
     cdc_arena_fini(&ar);

@@ -481,6 +481,42 @@ static cdc_rc cdc_task_check_format(cdc_task *task, cdc_error *err)
     return avro ? cdc_task_check_registry(task, err) : CDC_OK;
 }
 
+/* Kafka compacts by key; what it takes away must not be needed. */
+static cdc_rc cdc_task_check_cleanup(cdc_task *task, cdc_error *err)
+{
+    static const char path[] = "topics.cleanup_policy";
+    const cdc_config *cfg = task->cfg;
+    const char *ddl = cdc_config_str(cfg, "topics.ddl");
+    if (strncmp(cdc_config_str(cfg, path), "compact", 7) != 0) {
+        return CDC_OK;
+    }
+    if (task->target_type != NULL) {
+        return cdc_task_fault(task, path, err,
+                              "%s: compaction keeps the newest message of each key, and a target "
+                              "needs every one; use delete, or remove the target",
+                              path);
+    }
+    if (cdc_task_is(task->source_type, "redis")) {
+        return cdc_task_fault(task, path, err,
+                              "%s: a Redis source's commands build on each other, and compaction "
+                              "keeps the newest of each key; use delete",
+                              path);
+    }
+    if (ddl == NULL || ddl[0] == '\0') {
+        return cdc_task_fault(task, path, err,
+                              "%s: DDL would be compacted away with the rows; give topics.ddl a "
+                              "topic of its own, or use delete",
+                              path);
+    }
+    if (task->oversize == CDC_OVERSIZE_SPLIT) {
+        return cdc_task_fault(task, path, err,
+                              "%s: of a message in several parts, which have one key, compaction "
+                              "keeps one; use delete, or another message.oversize",
+                              path);
+    }
+    return CDC_OK;
+}
+
 /* A row that moves may keep its key, so a DELETE that comes again would take away what its INSERT
  * has brought. */
 static cdc_rc cdc_task_check_topics(cdc_task *task, cdc_error *err)
@@ -501,7 +537,7 @@ static cdc_rc cdc_task_check_topics(cdc_task *task, cdc_error *err)
                                   cdc_policy_name(rule->policy), rule->place);
         }
     }
-    return CDC_OK;
+    return cdc_task_check_cleanup(task, err);
 }
 
 static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)

@@ -305,7 +305,7 @@ static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
             rc = cdc_admin_ensure(env, names.data[i], names.partitions[i], CDC_TOPIC_RECORDS, err);
         }
         for (size_t i = 0; i < names.nddl && rc == CDC_OK; i++) {
-            rc = cdc_admin_ensure(env, names.ddl[i], 1, CDC_TOPIC_RECORDS, err);
+            rc = cdc_admin_ensure(env, names.ddl[i], 1, CDC_TOPIC_DDL, err);
         }
     }
     const char *side = NULL;

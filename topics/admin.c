@@ -13,9 +13,11 @@ enum {
     APPEAR_MS = 15000, /* until a topic just made is in the metadata with its leaders */
     REASON_BYTES = 512,
     MAX_MESSAGE_DEFAULT = 1048588, /* Kafka's max.message.bytes */
+    COMPACTED_SEGMENT_BYTES = 2 * 1024 * 1024,
+    COMPACTED_SEGMENT_MS = 3600000,
+    HOUR_MS = 3600000,
+    MB_BYTES = 1024 * 1024,
 };
-
-#define COMPACTED_SEGMENT_BYTES "2097152"
 
 /* --- one request and its answer --- */
 
@@ -166,22 +168,74 @@ int64_t cdc_admin_record_limit(cdc_client *cl, const char *name)
 
 /* --- creating --- */
 
+static void cdc_admin_put_text(cdc_topic_setting *settings, size_t *n, const char *name,
+                               const char *value)
+{
+    cdc_topic_setting *to = &settings[(*n)++];
+    to->name = name;
+    snprintf(to->value, sizeof to->value, "%s", value);
+}
+
+/* Numbers: 0 = as the brokers say. */
+static void cdc_admin_put(cdc_topic_setting *settings, size_t *n, const char *name, int64_t value)
+{
+    char text[24];
+    if (value != 0) {
+        snprintf(text, sizeof text, "%lld", (long long)value);
+        cdc_admin_put_text(settings, n, name, text);
+    }
+}
+
+/* In Kafka's words; NULL: as the brokers say. Only data topics hold something to compact. */
+static const char *cdc_admin_cleanup(const cdc_env *env, cdc_topic_kind kind)
+{
+    const char *cleanup = cdc_config_str(env->task->cfg, "topics.cleanup_policy");
+    if (strcmp(cleanup, "broker") == 0) {
+        return NULL;
+    }
+    if (kind != CDC_TOPIC_RECORDS) {
+        return "delete";
+    }
+    return strcmp(cleanup, "compact-delete") == 0 ? "compact,delete" : cleanup;
+}
+
+size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind,
+                      cdc_topic_setting settings[CDC_TOPIC_SETTINGS_MAX])
+{
+    const cdc_config *cfg = env->task->cfg;
+    int64_t hours = cdc_config_int(cfg, "topics.retention_hours");
+    int64_t mb = cdc_config_int(cfg, "topics.retention_mb");
+    int64_t max =
+        65536 + (kind == CDC_TOPIC_SIDE ? (int64_t)CDC_SIDE_BYTES_MAX
+                                        : cdc_config_int(cfg, "message.max_bytes"));
+    size_t n = 0;
+    if (kind == CDC_TOPIC_COMPACTED) {
+        /* A start reads the end of it: old segments are to be compacted soon and cheaply. */
+        cdc_admin_put_text(settings, &n, "cleanup.policy", "compact");
+        cdc_admin_put(settings, &n, "segment.bytes", COMPACTED_SEGMENT_BYTES);
+        cdc_admin_put(settings, &n, "segment.ms", COMPACTED_SEGMENT_MS);
+        cdc_admin_put_text(settings, &n, "min.cleanable.dirty.ratio", "0.01");
+        return n;
+    }
+    if (max > MAX_MESSAGE_DEFAULT) {
+        cdc_admin_put(settings, &n, "max.message.bytes", max < INT32_MAX ? max : INT32_MAX);
+    }
+    cdc_admin_put(settings, &n, "retention.ms", hours > 0 ? hours * HOUR_MS : hours);
+    cdc_admin_put(settings, &n, "retention.bytes", mb > 0 ? mb * MB_BYTES : mb);
+    const char *cleanup = cdc_admin_cleanup(env, kind);
+    if (cleanup != NULL) {
+        cdc_admin_put_text(settings, &n, "cleanup.policy", cleanup);
+    }
+    return n;
+}
+
 static void cdc_admin_topic_settings(rd_kafka_NewTopic_t *topic, const cdc_env *env,
                                      cdc_topic_kind kind)
 {
-    int64_t max =
-        65536 + (kind == CDC_TOPIC_SIDE ? (int64_t)CDC_SIDE_BYTES_MAX
-                                        : cdc_config_int(env->task->cfg, "message.max_bytes"));
-    if (kind == CDC_TOPIC_COMPACTED) {
-        /* A start reads the end of it: old segments are to be compacted soon and cheaply. */
-        rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
-        rd_kafka_NewTopic_set_config(topic, "segment.bytes", COMPACTED_SEGMENT_BYTES);
-        rd_kafka_NewTopic_set_config(topic, "segment.ms", "3600000");
-        rd_kafka_NewTopic_set_config(topic, "min.cleanable.dirty.ratio", "0.01");
-    } else if (max > MAX_MESSAGE_DEFAULT) {
-        char text[32];
-        snprintf(text, sizeof text, "%lld", (long long)(max < INT32_MAX ? max : INT32_MAX));
-        rd_kafka_NewTopic_set_config(topic, "max.message.bytes", text);
+    cdc_topic_setting settings[CDC_TOPIC_SETTINGS_MAX];
+    size_t n = cdc_admin_plan(env, kind, settings);
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_NewTopic_set_config(topic, settings[i].name, settings[i].value);
     }
 }
 
@@ -277,7 +331,7 @@ cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partition
         return rc;
     }
     if (found > 0) {
-        if (kind == CDC_TOPIC_RECORDS) {
+        if (kind == CDC_TOPIC_RECORDS || kind == CDC_TOPIC_DDL) {
             cdc_admin_check_existing(cl, name);
         }
         return CDC_OK;
@@ -313,6 +367,18 @@ cdc_rc cdc_admin_create(const cdc_env *env, const char *name, int32_t partitions
     cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
     if (rc == CDC_OK) {
         rc = cdc_admin_make(&cl, name, partitions, kind, err);
+    }
+    cdc_client_fini(&cl);
+    return rc;
+}
+
+cdc_rc cdc_admin_try(const cdc_env *env, const char *name, int32_t partitions, cdc_topic_kind kind,
+                     cdc_error *err)
+{
+    cdc_client cl;
+    cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
+    if (rc == CDC_OK) {
+        rc = cdc_admin_try_creation(&cl, name, partitions, kind, err);
     }
     cdc_client_fini(&cl);
     return rc;

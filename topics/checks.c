@@ -16,11 +16,13 @@ const cdc_check cdc_topics_checks[] = {
      "`sluice topics TASK create`, kafka-topics.sh, `topics.partitions`"},
     {"kafka_settings", "warn", "The account may read the topics' settings.",
      "kafka-acls.sh --operation DescribeConfigs"},
-    {"kafka_cleanup_policy", "fail",
-     "Data and DDL topics are not compacted: a compacted topic forgets changes.",
+    {"kafka_cleanup_policy", "fail, warn",
+     "Data and DDL topics are not compacted, unless `topics.cleanup_policy` says so: a compacted "
+     "topic forgets changes. Topics that are there have the policy that it says.",
      "kafka-configs.sh --add-config cleanup.policy=delete"},
     {"kafka_retention", "warn",
-     "Data topics keep messages for 24 hours or more, and by size not less than the source's rows.",
+     "Data topics keep messages for 24 hours or more, and by size not less than the source's rows; "
+     "those that are there as `topics.retention_hours` and `retention_mb` say.",
      "kafka-configs.sh --add-config retention.ms=..."},
     {"kafka_message_size", "warn",
      "The topics' `max.message.bytes` is not below `message.max_bytes`.",

@@ -133,7 +133,9 @@ static void cdc_kafka_check_policy(cdc_kafka_check *kc, const cdc_topic_check *t
                           "forget where it was");
         cdc_kafka_configs_cure(kc, topic->name, "cleanup.policy", "compact");
     }
-    if (topic->kind != CDC_TOPIC_COMPACTED && settings->compacted) {
+    const char *cleanup = cdc_config_str(kc->env->task->cfg, "topics.cleanup_policy");
+    bool wanted = topic->kind == CDC_TOPIC_RECORDS && strncmp(cleanup, "compact", 7) == 0;
+    if (topic->kind != CDC_TOPIC_COMPACTED && settings->compacted && !wanted) {
         cdc_checklist_add(kc->list, "kafka_cleanup_policy", CDC_CHECK_FAIL, topic->name,
                           "its cleanup.policy is compact: it forgets all changes of a row but the "
                           "last");
@@ -161,6 +163,34 @@ static void cdc_kafka_check_retention(cdc_kafka_check *kc, const cdc_topic_check
             "%lld",
             (long long)settings->retention_bytes, (long long)kc->bytes);
         cdc_kafka_configs_cure(kc, topic->name, "retention.bytes", "-1");
+    }
+}
+
+/* What the task says of topics that it makes, and this one is there already. */
+static void cdc_kafka_check_plan(cdc_kafka_check *kc, const cdc_topic_check *topic,
+                                 const cdc_settings *settings)
+{
+    cdc_topic_setting plan[CDC_TOPIC_SETTINGS_MAX];
+    size_t n = cdc_admin_plan(kc->env, topic->kind, plan);
+    for (size_t i = 0; i < n; i++) {
+        const char *value = plan[i].value;
+        bool cleanup = strcmp(plan[i].name, "cleanup.policy") == 0;
+        bool ms = strcmp(plan[i].name, "retention.ms") == 0;
+        bool bytes = strcmp(plan[i].name, "retention.bytes") == 0;
+        long long number = strtoll(value, NULL, 10);
+        bool equal = cleanup ? (strstr(value, "compact") != NULL) == settings->compacted &&
+                                   (strstr(value, "delete") != NULL) == settings->deleted
+                     : ms    ? settings->retention_ms == number
+                     : bytes ? settings->retention_bytes == number
+                             : true;
+        if (!equal) {
+            cdc_checklist_add(kc->list, cleanup ? "kafka_cleanup_policy" : "kafka_retention",
+                              CDC_CHECK_WARN, topic->name,
+                              "its %s is not %s, as topics says for those that sluice creates: "
+                              "topics that are there stay as they are",
+                              plan[i].name, value);
+            cdc_kafka_configs_cure(kc, topic->name, plan[i].name, value);
+        }
     }
 }
 
@@ -242,6 +272,9 @@ static void cdc_kafka_check_existing(cdc_kafka_check *kc, const cdc_topic_check 
     if (topic->kind != CDC_TOPIC_COMPACTED) {
         cdc_kafka_check_retention(kc, topic, &settings);
         cdc_kafka_check_size(kc, topic, &settings);
+    }
+    if (topic->ours && topic->kind != CDC_TOPIC_COMPACTED) {
+        cdc_kafka_check_plan(kc, topic, &settings);
     }
     cdc_kafka_check_replicas(kc, topic->name, cdc_kafka_replicas(kc, topic->name),
                              settings.min_insync);
@@ -365,7 +398,8 @@ static void cdc_kafka_check_data(cdc_kafka_check *kc, const cdc_topic_names *nam
         cdc_kafka_check_topic(kc, &data);
     }
     for (size_t i = 0; i < names->nddl && source; i++) {
-        cdc_topic_check own = {.name = names->ddl[i], .wanted = 1, .ours = true};
+        cdc_topic_check own = {
+            .name = names->ddl[i], .wanted = 1, .kind = CDC_TOPIC_DDL, .ours = true};
         cdc_kafka_check_topic(kc, &own);
     }
 }

@@ -412,7 +412,7 @@ cdc_rc cdc_router_ddl(cdc_router *rt, const cdc_event *ev, cdc_route *out, cdc_e
     cdc_buffer_init(&name, 4096);
     cdc_rc rc = cdc_router_expand(rt->ddl, task->name, ev->ddl_database, ev->ddl_table, &name, err);
     if (rc == CDC_OK) {
-        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), 1, CDC_TOPIC_RECORDS, &out->topic, err);
+        rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), 1, CDC_TOPIC_DDL, &out->topic, err);
     }
     cdc_buffer_fini(&name);
     return rc;

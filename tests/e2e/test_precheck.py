@@ -320,6 +320,21 @@ def test_kafka_topics(ends, sluice, names, kafka):
     assert "topics.replication_factor: 1" in item["cure"]
 
 
+def test_topics_that_are_there_as_the_task_says(ends, sluice, names, kafka):
+    source, _, task = ends
+    good = {"max.message.bytes": 20_000_000, "retention.bytes": 1 << 40}
+    kafka.create_topic(names.topic, **good)
+    path = task(target=None, phases=["incremental"],
+                topics={"retention_hours": 48, "retention_mb": -1, "cleanup_policy": "compact"})
+    found = Precheck(sluice, path)
+    assert found.bad() == {("kafka_retention", "warn"), ("kafka_cleanup_policy", "warn")}
+    cures = [config_of(i["cure"]) for i in found.items if i["status"] == "warn"]
+    assert {(topic, name) for topic, name, _ in cures} == {
+        (names.topic, "retention.ms"), (names.topic, "retention.bytes"), (names.topic, "cleanup.policy")}
+    kafka.set_topic(names.topic, **{**good, **{name: value for _, name, value in cures}})
+    assert Precheck(sluice, path).bad() == set()
+
+
 def test_topics_of_rules(ends, sluice, names, kafka):
     source, _, task = ends
     table = f"{names.database}.t"

@@ -4,6 +4,8 @@ another while somebody reads the target."""
 import random
 import threading
 
+from confluent_kafka.admin import ConfigResource, ConfigSource
+
 from lib.kafka_reader import read_topic
 from lib.wait import wait_until
 
@@ -147,3 +149,45 @@ def test_a_row_that_moves_is_never_missing_nor_twice(source, target, kafka, slui
         moved = [r for r in read_topic(kafka.address, f"{names.task}.{policy}") if "move" in r.header]
         assert len(moved) > 100 and {r.json["type"] for r in moved} == {"DELETE", "INSERT"}
         assert all(int(r.header["move"].split(":")[0]) != r.partition for r in moved)
+
+
+def settings(kafka, topic):
+    """{name: value} of those that were given to the topic itself."""
+    admin = kafka.admin()  # its requests end with it
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    found = admin.describe_configs([resource])[resource].result(30)
+    return {name: entry.value for name, entry in found.items() if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value}
+
+
+def test_topics_are_made_as_the_task_says(source, kafka, sluice, names):
+    source.execute(f"CREATE DATABASE {names.database}")
+    task = sluice.task(target=None, topics={
+        "partitions": 3, "retention_hours": 36, "retention_mb": 200, "cleanup_policy": "compact-delete",
+        "rules": [{"match": "*.own", "topic": "{task}.own", "partitions": 2, "policy": "pk"}]})
+    topics = {names.task: 3, f"{names.task}.own": 2, f"{names.task}.ddl": 1}
+    out = sluice.run("topics", task, "create", "--dry-run").stdout
+    kept = "retention.ms=129600000 retention.bytes=209715200 cleanup.policy="
+    for topic, partitions in topics.items():
+        line, = [line for line in out.splitlines() if line.startswith(f"{topic}\t")]
+        cleanup = "delete" if topic.endswith(".ddl") else "compact,delete"
+        assert f"would be made\tpartitions={partitions} replicas=1 " in line and line.endswith(kept + cleanup), line
+    assert not topics.keys() & kafka.topics()
+    sluice.run("topics", task, status=1)
+    sluice.run("topics", task, "create")
+    for topic, partitions in topics.items():
+        found = settings(kafka, topic)
+        assert int(found["max.message.bytes"]) > 10_000_000
+        assert " ".join(f"{n}={found[n]}" for n in ("retention.ms", "retention.bytes", "cleanup.policy")) == kept + (
+            "delete" if topic.endswith(".ddl") else "compact,delete")
+    assert settings(kafka, "_sluice_checkpoints")["cleanup.policy"] == "compact"
+    listed = sluice.run("topics", task, "create", "--dry-run").stdout
+    assert f"{names.task}.own\t1\t0\t0" in listed and "would" not in listed
+
+
+def test_topics_that_cannot_be_made(kafka, sluice, names):
+    task = sluice.task(topics={"replication_factor": 3})
+    process = sluice.run("topics", task, "create", "--dry-run", status=1)
+    assert f"{names.task}\trefused" in process.stdout and "3 replicas" in process.stdout
+    assert f"{names.task}.ddl\trefused" in process.stdout and "could not be made" in process.stderr
+    assert names.task not in kafka.topics()
+    assert sluice.run("topics", task, "--dry-run", status=2).stdout == ""

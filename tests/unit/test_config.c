@@ -370,6 +370,22 @@ static void test_delivery_of_rows_that_move(void **state)
     cdc_task_fini(&task);
 }
 
+static void test_compaction(void **state)
+{
+    (void)state;
+    bad(GOOD "topics: {cleanup_policy: compact}\n",
+        "t.yaml:5:10: topics.cleanup_policy: compaction keeps the newest message of each key, and "
+        "a target needs every one; use delete, or remove the target");
+    bad(HEAD SOURCE "topics: {cleanup_policy: compact-delete, ddl: ''}\n",
+        "t.yaml:4:10: topics.cleanup_policy: DDL would be compacted away with the rows; give "
+        "topics.ddl a topic of its own, or use delete");
+    bad(HEAD SOURCE "topics: {cleanup_policy: compact}\nmessage: {oversize: split}\n",
+        "t.yaml:4:10: topics.cleanup_policy: of a message in several parts, which have one key, "
+        "compaction keeps one; use delete, or another message.oversize");
+    cdc_task task = good(HEAD SOURCE "topics: {cleanup_policy: compact}\n");
+    cdc_task_fini(&task);
+}
+
 static void test_yaml_faults(void **state)
 {
     (void)state;
@@ -676,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_topic_rules),
         cmocka_unit_test(test_topic_rules_that_fight),
         cmocka_unit_test(test_delivery_of_rows_that_move),
+        cmocka_unit_test(test_compaction),
         cmocka_unit_test(test_yaml_faults),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_rules),
