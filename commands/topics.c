@@ -44,9 +44,8 @@ static void cdc_topics_plan(cdc_topics *tp, const char *name, int32_t wanted, cd
         return;
     }
     size_t n = cdc_admin_plan(&tp->ce.env, kind, settings);
-    cdc_buffer_addf(
-        &tp->out, "%s\twould be made\tpartitions=%d replicas=%lld", name, (int)wanted,
-        (long long)cdc_config_int(tp->ce.task.cfg, "topics.replication_factor"));
+    cdc_buffer_addf(&tp->out, "%s\twould be made\tpartitions=%d replicas=%lld", name, (int)wanted,
+                    (long long)cdc_config_int(tp->ce.task.cfg, "topics.replication_factor"));
     for (size_t i = 0; i < n; i++) {
         cdc_buffer_addf(&tp->out, " %s=%s", settings[i].name, settings[i].value);
     }

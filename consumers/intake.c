@@ -63,6 +63,7 @@ static void cdc_intake_apply_header(const cdc_header *h, const cdc_message *msg,
     ev->unchecked = h->unchecked;
     ev->move = h->move;
     ev->partial = h->partial;
+    ev->barrier = h->barrier;
     ev->pos_text = h->pos != NULL ? h->pos : "";
     ev->ddl_was = h->was != NULL ? h->was : "";
     ev->ddl_default = h->use != NULL ? h->use : "";

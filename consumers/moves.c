@@ -28,7 +28,7 @@ typedef struct cdc_moves_part {
 struct cdc_moves {
     const cdc_env *env;
     cdc_moves_read read;
-    cdc_moves_part *parts; /* of each partition that is read */
+    cdc_moves_part *parts;   /* of each partition that is read */
     uint32_t nawaits, nkept; /* partitions */
     size_t kept_bytes;
     _Atomic bool steer;
@@ -68,7 +68,8 @@ static cdc_move cdc_moves_header(cdc_bytes header)
 static uint32_t cdc_moves_find(const cdc_moves *mv, const char *topic, int32_t partition)
 {
     for (uint32_t i = 0; i < mv->read.n; i++) {
-        if (mv->read.offsets[i].partition == partition && strcmp(mv->read.offsets[i].topic, topic) == 0) {
+        if (mv->read.offsets[i].partition == partition &&
+            strcmp(mv->read.offsets[i].topic, topic) == 0) {
             return i;
         }
     }

@@ -23,6 +23,8 @@ enum {
     PARTITIONS_MAX = 10000,
 };
 
+#define REPARTITIONED "repartitioned" /* no failure: the session is to begin anew */
+
 typedef struct cdc_replay {
     const cdc_env *env;
     const cdc_sink *sink;
@@ -52,17 +54,18 @@ typedef struct cdc_session {
     int64_t *asked;      /* ...and when the order of DDL asked */
     uint32_t n, ndata;   /* partitions; those of data topics come first */
     uint32_t latest;     /* partition of the last record */
+    bool joined;         /* the target knows a partition of the topic in hand */
     bool fresh;          /* the target has applied nothing of the task yet */
     bool anchored;       /* ...and where it begins does not depend on when it is asked */
     bool open;           /* a target transaction is open */
     bool *unfinished;    /* by partition: the last event in it was not the last of its source
                             transaction, or of its record */
     uint32_t nunfinished;
-    bool moving;  /* a row is on its way from one partition to another */
+    bool moving;    /* a row is on its way from one partition to another */
     bool torn;      /* ...whose second record was passed over */
     bool reread;    /* ...and one came whose other record was passed over */
     uint64_t *lost; /* by partition: id of the first record that was passed over; 0: none */
-    bool steered; /* ...and the intake reads only what ends that */
+    bool steered;   /* ...and the intake reads only what ends that */
     bool caught_up;
     uint32_t open_rows, open_txns;
     size_t open_bytes;
@@ -169,14 +172,16 @@ static void cdc_session_note_definition(cdc_session *ss, const cdc_definition *d
 }
 
 /* A definition change whose place has come: a target transaction of its own. What is open belongs
- * before it. */
+ * before it. Behind a barrier there are other partitions: RETRY, with REPARTITIONED. */
 static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, cdc_error *err)
 {
     const cdc_sink *sink = ss->rp->sink;
     const cdc_event *ev = def->events[def->n - 1];
+    bool barrier = ev->barrier;
     cdc_rc rc = ss->open ? cdc_session_commit(ss, err) : CDC_OK;
-    if (rc == CDC_OK && cdc_order_is_repeated(ss->order, def)) {
-        CDC_LOG(CDC_LOG_WARN, "ddl_repeated", CDC_NUM("id", ev->id), CDC_STR("txn", ev->txn));
+    if (rc == CDC_OK && (barrier || cdc_order_is_repeated(ss->order, def))) {
+        CDC_LOG(CDC_LOG_WARN, barrier ? "repartitioned" : "ddl_repeated", CDC_NUM("id", ev->id),
+                CDC_STR("txn", ev->txn));
         rc = sink->begin(ss->sink, err);
         rc = rc == CDC_OK ? sink->commit(ss->sink, def->offsets, def->noffsets, err) : rc;
     } else if (rc == CDC_OK) {
@@ -189,7 +194,10 @@ static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, cdc_error
     snprintf(ss->position, sizeof ss->position, "%s", ev->pos_text);
     cdc_metrics_word(ss->rp->env->metrics, "position", ss->position);
     cdc_retry_success(&ss->rp->retry);
-    return cdc_order_done(ss->order, def, err);
+    rc = cdc_order_done(ss->order, def, err);
+    return rc == CDC_OK && barrier
+               ? cdc_error_set(err, CDC_RETRY, REPARTITIONED, "a topic has other partitions")
+               : rc;
 }
 
 /* A record of topics.oversize: it is not applied; that it was seen is kept with the next commit. */
@@ -470,10 +478,12 @@ static cdc_rc cdc_session_first_offset(cdc_session *ss, cdc_offset *at, bool exi
     cdc_rc rc = ss->rp->sink->applied(ss->sink, at->topic, at->partition, &at->next, err);
     if (rc != CDC_OK || at->next >= 0) {
         ss->fresh = false;
+        ss->joined = true;
         return rc;
     }
     at->next = CDC_OFFSET_EARLIEST;
-    if (start == NULL || strcmp(start, "earliest") == 0) {
+    /* A partition that was added since has nothing that could be before the start. */
+    if (start == NULL || strcmp(start, "earliest") == 0 || ss->joined) {
         return CDC_OK;
     }
     /* Asked again after a restart, the answer would be another. */
@@ -508,6 +518,7 @@ static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, int32_t want
             "topic %s does not exist: start the capture that writes it, or mend from.topics",
             topic);
     }
+    ss->joined = false;
     for (int32_t p = 0; p < partitions && rc == CDC_OK; p++) {
         if (ss->n == PARTITIONS_MAX) {
             return cdc_error_set(err, CDC_FATAL, "partitions",
@@ -554,6 +565,7 @@ static cdc_rc cdc_session_open_ddl(cdc_session *ss, const cdc_topic_names *names
     for (size_t i = 0; i < names->nddl && rc == CDC_OK; i++) {
         int32_t partitions = 0;
         at[i].topic = names->ddl[i];
+        ss->joined = false;
         rc = cdc_consumer_partitions(ss->consumer, at[i].topic, &partitions, err);
         if (rc == CDC_OK || rc == CDC_EOF) {
             rc = cdc_session_first_offset(ss, &at[i], rc == CDC_OK, err);
@@ -769,7 +781,7 @@ cdc_rc cdc_replay_run(const cdc_env *env, const cdc_sink *sink, const cdc_codec 
         if (rc == CDC_OK) {
             return CDC_OK;
         }
-        if (careful) {
+        if (careful || (rc == CDC_RETRY && strcmp(err->code, REPARTITIONED) == 0)) {
             continue;
         }
         rc = cdc_replay_after_failure(&rp, rc, err);

@@ -63,6 +63,8 @@ typedef struct cdc_event {
                        it logs row by row, or in a session with foreign_key_checks=0 */
     bool moving;    /* decoded records: behind this event a row is on its way from one partition to
                        another (consumers/moves.h) */
+    bool barrier;   /* DDL that is none: the topic named in sql hashes over another number of
+                       partitions from here on */
     bool partial;   /* DDL of a database: some of its tables are left out by objects */
     uint32_t server_id;
     cdc_table *table;        /* borrowed from the batch, which holds the reference */

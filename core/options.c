@@ -166,8 +166,9 @@ const cdc_option cdc_task_options[] = {
      .type = CDC_OPTION_ENUM,
      .def = "broker",
      .choices = "broker|delete|compact|compact-delete",
-     .help = "Kafka's cleanup.policy of data topics that sluice creates; broker: as the brokers "
-             "say. compact keeps the newest message of each key, which is not enough for a target."},
+     .help =
+         "Kafka's cleanup.policy of data topics that sluice creates; broker: as the brokers "
+         "say. compact keeps the newest message of each key, which is not enough for a target."},
     {.path = "topics.policy",
      .type = CDC_OPTION_ENUM,
      .def = "single",
@@ -175,6 +176,13 @@ const cdc_option cdc_task_options[] = {
      .help =
          "Which partition a row goes to: always 0, or by hash of its table, of its primary key, "
          "of topics.columns, or as Canal itself does."},
+    {.path = "topics.repartition",
+     .type = CDC_OPTION_ENUM,
+     .def = "stop",
+     .choices = "stop|barrier",
+     .help = "What to do when the number of partitions of a topic has changed under a policy that "
+             "hashes: stop, or go on behind a barrier, at which the applier first applies all that "
+             "was written before."},
     {.path = "topics.columns",
      .type = CDC_OPTION_STRINGS,
      .def = "",

@@ -529,12 +529,13 @@ static cdc_rc cdc_task_check_topics(cdc_task *task, cdc_error *err)
     for (size_t i = 0; both && !task->exactly_once && i < task->topics.n; i++) {
         const cdc_topic_rule *rule = &task->topics.rules[i];
         if (rule->ncolumns > 0) {
-            return cdc_task_fault(task, "delivery", err,
-                                  "delivery at-least-once repeats messages after a crash, and under "
-                                  "policy %s of %s a repeated DELETE of a row that moved to another "
-                                  "partition would take it away; set delivery: exactly-once, or "
-                                  "policy pk",
-                                  cdc_policy_name(rule->policy), rule->place);
+            return cdc_task_fault(
+                task, "delivery", err,
+                "delivery at-least-once repeats messages after a crash, and under "
+                "policy %s of %s a repeated DELETE of a row that moved to another "
+                "partition would take it away; set delivery: exactly-once, or "
+                "policy pk",
+                cdc_policy_name(rule->policy), rule->place);
         }
     }
     return cdc_task_check_cleanup(task, err);

@@ -41,6 +41,8 @@ struct cdc_publisher {
     cdc_producer *producer;
     cdc_router *router;
     cdc_canal_text *texts; /* of what the router hashes */
+    cdc_counts *counts;
+    uint32_t prepared; /* uid of the table that the router has last been asked for */
     cdc_filter *filter;
     const char *instance; /* borrowed: outlives the publisher */
     cdc_record made;      /* of the newest row */
@@ -129,13 +131,17 @@ static cdc_rc cdc_publisher_text(void *arg, const cdc_column *col, const cdc_val
     return cdc_canal_text_add(arg, col, v, out, err);
 }
 
-static cdc_rc cdc_publisher_router(cdc_publisher *pub, cdc_error *err)
+static cdc_rc cdc_publisher_router(cdc_publisher *pub, const char *partitions, cdc_error *err)
 {
     cdc_rc rc = cdc_router_new(&pub->router, pub->env, pub->producer, err);
+    if (rc == CDC_OK) {
+        rc = cdc_counts_new(&pub->counts, partitions, err);
+    }
     if (rc == CDC_OK) {
         rc = cdc_canal_text_new(&pub->texts, pub->env, err);
     }
     if (rc == CDC_OK) {
+        cdc_router_set_counts(pub->router, pub->counts);
         cdc_router_set_text(pub->router, cdc_publisher_text, pub->texts);
     }
     return rc;
@@ -164,7 +170,7 @@ cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_code
     pub->source_ms = start->source_ms;
     cdc_rc rc = codec->open(&pub->codec_handle, env, err);
     if (rc == CDC_OK) {
-        rc = cdc_publisher_router(pub, err);
+        rc = cdc_publisher_router(pub, start->partitions, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_filter_new(&pub->filter, env, err);
@@ -183,6 +189,7 @@ void cdc_publisher_free(cdc_publisher *pub)
     }
     cdc_router_free(pub->router);
     cdc_canal_text_free(pub->texts);
+    cdc_counts_free(pub->counts);
     cdc_filter_free(pub->filter);
     if (pub->codec_handle != NULL) {
         pub->codec->close(pub->codec_handle);
@@ -431,11 +438,59 @@ static cdc_rc cdc_publisher_move(cdc_publisher *pub, const cdc_event *ev, cdc_pl
     return rc;
 }
 
+/* A place in the order of definition changes, behind which the applier goes on only when all that
+ * is before it is applied: a definition change of nothing, in no transaction. */
+static cdc_rc cdc_publisher_barrier(cdc_publisher *pub, const cdc_event *ev, const char *topic,
+                                    cdc_error *err)
+{
+    char text[400];
+    uint64_t seq = pub->txn_seq;
+    cdc_event mark = *ev;
+    snprintf(text, sizeof text, "/* sluice: topic %s has another number of partitions */", topic);
+    mark.op = CDC_OP_DDL;
+    mark.ddl = CDC_DDL_QUERY;
+    mark.phase = CDC_PHASE_INCR;
+    mark.barrier = true;
+    mark.unchecked = false;
+    mark.ddl_database = ev->table->database;
+    mark.ddl_table = ev->table->name;
+    mark.ddl_default = mark.ddl_was = mark.txn = mark.gtid = "";
+    mark.sql = text;
+    mark.sql_len = (uint32_t)strlen(text);
+    mark.table = NULL;
+    mark.before = mark.after = NULL;
+    CDC_LOG(CDC_LOG_WARN, "repartitioned", CDC_STR("topic", topic),
+            CDC_STR("text", "its number of partitions is another than before; the applier goes on "
+                            "behind a barrier"));
+    pub->txn_seq = 0;
+    cdc_rc rc = cdc_publisher_record(pub, &mark, PLACE_LAST, err);
+    pub->txn_seq = seq;
+    return rc;
+}
+
+/* The table's first row of this run, or after another's. */
+static cdc_rc cdc_publisher_prepare(cdc_publisher *pub, const cdc_event *ev, cdc_error *err)
+{
+    const char *barrier = NULL;
+    cdc_rc rc = cdc_router_prepare(pub->router, ev->table, &barrier, err);
+    pub->prepared = ev->table->uid;
+    if (rc != CDC_OK) {
+        return cdc_publisher_where(ev, err);
+    }
+    return barrier != NULL ? cdc_publisher_barrier(pub, ev, barrier, err) : CDC_OK;
+}
+
 /* One row: one record, or two when an UPDATE changes what the policy hashes. */
 static cdc_rc cdc_publisher_row(cdc_publisher *pub, const cdc_event *ev, cdc_place place,
                                 cdc_error *err)
 {
     bool moves = false;
+    if (ev->table != NULL && ev->table->uid != pub->prepared) {
+        cdc_rc rc = cdc_publisher_prepare(pub, ev, err);
+        if (rc != CDC_OK) {
+            return rc;
+        }
+    }
     if (ev->op == CDC_OP_UPDATE) {
         cdc_rc rc = cdc_router_moves(pub->router, ev, &moves, err);
         if (rc != CDC_OK) {
@@ -653,6 +708,7 @@ cdc_rc cdc_publisher_commit(cdc_publisher *pub, cdc_error *err)
         .seq = pub->txn_seq - (pub->held.full ? 1 : 0),
         .id = pub->id - (pub->held.full ? 1 : 0),
         .ddl = pub->ddl,
+        .partitions = cdc_counts_text(pub->counts),
         .wall_ms = cdc_clock_wall_ms(),
         .source_ms = pub->source_ms,
     };

@@ -205,9 +205,8 @@ size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind,
     const cdc_config *cfg = env->task->cfg;
     int64_t hours = cdc_config_int(cfg, "topics.retention_hours");
     int64_t mb = cdc_config_int(cfg, "topics.retention_mb");
-    int64_t max =
-        65536 + (kind == CDC_TOPIC_SIDE ? (int64_t)CDC_SIDE_BYTES_MAX
-                                        : cdc_config_int(cfg, "message.max_bytes"));
+    int64_t max = 65536 + (kind == CDC_TOPIC_SIDE ? (int64_t)CDC_SIDE_BYTES_MAX
+                                                  : cdc_config_int(cfg, "message.max_bytes"));
     size_t n = 0;
     if (kind == CDC_TOPIC_COMPACTED) {
         /* A start reads the end of it: old segments are to be compacted soon and cheaply. */

@@ -2,12 +2,13 @@
  *
  *   {"v":1,"task":"shop","instance":"9f…","token":"…","skip_rows":0,"seq":0,"id":17,"ddl":3,"wall_ms":…,"source_ms":…}
  *
- * token is null before the source has started; txn is there while skip_rows is not 0. Unknown names
- * are skipped, so that a later version may add some; "ddl" was added so, and is 0 where it is
- * missing. */
+ * token is null before the source has started; txn is there while skip_rows is not 0, and
+ * "partitions":{"TOPIC":N,…} when there are such topics. Unknown names are skipped, so that a later
+ * version may add some; "ddl" was added so, and is 0 where it is missing. */
 #include "checkpoint.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 enum { VERSION = 1 };
 
@@ -38,6 +39,10 @@ void cdc_checkpoint_encode(const cdc_checkpoint *cp, const char *task, cdc_buffe
     cdc_checkpoint_number(out, ",\"seq\":", cp->seq);
     cdc_checkpoint_number(out, ",\"id\":", cp->id);
     cdc_checkpoint_number(out, ",\"ddl\":", cp->ddl);
+    if (cp->partitions != NULL) {
+        cdc_buffer_add_str(out, ",\"partitions\":");
+        cdc_buffer_add_str(out, cp->partitions);
+    }
     cdc_buffer_add_str(out, ",\"wall_ms\":");
     cdc_buffer_add_i64(out, cp->wall_ms);
     cdc_buffer_add_str(out, ",\"source_ms\":");
@@ -86,6 +91,16 @@ static bool cdc_checkpoint_texts(const json_t *root, cdc_arena *ar, cdc_checkpoi
     return out->instance != NULL;
 }
 
+/* What is in it is looked at by who uses it. */
+static bool cdc_checkpoint_partitions(const json_t *root, cdc_arena *ar, cdc_checkpoint *out)
+{
+    const json_t *partitions = json_object_get(root, "partitions");
+    char *text = json_is_object(partitions) ? json_dumps(partitions, JSON_COMPACT) : NULL;
+    out->partitions = text != NULL ? cdc_arena_strndup(ar, text, strlen(text)) : NULL;
+    free(text);
+    return partitions == NULL || out->partitions != NULL;
+}
+
 static bool cdc_checkpoint_numbers(const json_t *root, cdc_checkpoint *out)
 {
     return cdc_checkpoint_count(root, "skip_rows", &out->skip_rows) &&
@@ -117,7 +132,8 @@ cdc_rc cdc_checkpoint_parse(cdc_bytes in, cdc_arena *ar, cdc_checkpoint *out, cd
             "the checkpoint has format version %lld, and this program reads %d: it was "
             "written by a newer sluice, use that one",
             (long long)version, VERSION);
-    } else if (!cdc_checkpoint_texts(root, ar, out) || !cdc_checkpoint_numbers(root, out)) {
+    } else if (!cdc_checkpoint_texts(root, ar, out) || !cdc_checkpoint_numbers(root, out) ||
+               !cdc_checkpoint_partitions(root, ar, out)) {
         rc = cdc_error_set(err, CDC_FATAL, "checkpoint_malformed",
                            "the checkpoint lacks a member, or one has the wrong type");
     }

@@ -56,6 +56,9 @@ static char *cdc_header_definition(char *to, const cdc_event *ev)
     if (cdc_header_given(ev->ddl_default)) {
         to = cdc_header_text(PUT(to, ";use="), ev->ddl_default);
     }
+    if (ev->barrier) {
+        to = PUT(to, ";barrier=1");
+    }
     return ev->partial ? PUT(to, ";part=1") : to;
 }
 
@@ -252,6 +255,10 @@ static bool cdc_header_pair(cdc_header *h, const cdc_pair *pair, cdc_arena *ar)
     if (cdc_pair_is(pair, "part")) {
         h->partial = cdc_pair_value_is(pair, "1");
         return h->partial;
+    }
+    if (cdc_pair_is(pair, "barrier")) {
+        h->barrier = cdc_pair_value_is(pair, "1");
+        return h->barrier;
     }
     return !cdc_pair_is(pair, "phase") || cdc_header_phase(h, pair);
 }

@@ -10,8 +10,9 @@
 #define CDC_HEADER_NAME "cdc"
 
 /* Appends the header of ev: v, task, src ("" = left out), phase, schema (rows), txn, seq, last,
- * pos, ddl, move, was, use, part (1: DDL of a database of which only some tables are taken), fk (0:
- * foreign keys are not checked for this row). */
+ * pos, ddl, move, was, use, part (1: DDL of a database of which only some tables are taken),
+ * barrier (1: DDL that is only a place in the order), fk (0: foreign keys are not checked for this
+ * row). */
 void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const cdc_event *ev);
 
 typedef struct cdc_header {
@@ -26,6 +27,7 @@ typedef struct cdc_header {
     bool last;
     bool unchecked; /* fk=0 */
     bool partial;   /* part=1 */
+    bool barrier;   /* barrier=1 */
 } cdc_header;
 
 /* Parses a header; unknown names are skipped. FATAL when it is malformed or of a newer version. */

@@ -26,6 +26,9 @@ struct cdc_router {
     const cdc_env *env;
     cdc_producer *producer;
     const char *ddl, *side; /* templates */
+    cdc_counts *counts;
+    bool repartition;         /* topics.repartition is barrier */
+    const cdc_topic *changed; /* its number of partitions is another; a barrier is due */
     cdc_router_text text;
     void *text_arg;
     cdc_buffer hashed; /* texts of the row in hand */
@@ -138,6 +141,7 @@ cdc_rc cdc_router_new(cdc_router **out, const cdc_env *env, cdc_producer *pr, cd
     rt->producer = pr;
     rt->ddl = cdc_config_str(cfg, "topics.ddl");
     rt->side = cdc_config_str(cfg, "topics.oversize");
+    rt->repartition = strcmp(cdc_config_str(cfg, "topics.repartition"), "barrier") == 0;
     cdc_buffer_init(&rt->hashed, CDC_MESSAGE_BYTES_MAX);
     cdc_arena_init(&rt->arena, 4096, COLUMNS_BYTES_MAX);
     return CDC_OK;
@@ -147,6 +151,11 @@ void cdc_router_set_text(cdc_router *rt, cdc_router_text text, void *arg)
 {
     rt->text = text;
     rt->text_arg = arg;
+}
+
+void cdc_router_set_counts(cdc_router *rt, cdc_counts *counts)
+{
+    rt->counts = counts;
 }
 
 void cdc_router_free(cdc_router *rt)
@@ -212,21 +221,40 @@ static cdc_rc cdc_router_topic(cdc_router *rt, const char *name, int32_t partiti
     return rc == CDC_OK ? cdc_producer_topic(rt->producer, name, out, err) : rc;
 }
 
-/* Another number of partitions than the task's would send a key elsewhere than before, and undo its
- * order. */
-static cdc_rc cdc_router_check_partitions(const cdc_topic_rule *rule, const cdc_topic *topic,
-                                          cdc_error *err)
+static cdc_rc cdc_router_other_number(const cdc_topic_rule *rule, const cdc_topic *topic,
+                                      int32_t before, cdc_error *err)
 {
+    char was[64] = "";
     int32_t found = cdc_topic_partitions(topic);
-    if (rule->policy == CDC_POLICY_SINGLE || rule->partitions == found) {
-        return CDC_OK;
+    if (before != 0 && before != found) {
+        snprintf(was, sizeof was, ", had %d when the task last wrote to it", (int)before);
     }
     return cdc_error_set(err, CDC_FATAL, "topic_partitions",
-                         "topic %s has %d partitions, and %s.partitions is %d: with policy %s "
+                         "topic %s has %d partitions%s, and %s.partitions is %d: with policy %s "
                          "another number sends a key to another partition, out of order; set "
-                         "%s.partitions to %d, or use another topic",
-                         cdc_topic_name(topic), (int)found, rule->place, (int)rule->partitions,
+                         "%s.partitions to %d and topics.repartition to barrier, so that the "
+                         "applier first applies what is there, or use another topic",
+                         cdc_topic_name(topic), (int)found, was, rule->place, (int)rule->partitions,
                          cdc_policy_name(rule->policy), rule->place, (int)found);
+}
+
+/* Another number of partitions than the task's, or than before, sends a key elsewhere, and undoes
+ * its order. */
+static cdc_rc cdc_router_check_partitions(cdc_router *rt, const cdc_topic_rule *rule,
+                                          const cdc_topic *topic, cdc_error *err)
+{
+    const char *name = cdc_topic_name(topic);
+    int32_t found = cdc_topic_partitions(topic);
+    int32_t before = rt->counts != NULL ? cdc_counts_get(rt->counts, name) : 0;
+    bool same = before == found || (before == 0 && rule->partitions == found);
+    if (rule->policy == CDC_POLICY_SINGLE) {
+        return CDC_OK;
+    }
+    if (!rt->repartition && (!same || rule->partitions != found)) {
+        return cdc_router_other_number(rule, topic, before, err);
+    }
+    rt->changed = same ? rt->changed : topic;
+    return rt->counts != NULL ? cdc_counts_set(rt->counts, name, found, err) : CDC_OK;
 }
 
 /* What the policy hashes of the table's rows. */
@@ -298,7 +326,7 @@ static cdc_rc cdc_router_resolve(cdc_router *rt, const cdc_table *tbl, cdc_cache
         rc = cdc_router_data_topic(rt, entry->rule, tbl->database, tbl->name, &entry->topic, err);
     }
     if (rc == CDC_OK) {
-        rc = cdc_router_check_partitions(entry->rule, entry->topic, err);
+        rc = cdc_router_check_partitions(rt, entry->rule, entry->topic, err);
     }
     if (rc == CDC_OK && entry->rule->policy == CDC_POLICY_TABLE) {
         entry->partition = cdc_router_by_table(tbl, entry->topic);
@@ -311,6 +339,16 @@ static cdc_rc cdc_router_entry(cdc_router *rt, const cdc_table *tbl, cdc_cached 
 {
     *out = *cdc_router_slot(rt->cache, rt->cap, tbl->uid);
     return out->uid != 0 ? CDC_OK : cdc_router_resolve(rt, tbl, out, err);
+}
+
+cdc_rc cdc_router_prepare(cdc_router *rt, const cdc_table *tbl, const char **barrier,
+                          cdc_error *err)
+{
+    cdc_cached entry;
+    cdc_rc rc = cdc_router_entry(rt, tbl, &entry, err);
+    *barrier = rc == CDC_OK && rt->changed != NULL ? cdc_topic_name(rt->changed) : NULL;
+    rt->changed = NULL;
+    return rc;
 }
 
 /* The hash of some columns: Canal's, or Kafka's over the texts with a zero byte between them. A

@@ -5,6 +5,7 @@
 #define CDC_ROUTER_H
 
 #include "core/plugin.h"
+#include "counts.h"
 #include "producer.h"
 
 typedef struct cdc_router cdc_router;
@@ -29,6 +30,14 @@ typedef cdc_rc (*cdc_router_text)(void *arg, const cdc_column *col, const cdc_va
                                   cdc_buffer *out, cdc_error *err);
 /* For the policies columns and canal, before the first row. */
 void cdc_router_set_text(cdc_router *rt, cdc_router_text text, void *arg);
+
+/* How many partitions topics had (counts.h; borrowed), before the first row. */
+void cdc_router_set_counts(cdc_router *rt, cdc_counts *counts);
+/* To be asked before a table's first row is sent: the topic's rows now hash over another number of
+ * partitions than before, and topics.repartition is barrier; *barrier is the topic's name, once for
+ * each topic, else NULL. FATAL "topic_partitions": the number changed, and it is stop. */
+cdc_rc cdc_router_prepare(cdc_router *rt, const cdc_table *tbl, const char **barrier,
+                          cdc_error *err) CDC_MUST_CHECK;
 
 /* Row event (its after-image, or the before-image of a DELETE, counts): creates the topic when it
  * is missing and may be. key: the encoded Kafka key. */

@@ -184,6 +184,51 @@ static void test_other_number_of_partitions_is_refused(void **state)
     kit_close(&k);
 }
 
+/* The topic had another number when the task wrote to it before. */
+static void check_number_before(const char *more, int32_t before, bool refused, bool barrier)
+{
+    kit k;
+    char text[128];
+    cdc_router *rt = NULL;
+    cdc_counts *counts = NULL;
+    const char *name = NULL;
+    snprintf(text, sizeof text, "topics: {partitions: 4, policy: pk%s}\n", more);
+    kit_open(&k, kit_real(), text);
+    cdc_producer *pr = kit_producer(&k);
+    cdc_table *tbl = table("shop", "orders");
+    cdc_table *newer = table("shop", "orders");
+    kit_ok(cdc_counts_new(&counts, NULL, &kit_error));
+    kit_ok(cdc_counts_set(counts, k.name, before, &kit_error));
+    kit_ok(cdc_router_new(&rt, &k.env, pr, &kit_error));
+    cdc_router_set_counts(rt, counts);
+    cdc_rc rc = cdc_router_prepare(rt, tbl, &name, &kit_error);
+    assert_int_equal(rc, refused ? CDC_FATAL : CDC_OK);
+    if (refused) {
+        assert_string_equal(kit_error.code, "topic_partitions");
+        assert_non_null(strstr(kit_error.text, "has 4 partitions, had 3 when the task last wrote"));
+    } else {
+        assert_int_equal(name != NULL, barrier);
+        assert_int_equal(cdc_counts_get(counts, k.name), 4);
+        kit_ok(cdc_router_prepare(rt, newer, &name, &kit_error));
+        assert_null(name); /* once */
+    }
+    cdc_router_free(rt);
+    cdc_counts_free(counts);
+    cdc_producer_free(pr);
+    cdc_table_unref(tbl);
+    cdc_table_unref(newer);
+    kit_close(&k);
+}
+
+static void test_another_number_than_before(void **state)
+{
+    (void)state;
+    check_number_before("", 3, true, false);
+    check_number_before("", 4, false, false);
+    check_number_before(", repartition: barrier", 3, false, true);
+    check_number_before(", repartition: barrier", 4, false, false);
+}
+
 static cdc_rc number_text(void *arg, const cdc_column *col, const cdc_value *v, cdc_buffer *out,
                           cdc_error *err)
 {
@@ -291,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_policy_table),
         cmocka_unit_test(test_policy_pk_and_topics_by_table),
         cmocka_unit_test(test_other_number_of_partitions_is_refused),
+        cmocka_unit_test(test_another_number_than_before),
         cmocka_unit_test(test_policies_over_columns),
         cmocka_unit_test(test_ddl_goes_its_way),
     };

@@ -191,3 +191,43 @@ def test_topics_that_cannot_be_made(kafka, sluice, names):
     assert f"{names.task}.ddl\trefused" in process.stdout and "could not be made" in process.stderr
     assert names.task not in kafka.topics()
     assert sluice.run("topics", task, "--dry-run", status=2).stdout == ""
+
+
+def more_partitions(kafka, topic, source, table, process, total):
+    """The topic gets more partitions while nobody looks; all rows are changed before and after."""
+    source.execute(f"UPDATE {table} SET v = v + 1")
+    process.stop()
+    kafka.add_partitions(topic, total)
+    source.execute(f"UPDATE {table} SET v = v + 1", f"DELETE FROM {table} WHERE id % 5 = 0",
+                   f"INSERT INTO {table} SELECT id + {total}000, v FROM {table} WHERE id % 3 = 0",
+                   f"UPDATE {table} SET v = v + 1")
+
+
+def test_more_partitions_behind_a_barrier(source, target, kafka, sluice, names):
+    table = f"{names.database}.t"
+    create(source, names, {"t": "id INT PRIMARY KEY, v INT"})
+    source.execute(f"INSERT INTO {table} VALUES " + ", ".join(f"({i}, 0)" for i in range(ROWS)))
+    topics = {"policy": "pk", "partitions": 3}
+    task = sluice.task(phases=ALL_PHASES, topics=topics)
+    capture, applier = sluice.capture(task), sluice.apply(task)
+    same(source, target, table)
+    applier.stop()  # what it has not applied yet lies in the old partitions
+    more_partitions(kafka, names.task, source, table, capture, 5)
+    refused = sluice.run("capture", sluice.task(phases=ALL_PHASES, topics={**topics, "partitions": 5}), status=1)
+    assert "had 3 when the task last wrote to it" in refused.stderr and "topics.repartition" in refused.stderr
+    task = sluice.task(phases=ALL_PHASES, topics={**topics, "repartition": "barrier"})
+    capture = sluice.capture(task)
+    applier = sluice.apply(task)
+    same(source, target, table)
+    # and while the applier runs, which does not know the new ones yet
+    more_partitions(kafka, names.task, source, table, capture, 8)
+    sluice.capture(task)
+    same(source, target, table)
+    assert applier.events("repartitioned")
+    marks = [r for r in read_topic(kafka.address, f"{names.task}.ddl") if "barrier" in r.header]
+    assert [r.json["type"] for r in marks] == ["QUERY"] * 2
+    first, second = (r.json["id"] for r in marks)
+    for record in read_topic(kafka.address, names.task):
+        behind = int(record.header.get("ddl", 0))
+        assert behind == (second if record.json["id"] > second else first if record.json["id"] > first else behind)
+        assert record.partition < (8 if behind >= second else 5 if behind >= first else 3)

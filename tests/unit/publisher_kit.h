@@ -25,7 +25,7 @@ typedef struct record {
     char text[TEXT_MAX]; /* the codec's */
     uint64_t seq;
     bool last;
-    int32_t partition;
+    int32_t partition, of; /* of so many */
 } record;
 
 struct cdc_topic {
@@ -38,6 +38,7 @@ static size_t nrecords, ncommitted;
 static cdc_checkpoint saved;
 static char saved_token[32];
 static char saved_txn[CDC_TXN_TEXT_MAX];
+static char saved_partitions[64];
 
 cdc_rc cdc_producer_topic(cdc_producer *pr, const char *name, cdc_topic **out, cdc_error *err)
 {
@@ -63,7 +64,6 @@ cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *tp, int32_t partition, cdc
                          cdc_bytes value, cdc_bytes header, cdc_error *err)
 {
     (void)pr;
-    (void)tp;
     (void)key;
     (void)err;
     char text[256];
@@ -75,6 +75,7 @@ cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *tp, int32_t partition, cdc
     assert_non_null(seq);
     rec->seq = strtoull(seq + 5, NULL, 10);
     rec->partition = partition;
+    rec->of = tp->partitions;
     rec->last = strstr(text, ";last=1") != NULL;
     return CDC_OK;
 }
@@ -94,7 +95,10 @@ cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error
     saved = *cp;
     snprintf(saved_token, sizeof saved_token, "%.*s", (int)cp->token.len, cp->token.p);
     snprintf(saved_txn, sizeof saved_txn, "%s", cp->txn);
+    snprintf(saved_partitions, sizeof saved_partitions, "%s",
+             cp->partitions != NULL ? cp->partitions : "");
     saved.txn = saved_txn;
+    saved.partitions = cp->partitions != NULL ? saved_partitions : NULL;
     saved.token = (cdc_bytes){saved_token, strlen(saved_token)};
     return CDC_OK;
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "topics/checkpoint.h"
+#include "topics/counts.h"
 
 static cdc_buffer buf;
 static cdc_arena arena;
@@ -59,6 +60,11 @@ static void check_round_trip(const cdc_checkpoint *cp)
     assert_int_equal(back.ddl, cp->ddl);
     assert_int_equal(back.wall_ms, cp->wall_ms);
     assert_int_equal(back.source_ms, cp->source_ms);
+    if (cp->partitions == NULL) {
+        assert_null(back.partitions);
+    } else {
+        assert_string_equal(back.partitions, cp->partitions);
+    }
 }
 
 static void test_comes_back(void **state)
@@ -76,6 +82,7 @@ static void test_comes_back(void **state)
         .ddl = (1ULL << 53) - 1,
         .wall_ms = 1763700000123,
         .source_ms = -1,
+        .partitions = "{\"shop.orders\":12,\"shop.x\":1}",
     };
     check_round_trip(&cp);
     check_round_trip(&(cdc_checkpoint){0});
@@ -103,6 +110,38 @@ static void test_later_names_are_skipped(void **state)
                      CDC_OK);
     assert_int_equal(cp.id, 9);
     assert_int_equal(cp.ddl, 0); /* written before there was one */
+}
+
+static void test_counts_of_partitions(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "[]",
+                                      "1",
+                                      "{\"a\":0}",
+                                      "{\"a\":1,\"a\":1}",
+                                      "{\"a\":\"1\"}",
+                                      "{\"a\":2147483648}",
+                                      "{\"a\":1"};
+    cdc_counts *ct = NULL;
+    assert_int_equal(cdc_counts_new(&ct, NULL, &error), CDC_OK);
+    assert_null(cdc_counts_text(ct));
+    assert_int_equal(cdc_counts_get(ct, "a"), 0);
+    assert_int_equal(cdc_counts_set(ct, "a", 3, &error), CDC_OK);
+    assert_int_equal(cdc_counts_set(ct, "b\"", 1, &error), CDC_OK);
+    assert_int_equal(cdc_counts_set(ct, "a", 4, &error), CDC_OK);
+    assert_string_equal(cdc_counts_text(ct), "{\"a\":4,\"b\\\"\":1}");
+    cdc_counts *again = NULL;
+    assert_int_equal(cdc_counts_new(&again, cdc_counts_text(ct), &error), CDC_OK);
+    assert_int_equal(cdc_counts_get(again, "a"), 4);
+    assert_int_equal(cdc_counts_get(again, "b\""), 1);
+    assert_string_equal(cdc_counts_text(again), cdc_counts_text(ct));
+    cdc_counts_free(again);
+    cdc_counts_free(ct);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(cdc_counts_new(&ct, bad[i], &error), CDC_FATAL);
+        assert_null(ct);
+    }
 }
 
 static void test_malformed_is_refused(void **state)
@@ -135,6 +174,8 @@ static void test_malformed_is_refused(void **state)
         "\"ddl\":\"1\",\"wall_ms\":0,\"source_ms\":0}",
         "{\"v\":1,\"instance\":\"\",\"token\":null,\"skip_rows\":0,\"seq\":0,\"id\":1,\"id\":2,"
         "\"wall_ms\":0,\"source_ms\":0}",
+        "{\"v\":1,\"instance\":\"\",\"token\":null,\"skip_rows\":0,\"seq\":0,\"id\":1,"
+        "\"partitions\":[1],\"wall_ms\":0,\"source_ms\":0}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         cdc_checkpoint cp;
@@ -162,6 +203,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_form, setup, teardown),
         cmocka_unit_test_setup_teardown(test_later_names_are_skipped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts_of_partitions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_version_is_named, setup, teardown),
     };

@@ -178,6 +178,14 @@ static void test_definition_changes(void **state)
     assert_int_equal(parse(cdc_buffer_cstr(&buf), &h), CDC_OK);
     assert_true(h.partial);
     assert_int_equal(parse("v=1;part=2", &h), CDC_FATAL);
+    assert_false(h.barrier);
+    ev.barrier = true;
+    cdc_buffer_reset(&buf);
+    cdc_header_encode(&buf, "t", "", &ev);
+    assert_non_null(strstr(cdc_buffer_cstr(&buf), ";use=shop;barrier=1;part=1"));
+    assert_int_equal(parse(cdc_buffer_cstr(&buf), &h), CDC_OK);
+    assert_true(h.barrier && h.partial);
+    assert_int_equal(parse("v=1;barrier=", &h), CDC_FATAL);
 }
 
 static void test_unknown_names_are_skipped(void **state)

@@ -278,6 +278,61 @@ static void test_deaths_with_moved_keys(void **state)
     die_everywhere(HEAD RULES "topics: {policy: pk, partitions: 4}\n", true);
 }
 
+static bool is_mark(const record *rec)
+{
+    return strcmp(rec->text, " Q") == 0; /* in no transaction */
+}
+
+/* All is there once, and wherever rows begin to hash over another number, a mark stands before. */
+static void check_marks(void)
+{
+    size_t n = 0;
+    int32_t of = 4;
+    bool mark = false;
+    for (size_t i = 0; i < ncommitted; i++) {
+        if (is_mark(&records[i])) {
+            assert_int_equal(records[i].seq, 1);
+            assert_true(records[i].last);
+            mark = true;
+            continue;
+        }
+        assert_string_equal(records[i].text, wanted[n].text);
+        assert_int_equal(records[i].seq, wanted[n].seq);
+        assert_int_equal(records[i].last, wanted[n].last);
+        n++;
+        if (strchr(records[i].text, 'Q') == NULL) { /* DDL has one partition */
+            assert_true(records[i].of == of || mark);
+            of = records[i].of;
+            mark = false;
+        }
+    }
+    assert_int_equal(n, nwanted);
+}
+
+/* The number of partitions may be another after each death. */
+static void test_deaths_with_other_numbers_of_partitions(void **state)
+{
+    (void)state;
+    open_task(cdc_all_options,
+              HEAD RULES "topics: {policy: pk, partitions: 4, repartition: barrier}\n");
+    for (uint32_t s = 1; s <= 5; s++) {
+        make_log(s);
+        make_wanted(true);
+        for (size_t behind = 1; behind < 150; behind++) {
+            begin_anew();
+            seed = s * 1000 + (uint32_t)behind;
+            bool done = live(1 + random_below(9), behind);
+            while (!done) {
+                topic.partitions = 4 + random_below(3);
+                done = live(1 + random_below(9), 17 + behind / 2);
+            }
+            check_marks();
+            topic.partitions = 4;
+        }
+    }
+    close_task();
+}
+
 /* A transaction of which nothing is left publishes nothing, and the token moves on all the same. */
 static void test_nothing_left(void **state)
 {
@@ -444,14 +499,20 @@ static void test_rules_that_do_not_fit(void **state)
             "where", "objects.tables[1] (d.*): where, character 11: table d.t has no column 'vv'");
     refused("objects: {tables: [{match: d.t, where: \"v = 'x'\"}]}\n", "where",
             "where, character 5: d.t.v is int: this is no number");
+    refused("topics: {policy: pk, partitions: 7}\n", "topic_partitions",
+            "topic t has 4 partitions, and topics.partitions is 7");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_deaths_with_rules),     cmocka_unit_test(test_deaths_with_moved_keys),
-        cmocka_unit_test(test_nothing_left),          cmocka_unit_test(test_many_tables),
-        cmocka_unit_test(test_rules_that_do_not_fit), cmocka_unit_test(test_update_beside_the_copy),
+        cmocka_unit_test(test_deaths_with_rules),
+        cmocka_unit_test(test_deaths_with_moved_keys),
+        cmocka_unit_test(test_deaths_with_other_numbers_of_partitions),
+        cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_many_tables),
+        cmocka_unit_test(test_rules_that_do_not_fit),
+        cmocka_unit_test(test_update_beside_the_copy),
     };
     return cmocka_run_group_tests(tests, open_table, close_table);
 }
