@@ -134,9 +134,12 @@ void cdc_admin_settings(cdc_client *cl, rd_kafka_ResourceType_t type, const char
         size_t n = 0;
         const rd_kafka_ConfigResource_t **found = rd_kafka_DescribeConfigs_result_resources(
             rd_kafka_event_DescribeConfigs_result(event), &n);
-        if (n > 0 && rd_kafka_ConfigResource_error(found[0]) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_resp_err_t code =
+            n > 0 ? rd_kafka_ConfigResource_error(found[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             cdc_admin_read_settings(found[0], out);
         }
+        out->denied = code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
         rd_kafka_event_destroy(event);
     }
     rd_kafka_ConfigResource_destroy(ask);

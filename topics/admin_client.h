@@ -8,7 +8,8 @@
 
 /* What brokers say of a topic, or of themselves. Numbers: 0 = not known, -1 = without a limit. */
 typedef struct cdc_settings {
-    bool known;                /* false: no answer in time, or no right to ask */
+    bool known;                /* false: no answer in time, no such topic, or denied */
+    bool denied;               /* the right to ask lacks */
     int64_t max_message_bytes; /* max.message.bytes, message.max.bytes */
     bool compacted, deleted;   /* cleanup.policy */
     int64_t retention_ms, retention_bytes;

@@ -16,6 +16,11 @@ const cdc_check cdc_topics_checks[] = {
      "`sluice topics TASK create`, kafka-topics.sh, `topics.partitions`"},
     {"kafka_settings", "warn", "The account may read the topics' settings.",
      "kafka-acls.sh --operation DescribeConfigs"},
+    {"kafka_rights", "fail",
+     "The account has the rights that the task needs on topics, its consumer group and its "
+     "transactional id. Each is tried in a way that changes nothing; of topics that are still to "
+     "be made only the right to make them can be.",
+     "the kafka-acls.sh line ([the least rights](kafka-security.md))"},
     {"kafka_cleanup_policy", "fail, warn",
      "Data and DDL topics are not compacted, unless `topics.cleanup_policy` says so: a compacted "
      "topic forgets changes. Topics that are there have the policy that it says.",
@@ -32,9 +37,9 @@ const cdc_check cdc_topics_checks[] = {
      "them, nor 1.",
      "`topics.replication_factor`; kafka-configs.sh --add-config min.insync.replicas=..."},
     {"kafka_transactions", "fail",
-     "The account may use the transactional id that is the task's name, with the task's "
-     "transaction.timeout.ms. Tried while the task has not begun.",
-     "kafka-acls.sh --transactional-id TASK --operation Write, Describe"},
+     "The brokers take the task's transactions, with its transaction.timeout.ms. Tried while the "
+     "task has not begun.",
+     "the setting that the line names"},
     {"topic_columns", "fail",
      "Every table has the columns that its rule in `topics.rules` hashes, and `objects.tables` "
      "does "

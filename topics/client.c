@@ -1,5 +1,8 @@
 #include "client.h"
 
+#include <strings.h>
+
+#include "core/certificate.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/stop.h"
@@ -10,6 +13,27 @@ enum {
 };
 
 /* --- callbacks --- */
+
+/* Is it about a broker's certificate? */
+static bool cdc_client_theirs(rd_kafka_resp_err_t code, const char *text)
+{
+    return code == RD_KAFKA_RESP_ERR__SSL && strstr(text, "certificate verify failed") != NULL;
+}
+
+/* ...about ours, which a broker tells by an alert of TLS? With TLS 1.3 that comes behind the
+ * handshake, as the first that is read. */
+static bool cdc_client_ours(const char *text)
+{
+    static const char *const alerts[] = {"alert certificate required", "alert bad certificate",
+                                         "alert unknown ca",           "alert certificate unknown",
+                                         "alert certificate expired",  "alert handshake failure"};
+    for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
+        if (strstr(text, alerts[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void cdc_client_on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
@@ -22,13 +46,38 @@ static void cdc_client_on_error(rd_kafka_t *rk, int code, const char *reason, vo
         }
         return;
     }
-    cl->last = resp;
-    snprintf(cl->last_text, sizeof cl->last_text, "%s", reason != NULL ? reason : "");
-    if (resp == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
-        (resp == RD_KAFKA_RESP_ERR__SSL &&
-         strstr(cl->last_text, "certificate verify failed") != NULL)) {
-        cl->refused = true;
+    reason = reason != NULL ? reason : "";
+    bool refusal = resp == RD_KAFKA_RESP_ERR__AUTHENTICATION || cdc_client_theirs(resp, reason) ||
+                   cdc_client_ours(reason);
+    if (cl->refused && !refusal) {
+        return; /* the reason to be told is known */
     }
+    cl->refused = refusal;
+    cl->last = resp;
+    snprintf(cl->last_text, sizeof cl->last_text, "%s", reason);
+}
+
+/* Notes why the brokers' certificate is not accepted: librdkafka's own text is the same for another
+ * name and for another CA. Only looks on: the verdict is OpenSSL's. Threads: the brokers'. */
+static int cdc_client_on_certificate(rd_kafka_t *rk, const char *broker, int32_t id, int *code,
+                                     int depth, const char *cert, size_t size, char *reason,
+                                     size_t reason_size, void *opaque)
+{
+    cdc_client *cl = opaque;
+    const char *text;
+    (void)rk;
+    (void)broker;
+    (void)id;
+    (void)depth;
+    (void)cert;
+    (void)size;
+    if (*code == 0) {
+        return 1;
+    }
+    atomic_store(&cl->certificate, *code);
+    (void)cdc_certificate_fault_of(*code, &text);
+    snprintf(reason, reason_size, "%s", text);
+    return 0;
 }
 
 static void cdc_client_on_log(const rd_kafka_t *rk, int level, const char *facility,
@@ -98,6 +147,7 @@ cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
 {
     char reason[512];
     rd_kafka_conf_t *conf = NULL;
+    bool produces = kind == CDC_CLIENT_PRODUCER || kind == CDC_CLIENT_PROBE;
     *cl = (cdc_client){.env = env, .kind = kind};
     cdc_rc rc = cdc_properties_new(&conf, kind, env, err);
     if (rc != CDC_OK) {
@@ -106,18 +156,19 @@ cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
     rd_kafka_conf_set_opaque(conf, cl);
     rd_kafka_conf_set_error_cb(conf, cdc_client_on_error);
     rd_kafka_conf_set_log_cb(conf, cdc_client_on_log);
-    if (kind == CDC_CLIENT_PRODUCER) {
+    (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, cdc_client_on_certificate);
+    if (produces) {
         /* As events: librdkafka's flush and commit then wake up when the last record is
          * acknowledged; with a callback for failures alone they would look only every 10 ms. */
         rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     }
-    cl->rk = rd_kafka_new(kind == CDC_CLIENT_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf,
-                          reason, sizeof reason);
+    cl->rk =
+        rd_kafka_new(produces ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
     if (cl->rk == NULL) {
         rd_kafka_conf_destroy(conf);
         return cdc_client_refused_conf(env, reason, err);
     }
-    cl->events = kind == CDC_CLIENT_PRODUCER ? rd_kafka_queue_get_main(cl->rk) : NULL;
+    cl->events = produces ? rd_kafka_queue_get_main(cl->rk) : NULL;
     return CDC_OK;
 }
 
@@ -142,27 +193,72 @@ static const char *cdc_client_brokers(const cdc_client *cl)
     return brokers != NULL ? brokers : "(no bootstrap.servers)";
 }
 
+/* "sasl_ssl://127.0.0.1:9093/bootstrap", with which librdkafka's text begins. */
+static int cdc_client_broker_len(const cdc_client *cl)
+{
+    const char *end = strstr(cl->last_text, ": ");
+    return end != NULL ? (int)(end - cl->last_text) : (int)strlen(cl->last_text);
+}
+
+static cdc_rc cdc_client_denied_tls(cdc_client *cl, const char *doing, cdc_error *err)
+{
+    const char *why;
+    int broker = cdc_client_broker_len(cl);
+    const char *own = cdc_properties_given(cl->env, "ssl.certificate.location");
+    if (cdc_client_ours(cl->last_text)) {
+        return cdc_error_set(err, CDC_FATAL, "kafka_tls",
+                             "%s: %.*s does not let us in with %s (%s): give "
+                             "kafka.ssl.certificate.location and kafka.ssl.key.location of a "
+                             "certificate whose CA the brokers trust",
+                             doing, broker, cl->last_text,
+                             own != NULL ? own : "no certificate of ours", cl->last_text);
+    }
+    switch (cdc_certificate_fault_of(atomic_load(&cl->certificate), &why)) {
+    case CDC_CERTIFICATE_OTHER_NAME:
+        return cdc_error_set(err, CDC_FATAL, "kafka_tls",
+                             "%s: the certificate of %.*s is for another name (%s): name the "
+                             "brokers in kafka.bootstrap.servers and their advertised.listeners as "
+                             "it does, or give them one for that name",
+                             doing, broker, cl->last_text, why);
+    case CDC_CERTIFICATE_OUT_OF_DATE:
+        return cdc_error_set(err, CDC_FATAL, "kafka_tls",
+                             "%s: the certificate of %.*s is out of date (%s): give the broker a "
+                             "new one, or set this host's clock",
+                             doing, broker, cl->last_text, why);
+    default:
+        return cdc_error_set(err, CDC_FATAL, "kafka_tls",
+                             "%s: the certificate of %.*s is not trusted (%s): set "
+                             "kafka.ssl.ca.location to the file of the CA that has signed it",
+                             doing, broker, cl->last_text, why);
+    }
+}
+
+/* Before 2.6.1 librdkafka's nonce for SCRAM is one that Kafka 4 refuses, in the very words in which
+ * it refuses a wrong password. */
+static bool cdc_client_scram_trap(const char *mechanism)
+{
+    return strncasecmp(mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < SCRAM_FIXED;
+}
+
 static cdc_rc cdc_client_denied(cdc_client *cl, const char *doing, cdc_error *err)
 {
+    if (cl->last != RD_KAFKA_RESP_ERR__AUTHENTICATION &&
+        (cdc_client_theirs(cl->last, cl->last_text) || cdc_client_ours(cl->last_text))) {
+        return cdc_client_denied_tls(cl, doing, err);
+    }
     const char *mechanism = cdc_properties_given(cl->env, "sasl.mechanism");
     if (mechanism == NULL) {
         mechanism = cdc_properties_given(cl->env, "sasl.mechanisms");
     }
+    mechanism = mechanism != NULL ? mechanism : "no mechanism";
     const char *user = cdc_properties_given(cl->env, "sasl.username");
-    if (cl->last == RD_KAFKA_RESP_ERR__SSL) {
-        return cdc_error_set(err, CDC_FATAL, "kafka_tls",
-                             "%s: the certificate of Kafka's brokers is not trusted: %s; check "
-                             "kafka.ssl.ca.location",
-                             doing, cl->last_text);
-    }
-    bool trap = mechanism != NULL && strncmp(mechanism, "SCRAM", 5) == 0 &&
-                rd_kafka_version() < SCRAM_FIXED;
+    bool trap = cdc_client_scram_trap(mechanism);
     return cdc_error_set(
         err, CDC_FATAL, "kafka_auth",
         "%s: Kafka refuses user %s (SASL %s): %s; check kafka.sasl.username and "
         "kafka.sasl.password%s%s%s",
-        doing, user != NULL ? user : "(none)", mechanism != NULL ? mechanism : "(no mechanism)",
-        cl->last_text, trap ? " (or: librdkafka " : "", trap ? rd_kafka_version_str() : "",
+        doing, user != NULL ? user : "(none)", mechanism, cl->last_text,
+        trap ? " (or: librdkafka " : "", trap ? rd_kafka_version_str() : "",
         trap
             ? ", being older than 2.6.1, cannot use SCRAM with Kafka 4 at all: take PLAIN over TLS "
               "or a newer librdkafka)"
@@ -257,7 +353,9 @@ cdc_rc cdc_client_fail(cdc_client *cl, rd_kafka_resp_err_t code, const char *rea
     }
     const char *rights = cdc_client_rights(code);
     if (rights != NULL) {
-        return cdc_error_set(err, CDC_FATAL, "kafka_not_authorized", "%s: %s; the account needs %s",
+        return cdc_error_set(err, CDC_FATAL, "kafka_not_authorized",
+                             "%s: %s; the account needs %s: `sluice precheck` prints the "
+                             "kafka-acls.sh lines",
                              doing, reason, rights);
     }
     if (cdc_client_refused_setting(code)) {

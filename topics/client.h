@@ -7,6 +7,7 @@
 #define CDC_CLIENT_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 
 #include "core/plugin.h"
 #include "properties.h"
@@ -19,8 +20,9 @@ typedef struct cdc_client {
     /* Noted by callbacks; the polling thread's. */
     rd_kafka_resp_err_t last; /* newest connection error, 0 = none */
     char last_text[256];
-    bool refused;    /* authentication or certificate: trying again does not help */
-    int64_t down_ms; /* monotonic time since which all brokers are down, 0 = they are not */
+    bool refused;           /* authentication or certificate: trying again does not help */
+    atomic_int certificate; /* the broker's was not accepted: OpenSSL's code; its thread's */
+    int64_t down_ms;        /* monotonic time since which all brokers are down, 0 = they are not */
     /* First failed delivery (producers). */
     rd_kafka_resp_err_t lost;
     char lost_topic[256];

@@ -5,6 +5,7 @@
 #include "admin_client.h"
 #include "checkpoint.h"
 #include "producer.h"
+#include "rights.h"
 #include "router.h"
 
 enum {
@@ -20,20 +21,24 @@ typedef struct cdc_kafka_check {
     const cdc_env *env;
     cdc_checklist *list;
     cdc_client client;
+    cdc_rights rights;
     const char *brokers; /* bootstrap.servers */
     int nbrokers;
     int32_t broker; /* one of them */
+    bool unseen;    /* there is a topic that the account may not even see */
     int64_t bytes;  /* the source's rows */
 } cdc_kafka_check;
 
 /* What is found of one topic. */
 typedef struct cdc_topic_check {
     const char *name;
-    const char *place; /* of `partitions` in the task file: "topics.rules[2]" */
-    int32_t wanted;    /* partitions */
-    bool counts;       /* another number is a fault */
+    const char *prefix; /* rights are for all topics whose names begin so; NULL: for this one */
+    const char *place;  /* of `partitions` in the task file: "topics.rules[2]" */
+    int32_t wanted;     /* partitions */
+    bool counts;        /* another number is a fault */
     cdc_topic_kind kind;
-    bool ours; /* we make it when it is missing; else another task does */
+    bool ours;     /* we make it when it is missing; else another task does */
+    bool optional; /* it may be missing */
 } cdc_topic_check;
 
 static void cdc_kafka_pass(cdc_kafka_check *kc, const char *item, const char *reason)
@@ -47,9 +52,14 @@ static void cdc_kafka_configs_cure(cdc_kafka_check *kc, const char *topic, const
                                    const char *value)
 {
     cdc_checklist_cure(kc->list,
-                       "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "
-                       "--entity-name %s --add-config %s=%s",
-                       kc->brokers, topic, name, value);
+                       "kafka-configs.sh %s --alter --entity-type topics --entity-name %s "
+                       "--add-config %s=%s",
+                       kc->rights.servers, topic, name, value);
+}
+
+static bool cdc_kafka_is_denied(const cdc_error *why)
+{
+    return strcmp(why->code, "kafka_not_authorized") == 0;
 }
 
 /* --- brokers --- */
@@ -62,7 +72,7 @@ static cdc_rc cdc_kafka_reach(cdc_kafka_check *kc)
     cdc_error_clear(&why);
     cdc_rc rc = cdc_client_partitions(&kc->client, CDC_CHECKPOINT_TOPIC, METADATA_MS, &partitions,
                                       NULL, &why);
-    if (rc == CDC_OK || strcmp(why.code, "kafka_not_authorized") == 0) {
+    if (rc == CDC_OK || cdc_kafka_is_denied(&why)) {
         rd_kafka_resp_err_t code = rd_kafka_metadata(kc->client.rk, 0, NULL, &md, ANSWER_MS);
         rc = code == RD_KAFKA_RESP_ERR_NO_ERROR
                  ? CDC_OK
@@ -103,6 +113,45 @@ static void cdc_kafka_check_version(cdc_kafka_check *kc)
     }
 }
 
+/* --- rights --- */
+
+static void cdc_kafka_lack(cdc_kafka_check *kc, const cdc_topic_check *topic, unsigned operations)
+{
+    cdc_rights_lack(&kc->rights, topic->prefix != NULL ? CDC_RIGHT_ON_PREFIX : CDC_RIGHT_ON_TOPIC,
+                    topic->prefix != NULL ? topic->prefix : topic->name, operations);
+}
+
+/* What the task's account must be able to do with the topic; with CREATE if it may be missing. */
+static unsigned cdc_kafka_needs(const cdc_kafka_check *kc, const cdc_topic_check *topic)
+{
+    const cdc_task *task = kc->env->task;
+    bool writes = task->source_type != NULL && topic->ours;
+    bool reads = task->target_type != NULL || topic->kind == CDC_TOPIC_COMPACTED;
+    bool makes = writes && cdc_config_bool(task->cfg, "topics.create");
+    return CDC_RIGHT_DESCRIBE_CONFIGS | (writes ? CDC_RIGHT_WRITE : 0U) |
+           (reads ? CDC_RIGHT_READ : 0U) | (makes ? CDC_RIGHT_CREATE : 0U);
+}
+
+/* The group of an applier, which reports there how far it is. */
+static void cdc_kafka_check_group(cdc_kafka_check *kc)
+{
+    const cdc_task *task = kc->env->task;
+    const char *group = cdc_properties_given(kc->env, "group.id");
+    if (task->target_type != NULL && cdc_rights_lack_group(&kc->rights, task->name)) {
+        cdc_rights_lack(&kc->rights, CDC_RIGHT_ON_GROUP, group != NULL ? group : task->name,
+                        CDC_RIGHT_READ);
+    }
+}
+
+static void cdc_kafka_check_rights(cdc_kafka_check *kc)
+{
+    char text[700];
+    cdc_rights_report(&kc->rights, kc->list);
+    snprintf(text, sizeof text, "%s may do what the task needs", kc->rights.principal);
+    cdc_kafka_pass(kc, "kafka_rights",
+                   kc->rights.enforced ? text : "the brokers look at nobody's rights");
+}
+
 /* --- a topic that is there --- */
 
 static void cdc_kafka_check_count(cdc_kafka_check *kc, const cdc_topic_check *topic, int32_t found)
@@ -118,8 +167,9 @@ static void cdc_kafka_check_count(cdc_kafka_check *kc, const cdc_topic_check *to
     if (found < topic->wanted) {
         cdc_checklist_cure(kc->list,
                            "%s.partitions: %d; or, before its first message: kafka-topics.sh "
-                           "--bootstrap-server %s --alter --topic %s --partitions %d",
-                           topic->place, (int)found, kc->brokers, topic->name, (int)topic->wanted);
+                           "%s --alter --topic %s --partitions %d",
+                           topic->place, (int)found, kc->rights.servers, topic->name,
+                           (int)topic->wanted);
     } else {
         cdc_checklist_cure(kc->list, "%s.partitions: %d", topic->place, (int)found);
     }
@@ -259,14 +309,11 @@ static void cdc_kafka_check_existing(cdc_kafka_check *kc, const cdc_topic_check 
 {
     cdc_settings settings;
     cdc_kafka_check_count(kc, topic, partitions);
+    cdc_kafka_lack(kc, topic,
+                   cdc_rights_try_topic(&kc->rights, topic->name, cdc_kafka_needs(kc, topic)));
     cdc_admin_settings(&kc->client, RD_KAFKA_RESOURCE_TOPIC, topic->name, ANSWER_MS, &settings);
     if (!settings.known) {
-        cdc_checklist_add(kc->list, "kafka_settings", CDC_CHECK_WARN, topic->name,
-                          "its settings (cleanup, retention, sizes) cannot be read");
-        cdc_checklist_cure(kc->list,
-                           "kafka-acls.sh --bootstrap-server %s --add --allow-principal "
-                           "User:... --operation DescribeConfigs --topic %s",
-                           kc->brokers, topic->name);
+        cdc_kafka_lack(kc, topic, CDC_RIGHT_DESCRIBE_CONFIGS);
         return;
     }
     cdc_kafka_check_policy(kc, topic, &settings);
@@ -287,23 +334,35 @@ static void cdc_kafka_check_missing(cdc_kafka_check *kc, const cdc_topic_check *
 {
     const cdc_config *cfg = kc->env->task->cfg;
     int replicas = (int)cdc_config_int(cfg, "topics.replication_factor");
+    cdc_settings settings;
     cdc_error why;
     cdc_error_clear(&why);
+    cdc_admin_settings(&kc->client, RD_KAFKA_RESOURCE_TOPIC, topic->name, ANSWER_MS, &settings);
+    if (settings.denied) {
+        cdc_kafka_lack(kc, topic, CDC_RIGHT_DESCRIBE_CONFIGS);
+    }
+    if (topic->optional) {
+        return;
+    }
     if (!topic->ours || !cdc_config_bool(cfg, "topics.create")) {
         cdc_checklist_add(kc->list, "kafka_topics", CDC_CHECK_FAIL, topic->name,
                           "it does not exist%s",
                           topic->ours ? ", and topics.create is false"
                                       : ", and a task without a source makes none");
         cdc_checklist_cure(kc->list,
-                           "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions "
-                           "%d --replication-factor %d%s",
-                           kc->brokers, topic->name, (int)topic->wanted, replicas,
+                           "kafka-topics.sh %s --create --topic %s --partitions %d "
+                           "--replication-factor %d%s",
+                           kc->rights.servers, topic->name, (int)topic->wanted, replicas,
                            topic->kind == CDC_TOPIC_COMPACTED ? " --config cleanup.policy=compact"
                                                               : "");
         return;
     }
     if (cdc_admin_try_creation(&kc->client, topic->name, topic->wanted, topic->kind, &why) !=
         CDC_OK) {
+        if (cdc_kafka_is_denied(&why)) {
+            cdc_kafka_lack(kc, topic, CDC_RIGHT_CREATE);
+            return;
+        }
         cdc_checklist_error(kc->list, "kafka_topics", topic->name, &why);
         if (replicas > kc->nbrokers) {
             cdc_checklist_cure(kc->list, "topics.replication_factor: %d, or more brokers",
@@ -319,8 +378,12 @@ static void cdc_kafka_check_topic(cdc_kafka_check *kc, const cdc_topic_check *to
     int32_t partitions = 0;
     cdc_error why;
     cdc_error_clear(&why);
-    if (cdc_client_partitions(&kc->client, topic->name, METADATA_MS, &partitions, NULL, &why) !=
-        CDC_OK) {
+    cdc_rc rc =
+        cdc_client_partitions(&kc->client, topic->name, METADATA_MS, &partitions, NULL, &why);
+    if (rc != CDC_OK && cdc_kafka_is_denied(&why)) {
+        cdc_kafka_lack(kc, topic, cdc_kafka_needs(kc, topic)); /* it has none of them */
+        kc->unseen = true;
+    } else if (rc != CDC_OK) {
         cdc_checklist_error(
             kc->list, topic->kind == CDC_TOPIC_COMPACTED ? "kafka_checkpoints" : "kafka_topics",
             topic->name, &why);
@@ -333,6 +396,22 @@ static void cdc_kafka_check_topic(cdc_kafka_check *kc, const cdc_topic_check *to
 
 /* --- which topics --- */
 
+/* What the names of a template's topics have in common: all that stands before {table}, or the
+ * whole name where it has none, for one database. "": nothing. */
+static cdc_rc cdc_kafka_prefix(const cdc_kafka_check *kc, const char *pattern, const char *database,
+                               cdc_buffer *out, cdc_error *err)
+{
+    const char *cut = strstr(pattern, "{table}");
+    cdc_buffer head;
+    cdc_buffer_init(&head, 4096);
+    cdc_buffer_add(&head, pattern, cut != NULL ? (size_t)(cut - pattern) : 0);
+    cdc_rc rc = head.len > 0 ? cdc_router_expand(cdc_buffer_cstr(&head), kc->env->task->name,
+                                                 database, "", out, err)
+                             : CDC_OK;
+    cdc_buffer_fini(&head);
+    return rc;
+}
+
 /* The topic of one of the catalog's tables, unless it is among those done: "\nname\nname\n". */
 static cdc_rc cdc_kafka_check_table(cdc_kafka_check *kc, const cdc_catalog_table *tbl,
                                     cdc_buffer *done, cdc_error *err)
@@ -340,9 +419,14 @@ static cdc_rc cdc_kafka_check_table(cdc_kafka_check *kc, const cdc_catalog_table
     const cdc_task *task = kc->env->task;
     const cdc_topic_rule *rule = cdc_topic_rules_find(&task->topics, tbl->database, tbl->name);
     cdc_buffer name;
+    cdc_buffer prefix;
     char line[300];
     cdc_buffer_init(&name, 4096);
+    cdc_buffer_init(&prefix, 4096);
     cdc_rc rc = cdc_router_expand(rule->topic, task->name, tbl->database, tbl->name, &name, err);
+    if (rc == CDC_OK) {
+        rc = cdc_kafka_prefix(kc, rule->topic, tbl->database, &prefix, err);
+    }
     if (rc == CDC_FATAL) { /* too long for Kafka */
         cdc_checklist_error(kc->list, "kafka_topics", tbl->name, err);
         rc = CDC_OK;
@@ -350,6 +434,7 @@ static cdc_rc cdc_kafka_check_table(cdc_kafka_check *kc, const cdc_catalog_table
         snprintf(line, sizeof line, "\n%s\n", cdc_buffer_cstr(&name));
         if (strstr(cdc_buffer_cstr(done), line) == NULL) {
             cdc_topic_check topic = {.name = cdc_buffer_cstr(&name),
+                                     .prefix = prefix.len > 0 ? cdc_buffer_cstr(&prefix) : NULL,
                                      .place = rule->place,
                                      .wanted = rule->partitions,
                                      .counts = rule->policy != CDC_POLICY_SINGLE,
@@ -359,6 +444,7 @@ static cdc_rc cdc_kafka_check_table(cdc_kafka_check *kc, const cdc_catalog_table
         }
     }
     cdc_buffer_fini(&name);
+    cdc_buffer_fini(&prefix);
     return rc;
 }
 
@@ -398,11 +484,46 @@ static void cdc_kafka_check_data(cdc_kafka_check *kc, const cdc_topic_names *nam
                                 .ours = source};
         cdc_kafka_check_topic(kc, &data);
     }
-    for (size_t i = 0; i < names->nddl && source; i++) {
-        cdc_topic_check own = {
-            .name = names->ddl[i], .wanted = 1, .kind = CDC_TOPIC_DDL, .ours = true};
+    for (size_t i = 0; i < names->nddl; i++) {
+        cdc_topic_check own = {.name = names->ddl[i],
+                               .wanted = 1,
+                               .kind = CDC_TOPIC_DDL,
+                               .ours = source,
+                               .optional = !source};
         cdc_kafka_check_topic(kc, &own);
     }
+}
+
+static cdc_rc cdc_kafka_check_side(cdc_kafka_check *kc, cdc_arena *ar, cdc_error *err)
+{
+    const char *name = NULL;
+    cdc_rc rc = cdc_router_side_topic(kc->env->task, ar, &name, err);
+    if (rc == CDC_OK && name[0] != '\0') {
+        cdc_topic_check side = {.name = name,
+                                .wanted = 1,
+                                .kind = CDC_TOPIC_SIDE,
+                                .ours = kc->env->task->source_type != NULL};
+        cdc_kafka_check_topic(kc, &side);
+    }
+    return rc;
+}
+
+/* The DDL topic beside topics by table. */
+static cdc_rc cdc_kafka_check_statements(cdc_kafka_check *kc, cdc_error *err)
+{
+    const cdc_task *task = kc->env->task;
+    const char *pattern = cdc_config_str(task->cfg, "topics.ddl");
+    bool apart = pattern != NULL && pattern[0] != '\0' && !task->commands;
+    cdc_buffer name;
+    cdc_buffer_init(&name, 4096);
+    cdc_rc rc = apart ? cdc_router_topic_of(task, NULL, NULL, &name, err) : CDC_OK;
+    if (rc == CDC_OK && name.len > 0) {
+        cdc_topic_check own = {
+            .name = cdc_buffer_cstr(&name), .wanted = 1, .kind = CDC_TOPIC_DDL, .ours = true};
+        cdc_kafka_check_topic(kc, &own);
+    }
+    cdc_buffer_fini(&name);
+    return rc;
 }
 
 static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_error *err)
@@ -410,24 +531,20 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
     const cdc_task *task = kc->env->task;
     bool source = task->source_type != NULL;
     cdc_topic_names names = {.ndata = 0};
-    const char *oversize = NULL;
     if (source) {
         cdc_topic_check own = {
             .name = CDC_CHECKPOINT_TOPIC, .wanted = 1, .kind = CDC_TOPIC_COMPACTED, .ours = true};
         cdc_kafka_check_topic(kc, &own);
     }
     if (source && cdc_kafka_by_table(task)) {
-        return cdc_kafka_check_by_table(kc, err);
+        cdc_rc rc = cdc_kafka_check_by_table(kc, err);
+        rc = rc == CDC_OK ? cdc_kafka_check_statements(kc, err) : rc;
+        return rc == CDC_OK ? cdc_kafka_check_side(kc, ar, err) : rc;
     }
     cdc_rc rc = cdc_router_topics(task, ar, &names, err);
     if (rc == CDC_OK) {
         cdc_kafka_check_data(kc, &names);
-        rc = cdc_router_side_topic(task, ar, &oversize, err);
-    }
-    if (rc == CDC_OK && oversize[0] != '\0') {
-        cdc_topic_check side = {
-            .name = oversize, .wanted = 1, .kind = CDC_TOPIC_SIDE, .ours = true};
-        cdc_kafka_check_topic(kc, &side);
+        rc = cdc_kafka_check_side(kc, ar, err);
     }
     return rc;
 }
@@ -471,6 +588,17 @@ static void cdc_kafka_check_columns(cdc_kafka_check *kc)
 
 /* --- transactions --- */
 
+/* unread: the checkpoints cannot be read, so the task may run elsewhere, and trying would end that:
+ * the right is named, lacking or not, where the account cannot write them either. */
+static void cdc_kafka_lack_transactions(cdc_kafka_check *kc, bool unread)
+{
+    unsigned lacks = cdc_rights_lacking(&kc->rights, CDC_RIGHT_ON_TOPIC, CDC_CHECKPOINT_TOPIC);
+    if (kc->env->task->exactly_once && (!unread || (lacks & CDC_RIGHT_WRITE) != 0)) {
+        cdc_rights_lack(&kc->rights, CDC_RIGHT_ON_TRANSACTIONAL_ID, kc->env->task->name,
+                        CDC_RIGHT_WRITE);
+    }
+}
+
 static void cdc_kafka_check_transactions(cdc_kafka_check *kc, cdc_arena *ar)
 {
     const cdc_env *env = kc->env;
@@ -486,11 +614,17 @@ static void cdc_kafka_check_transactions(cdc_kafka_check *kc, cdc_arena *ar)
                        "the task has begun: its transactional id was used before");
         return;
     }
-    if (rc != CDC_EOF) {
+    bool unread = rc != CDC_EOF;
+    if (!unread) {
+        rc = cdc_producer_try(env, &why);
+    } else if (!cdc_kafka_is_denied(&why)) {
         cdc_checklist_error(kc->list, "kafka_checkpoints", CDC_CHECKPOINT_TOPIC, &why);
         return;
     }
-    rc = cdc_producer_try(env, &why);
+    if (rc != CDC_OK && cdc_kafka_is_denied(&why)) {
+        cdc_kafka_lack_transactions(kc, unread);
+        return;
+    }
     if (rc != CDC_OK) {
         cdc_checklist_error(kc->list, "kafka_transactions", env->task->name, &why);
         return;
@@ -502,9 +636,6 @@ static void cdc_kafka_check_transactions(cdc_kafka_check *kc, cdc_arena *ar)
 
 static cdc_rc cdc_kafka_check_all(cdc_kafka_check *kc, cdc_arena *ar, cdc_error *err)
 {
-    if (cdc_kafka_reach(kc) != CDC_OK) {
-        return CDC_OK;
-    }
     cdc_kafka_check_version(kc);
     cdc_rc rc = cdc_kafka_check_topics(kc, ar, err);
     if (rc != CDC_OK) {
@@ -512,6 +643,11 @@ static cdc_rc cdc_kafka_check_all(cdc_kafka_check *kc, cdc_arena *ar, cdc_error 
     }
     cdc_kafka_check_columns(kc);
     cdc_kafka_check_transactions(kc, ar);
+    cdc_kafka_check_group(kc);
+    cdc_kafka_check_rights(kc);
+    if (kc->unseen) {
+        return CDC_OK;
+    }
     if (kc->env->task->source_type != NULL) {
         cdc_kafka_pass(kc, "kafka_checkpoints", "can be read, or made");
     }
@@ -535,8 +671,10 @@ cdc_rc cdc_topics_precheck(const cdc_env *env, cdc_checklist *list, cdc_error *e
     }
     cdc_arena_init(&ar, 16 * 1024, 16 * 1024 * 1024);
     cdc_rc rc = cdc_client_init(&kc.client, CDC_CLIENT_TOOL, env, err);
-    if (rc == CDC_OK) {
+    if (rc == CDC_OK && cdc_kafka_reach(&kc) == CDC_OK) {
+        cdc_rights_init(&kc.rights, &kc.client);
         rc = cdc_kafka_check_all(&kc, &ar, err);
+        cdc_rights_fini(&kc.rights);
     }
     cdc_client_fini(&kc.client);
     cdc_arena_fini(&ar);

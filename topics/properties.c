@@ -56,6 +56,16 @@ static const cdc_default consumer_defaults[] = {
     {NULL, NULL},
 };
 
+/* A broker looks at rights first, then at acks: it knows -1, 0 and 1, and takes no record with
+ * another number. */
+static const cdc_default probe_owned[] = {
+    {"acks", "2"},
+    {"linger.ms", "0"},
+    {"message.timeout.ms", "5000"},
+    {"delivery.report.only.error", "true"},
+    {NULL, NULL},
+};
+
 /* Set by us for a reason that the task's author must know. */
 static const cdc_default owned[] = {
     {"transactional.id", "it is the task's name, by which an older process is fenced"},
@@ -351,7 +361,7 @@ static cdc_rc cdc_properties_owned_consumer(rd_kafka_conf_t *conf, cdc_client_ki
 static cdc_rc cdc_properties_names(rd_kafka_conf_t *conf, cdc_client_kind kind, const cdc_env *env,
                                    cdc_error *err)
 {
-    static const char *const roles[] = {"capture", "apply", "tool", "ends"};
+    static const char *const roles[] = {"capture", "apply", "tool", "ends", "probe"};
     char id[VALUE_BYTES_MAX];
     cdc_rc rc = CDC_OK;
     snprintf(id, sizeof id, "sluice-%s-%s", roles[kind], env->task->name);
@@ -369,7 +379,7 @@ cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc
                           cdc_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool producer = kind == CDC_CLIENT_PRODUCER;
+    bool producer = kind == CDC_CLIENT_PRODUCER || kind == CDC_CLIENT_PROBE;
     cdc_rc rc = cdc_properties_table(conf, env, common_defaults, err);
     if (rc == CDC_OK) {
         rc = producer ? cdc_properties_producer(conf, env, err)
@@ -385,8 +395,9 @@ cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc
         rc = cdc_properties_task(conf, env, err);
     }
     if (rc == CDC_OK) {
-        rc = producer ? cdc_properties_owned_producer(conf, env, err)
-                      : cdc_properties_owned_consumer(conf, kind, env, err);
+        rc = kind == CDC_CLIENT_PROBE ? cdc_properties_table(conf, env, probe_owned, err)
+             : producer               ? cdc_properties_owned_producer(conf, env, err)
+                                      : cdc_properties_owned_consumer(conf, kind, env, err);
     }
     if (rc != CDC_OK) {
         rd_kafka_conf_destroy(conf);

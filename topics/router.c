@@ -526,6 +526,22 @@ static cdc_rc cdc_router_no_list(const cdc_task *task, const cdc_topic_rule *rul
     return CDC_FATAL;
 }
 
+cdc_rc cdc_router_topic_of(const cdc_task *task, const char *database, const char *table,
+                           cdc_buffer *out, cdc_error *err)
+{
+    const cdc_topic_rules *rules = &task->topics;
+    const char *ddl = cdc_config_str(task->cfg, "topics.ddl");
+    const char *all = rules->rules[rules->n - 1].topic;
+    if (database != NULL) {
+        return cdc_router_expand(cdc_topic_rules_find(rules, database, table)->topic, task->name,
+                                 database, table, out, err);
+    }
+    if (ddl != NULL && ddl[0] != '\0') {
+        return cdc_router_expand(ddl, task->name, "", "", out, err);
+    }
+    return cdc_topic_by_table(all) ? CDC_OK : cdc_router_expand(all, task->name, "", "", out, err);
+}
+
 /* The topic's name with a tail, which is what the options' defaults make of another task's name. */
 static const char *cdc_router_beside(const char *topic, const char *tail, cdc_arena *ar,
                                      cdc_error *err)

@@ -86,6 +86,10 @@ cdc_rc cdc_router_side_topic(const cdc_task *task, cdc_arena *ar, const char **o
  * only in the topic's name. FATAL when the name is empty or longer than 249. */
 cdc_rc cdc_router_expand(const char *pattern, const char *task, const char *database,
                          const char *table, cdc_buffer *out, cdc_error *err) CDC_MUST_CHECK;
+/* The topic of a table's rows or, with database NULL, of statements, "" when those go to their
+ * tables' topics: a cdc_topic_of (core/plugin.h). */
+cdc_rc cdc_router_topic_of(const cdc_task *task, const char *database, const char *table,
+                           cdc_buffer *out, cdc_error *err) CDC_MUST_CHECK;
 /* MurmurHash2 with the seed of Kafka's Java client, and its default partitioner: (hash &
  * 0x7fffffff) % partitions. */
 uint32_t cdc_router_murmur2(const void *p, size_t n);
