@@ -29,6 +29,7 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/plugins.c @ONLY CONTENT
 "/* Made by cmake/programs.cmake. */
 #include \"core/checklist.h\"
 #include \"core/task.h\"
+#include \"schema/codec.h\"
 #include \"topics/precheck.h\"
 
 @externs@extern const cdc_option *const cdc_all_options[];
@@ -40,17 +41,19 @@ const cdc_option *const cdc_all_options[] = {
 extern const cdc_check *const cdc_all_checks[];
 const cdc_check *const cdc_all_checks[] = {
 @source_checks@    cdc_topics_checks,
+    cdc_codec_checks,
 @sink_checks@    NULL,
 };
 
 extern const char *const cdc_all_check_titles[];
 const char *const cdc_all_check_titles[] = {
 @source_titles@    \"kafka\",
+    \"schema registry\",
 @sink_titles@    NULL,
 };
 ")
 add_library(cdc_plugins STATIC ${PROJECT_BINARY_DIR}/plugins.c)
-target_link_libraries(cdc_plugins PUBLIC ${options} cdc_topics cdc_core)
+target_link_libraries(cdc_plugins PUBLIC ${options} cdc_topics cdc_schema cdc_core)
 
 # The loops, apart from the main functions: component tests link them with plug-ins of their own.
 sluice_library(cdc_capture_loop DIRS producers LIBS cdc_topics cdc_schema EXCLUDE producers/main.c)

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "core/stop.h"
+#include "schema/codec.h"
 #include "topics/precheck.h"
+#include "topics/router.h"
 
 enum {
     ANSWER_BYTES_MAX = 1024 * 1024 * 1024,
@@ -154,6 +156,14 @@ static cdc_rc cdc_precheck_target(const char *type, const char *file, cdc_checkl
     return rc;
 }
 
+static cdc_rc cdc_precheck_format(const cdc_env *env, cdc_checklist *list, cdc_error *err)
+{
+    const cdc_codec *codec = cdc_codec_find(cdc_config_str(env->task->cfg, "message.format"));
+    return codec != NULL && codec->precheck != NULL
+               ? codec->precheck(env, cdc_router_topic_of, list, err)
+               : CDC_OK;
+}
+
 cdc_rc cdc_precheck_ignore(cdc_checklist *list, const char *name, cdc_error *err)
 {
     const char *near = NULL;
@@ -182,6 +192,9 @@ cdc_rc cdc_precheck_task(const cdc_command_env *ce, const char *file, cdc_checkl
     }
     if (rc == CDC_OK) {
         rc = cdc_topics_precheck(&ce->env, list, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_precheck_format(&ce->env, list, err);
     }
     if (rc == CDC_OK && task->target_type != NULL) {
         rc = cdc_precheck_target(task->target_type, file, list, err);

@@ -86,6 +86,16 @@ typedef struct cdc_bytes {
     size_t len;
 } cdc_bytes;
 
+/* Appends the name of the topic that a table's messages go to; database NULL: statements, "" when
+ * those go to their tables' topics. */
+typedef cdc_rc (*cdc_topic_of)(const cdc_task *task, const char *database, const char *table,
+                               cdc_buffer *out, cdc_error *err);
+
+/* Appends the name of the topic that a table's messages go to; database NULL: statements, "" when
+ * those go to their tables' topics. */
+typedef cdc_rc (*cdc_topic_of)(const cdc_task *task, const char *database, const char *table,
+                               cdc_buffer *out, cdc_error *err);
+
 typedef struct cdc_codec {
     const char *name; /* "canal-json" */
     bool by_topic;    /* encode wants the first event's topic: where the message goes to */
@@ -110,6 +120,12 @@ typedef struct cdc_codec {
     cdc_rc (*decode)(void *codec, cdc_bytes key, cdc_bytes value, cdc_batch *batch, cdc_error *err);
 
     void (*close)(void *codec);
+
+    /* Adds to the list whether what the format needs besides is there; the list's catalog has the
+     * tables. Changes nothing; needs no handle. Not OK: the check itself broke down. NULL if it
+     * needs nothing. */
+    cdc_rc (*precheck)(const cdc_env *env, cdc_topic_of topic_of, cdc_checklist *list,
+                       cdc_error *err);
 } cdc_codec;
 
 /* --- sink: writes a target database (consumers/<db>/) --- */

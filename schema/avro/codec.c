@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "schema/avro/avro.h"
+#include "schema/avro/precheck.h"
 #include "schema/registry/registry.h"
 
 typedef struct cdc_avro_codec {
@@ -123,6 +124,14 @@ static void avro_close(void *codec)
     }
 }
 
+static cdc_rc avro_precheck(const cdc_env *env, cdc_topic_of topic_of, cdc_checklist *list,
+                            cdc_error *err)
+{
+    cdc_avro_options opt;
+    read_options(env, &opt);
+    return cdc_avro_precheck(env, &opt, topic_of, list, err);
+}
+
 const cdc_codec cdc_avro_codec_plugin = {
     .name = "avro",
     .by_topic = true,
@@ -130,4 +139,5 @@ const cdc_codec cdc_avro_codec_plugin = {
     .encode = avro_encode,
     .decode = avro_decode,
     .close = avro_close,
+    .precheck = avro_precheck,
 };

@@ -65,6 +65,12 @@ static bool init_pair(cdc_avro_pair *pair, cdc_avro_kind kind, const cdc_avro_op
     return end_pair(pair, opt, topic, &key_name, &value_name);
 }
 
+bool cdc_avro_pair_init_row(cdc_avro_pair *pair, const cdc_avro_options *opt, const cdc_table *tbl,
+                            const char *topic)
+{
+    return init_pair(pair, KIND_ROW, opt, tbl, topic);
+}
+
 bool cdc_avro_pair_init_ddl(cdc_avro_pair *pair, const cdc_avro_options *opt, const char *topic)
 {
     return init_pair(pair, KIND_DDL, opt, NULL, topic);
@@ -196,7 +202,7 @@ bool cdc_avro_form_init(cdc_avro_form *form, const cdc_avro_options *opt, const 
     cdc_buffer_init(&form->tail, SIZE_MAX / 2);
     form->cols = calloc(tbl->ncols, sizeof *form->cols);
     form->slots = calloc(tbl->ncols, sizeof *form->slots);
-    bool pair = opt->generic || init_pair(&form->pair, KIND_ROW, opt, tbl, topic);
+    bool pair = opt->generic || cdc_avro_pair_init_row(&form->pair, opt, tbl, topic);
     if (!pair || form->cols == NULL || form->slots == NULL || !make_head(form, tbl) ||
         !make_tail(form, tbl)) {
         cdc_avro_form_fini(form);

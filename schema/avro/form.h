@@ -42,6 +42,8 @@ bool cdc_avro_form_init(cdc_avro_form *form, const cdc_avro_options *opt, const 
 void cdc_avro_form_fini(cdc_avro_form *form);
 
 /* Of statements, and of all messages in the layout generic. */
+bool cdc_avro_pair_init_row(cdc_avro_pair *pair, const cdc_avro_options *opt, const cdc_table *tbl,
+                            const char *topic);
 bool cdc_avro_pair_init_ddl(cdc_avro_pair *pair, const cdc_avro_options *opt, const char *topic);
 bool cdc_avro_pair_init_generic(cdc_avro_pair *pair, const cdc_avro_options *opt,
                                 const char *topic);

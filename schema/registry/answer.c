@@ -318,3 +318,65 @@ cdc_rc cdc_registry_ask(cdc_registry_link *link, const char *doing, const char *
         }
     }
 }
+
+cdc_rc cdc_registry_ask_once(cdc_registry_link *link, const char *doing, const char *path,
+                             const char *body, cdc_registry_answer *out, cdc_error *err)
+{
+    return try_once(link, doing, path, body, out, err);
+}
+
+void cdc_registry_link_choose(cdc_registry_link *link, size_t url)
+{
+    link->current = url;
+    next_generation(link);
+}
+
+/* --- errors: each status with its own way out --- */
+
+cdc_rc cdc_registry_refused(const cdc_registry_link *link, const char *doing,
+                            const cdc_registry_answer *ans, cdc_error *err)
+{
+    const char *url = cdc_registry_link_url(link);
+    const char *reason = ans->text[0] != '\0' ? ans->text : "no reason given";
+    switch (ans->status) {
+    case 401:
+        return cdc_error_refuse(err, "registry_login",
+                                "%s: schema registry %s does not take the account (401: %s); set "
+                                "message.registry.user and password, or message.registry.token",
+                                doing, url, reason);
+    case 403:
+        return cdc_error_refuse(err, "registry_rights",
+                                "%s: schema registry %s does not allow it to the account (403: "
+                                "%s); give it the right to read and write the subject",
+                                doing, url, reason);
+    case 404:
+        return cdc_error_set(err, CDC_FATAL, "registry_not_found",
+                             "%s: schema registry %s answers 404 (%s); message.registry.url is "
+                             "what stands before /subjects, such as http://registry:8081",
+                             doing, url, reason);
+    case 409:
+        return cdc_error_set(
+            err, CDC_FATAL, "registry_incompatible",
+            "%s: the schema is not compatible with the subject's earlier ones; either lower the "
+            "subject's compatibility (PUT %s/config/SUBJECT) and start again, or give the rows "
+            "another subject (message.registry.subjects, topics.data). The registry says: %s",
+            doing, url, reason);
+    case 422:
+        return cdc_error_set(err, CDC_FATAL, "registry_schema_refused",
+                             "%s: schema registry %s holds the schema for malformed (422: %s); "
+                             "leave the table out, or use message.avro.layout: generic",
+                             doing, url, reason);
+    default:
+        return cdc_error_set(err, CDC_FATAL, "registry_refused",
+                             "%s: schema registry %s answers %ld (%s)", doing, url, ans->status,
+                             reason);
+    }
+}
+
+cdc_rc cdc_registry_strange(const cdc_registry_link *link, const char *doing, cdc_error *err)
+{
+    return cdc_error_set(err, CDC_FATAL, "registry_answer",
+                         "%s: what %s answers is not that of a schema registry; "
+                         "message.registry.url is what stands before /subjects",
+                         doing, cdc_registry_link_url(link));
+}

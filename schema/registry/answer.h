@@ -30,4 +30,16 @@ typedef struct cdc_registry_answer {
 cdc_rc cdc_registry_ask(cdc_registry_link *link, const char *doing, const char *path,
                         const char *body, cdc_registry_answer *out, cdc_error *err) CDC_MUST_CHECK;
 
+/* The same, one try at the URL that cdc_registry_link_url tells; another is chosen by its index. */
+cdc_rc cdc_registry_ask_once(cdc_registry_link *link, const char *doing, const char *path,
+                             const char *body, cdc_registry_answer *out,
+                             cdc_error *err) CDC_MUST_CHECK;
+void cdc_registry_link_choose(cdc_registry_link *link, size_t url);
+
+/* An answer that is neither 200 nor one that the caller knows, as an error of its own with the
+ * cure. */
+cdc_rc cdc_registry_refused(const cdc_registry_link *link, const char *doing,
+                            const cdc_registry_answer *ans, cdc_error *err);
+cdc_rc cdc_registry_strange(const cdc_registry_link *link, const char *doing, cdc_error *err);
+
 #endif

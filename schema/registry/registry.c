@@ -68,56 +68,6 @@ uint32_t cdc_registry_generation(cdc_registry *reg)
     return cdc_registry_link_generation(reg->link);
 }
 
-/* --- errors: each status with its own way out --- */
-
-static cdc_rc fail_status(const cdc_registry *reg, const char *doing,
-                          const cdc_registry_answer *ans, cdc_error *err)
-{
-    const char *url = cdc_registry_link_url(reg->link);
-    const char *reason = ans->text[0] != '\0' ? ans->text : "no reason given";
-    switch (ans->status) {
-    case 401:
-        return cdc_error_refuse(err, "registry_login",
-                                "%s: schema registry %s does not take the account (401: %s); set "
-                                "message.registry.user and password, or message.registry.token",
-                                doing, url, reason);
-    case 403:
-        return cdc_error_refuse(err, "registry_rights",
-                                "%s: schema registry %s does not allow it to the account (403: "
-                                "%s); give it the right to read and write the subject",
-                                doing, url, reason);
-    case 404:
-        return cdc_error_set(err, CDC_FATAL, "registry_not_found",
-                             "%s: schema registry %s answers 404 (%s); message.registry.url is "
-                             "what stands before /subjects, such as http://registry:8081",
-                             doing, url, reason);
-    case 409:
-        return cdc_error_set(
-            err, CDC_FATAL, "registry_incompatible",
-            "%s: the schema is not compatible with the subject's earlier ones; either lower the "
-            "subject's compatibility (PUT %s/config/SUBJECT) and start again, or give the rows "
-            "another subject (message.registry.subjects, topics.data). The registry says: %s",
-            doing, url, reason);
-    case 422:
-        return cdc_error_set(err, CDC_FATAL, "registry_schema_refused",
-                             "%s: schema registry %s holds the schema for malformed (422: %s); "
-                             "leave the table out, or use message.avro.layout: generic",
-                             doing, url, reason);
-    default:
-        return cdc_error_set(err, CDC_FATAL, "registry_refused",
-                             "%s: schema registry %s answers %ld (%s)", doing, url, ans->status,
-                             reason);
-    }
-}
-
-static cdc_rc fail_answer(const cdc_registry *reg, const char *doing, cdc_error *err)
-{
-    return cdc_error_set(err, CDC_FATAL, "registry_answer",
-                         "%s: what %s answers is not that of a schema registry; "
-                         "message.registry.url is what stands before /subjects",
-                         doing, cdc_registry_link_url(reg->link));
-}
-
 /* --- ids of schemas --- */
 
 static uint32_t hash_text(uint32_t h, const char *s)
@@ -186,9 +136,9 @@ static cdc_rc ask_id(cdc_registry *reg, const char *subject, const char *body, i
     if (ans.status == 404 && !reg->auto_register && ans.number != 404) {
         rc = fail_lookup(reg, subject, &ans, err);
     } else if (ans.status != 200) {
-        rc = fail_status(reg, doing, &ans, err);
+        rc = cdc_registry_refused(reg->link, doing, &ans, err);
     } else if (got < 1 || got > INT32_MAX) {
-        rc = fail_answer(reg, doing, err);
+        rc = cdc_registry_strange(reg->link, doing, err);
     }
     *id = (int32_t)got;
     json_decref(ans.json);
@@ -302,9 +252,9 @@ cdc_rc cdc_registry_schema(cdc_registry *reg, int32_t id, const char **schema, c
                            "the writer, and does it still have its data?",
                            doing, cdc_registry_link_url(reg->link), ans.text);
     } else if (ans.status != 200) {
-        rc = fail_status(reg, doing, &ans, err);
+        rc = cdc_registry_refused(reg->link, doing, &ans, err);
     } else if (text == NULL || (type != NULL && strcmp(type, "AVRO") != 0)) {
-        rc = fail_answer(reg, doing, err);
+        rc = cdc_registry_strange(reg->link, doing, err);
     } else {
         rc = keep_schema(reg, id, text, schema, err);
     }

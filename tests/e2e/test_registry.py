@@ -1,7 +1,11 @@
 """The schema registry as a server: accounts, TLS, several of them, late and wrong answers."""
 
+import json
+import shlex
+
 import pytest
 
+from lib.precheck import Precheck
 from lib.registry_proxy import Proxy
 from lib.servers import TLS, free_port
 from test_avro import Deserializer, avro_task
@@ -86,3 +90,80 @@ def test_the_next_url_is_asked(one_row, sluice, registry, reader):
         sluice.run("capture", task_with(sluice, registry, url=urls), "--until-caught-up")
         assert ill.asked and well.asked
     check_row(reader, registry)
+
+
+# --- precheck ---
+
+
+def checked(sluice, registry, **options):
+    """What the precheck says of the registry."""
+    found = Precheck(sluice, task_with(sluice, registry, **options))
+    found.items = [i for i in found.items if i["name"].startswith("registry")]
+    return found
+
+
+def carry_out(registry, line):
+    """curl -X PUT -H ... --data JSON URL"""
+    words = shlex.split(line)
+    assert words[:3] == ["curl", "-X", "PUT"] and words[5] == "--data"
+    path = words[7].removeprefix(registry.url)
+    registry.ask(path, json.loads(words[6]))
+
+
+def test_precheck_passes_and_registers_nothing(one_row, sluice, registry, names):
+    before = registry.ask("/subjects")
+    found = checked(sluice, registry, url=registry.url)
+    assert found.bad() == set()
+    assert [i["name"] for i in found.items] == ["registry_connect", "registry_compatibility",
+                                                "registry_register"]
+    assert "FULL" in found.items[1]["reason"]
+    assert registry.ask("/subjects") == before
+
+
+def test_precheck_compatibility(one_row, sluice, registry, names):
+    registry.compatibility("NONE")
+    found = checked(sluice, registry, url=registry.url)
+    assert found.bad() == {("registry_compatibility", "warn")}
+    carry_out(registry, found.one("registry_compatibility", "warn")["cure"])
+    assert checked(sluice, registry, url=registry.url).bad() == set()
+
+
+def test_precheck_connection(one_row, sluice, registry):
+    away = f"http://127.0.0.1:{free_port()}"
+    found = checked(sluice, registry, url=away)
+    assert found.bad() == {("registry_connect", "fail")} and found.items[0]["passing"]
+    found = checked(sluice, registry, url=[away, registry.url])
+    assert found.bad() == {("registry_connect", "warn")}
+    assert found.one("registry_connect", "warn")["object"] == away
+    found = checked(sluice, registry, url=f"http://{registry.address}/nowhere")
+    assert "message.registry.url" in found.one("registry_connect", "fail")["reason"]
+    with Proxy(registry, "u:p") as proxy:
+        item = checked(sluice, registry, url=proxy.url, user="u", password="wrong").one(
+            "registry_connect", "fail")
+        assert "message.registry.user" in item["reason"] and "wrong" not in item["reason"]
+        assert checked(sluice, registry, url=proxy.url, user="u", password="p").bad() == set()
+
+
+def test_precheck_of_the_right_to_register(one_row, sluice, registry):
+    denied = {"error_code": 40301, "message": "User is denied operation Write"}
+    with Proxy(registry, answers={("GET", "/mode"): (200, {"mode": "READONLY"})}) as proxy:
+        found = checked(sluice, registry, url=proxy.url)
+        assert found.bad() == {("registry_register", "fail")}
+        assert "READWRITE" in found.one("registry_register", "fail")["cure"]
+        for method, path in [a for a in proxy.asked if a[0] == "POST"]:
+            proxy.answers[method, path] = (403, denied)
+        proxy.answers["GET", "/mode"] = (200, {"mode": "READWRITE"})
+        found = checked(sluice, registry, url=proxy.url)
+        assert found.bad() == {("registry_register", "fail")}
+        items = found.of("registry_register")
+        assert len(items) == 4 and all("give it the right" in i["reason"] for i in items)
+
+
+def test_precheck_of_subjects_that_must_be_there(one_row, sluice, registry, names):
+    found = checked(sluice, registry, url=registry.url, auto_register=False)
+    assert found.bad() == {("registry_subjects", "fail")}
+    missing = {i["object"] for i in found.of("registry_subjects")}
+    whole = avro_task(sluice, registry, phases=["schema", "full"])
+    sluice.run("capture", whole, "--until-caught-up")
+    assert missing == {s for s in registry.ask("/subjects") if s.startswith(names.topic)}
+    assert checked(sluice, registry, url=registry.url, auto_register=False).bad() == set()

@@ -37,6 +37,9 @@ class Handler(BaseHTTPRequestHandler):
         proxy.asked.append((self.command, self.path))
         if proxy.account not in (None, self.headers.get("Authorization")):
             self.answer(401, b'{"error_code":401,"message":"who are you?"}')
+        elif (self.command, self.path) in proxy.answers:
+            status, answer = proxy.answers[self.command, self.path]
+            self.answer(status, json.dumps(answer).encode())
         elif proxy.status is not None:
             self.answer(proxy.status, json.dumps(
                 {"error_code": proxy.status, "message": "as the test wants"}).encode())
@@ -48,13 +51,15 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Proxy:
-    """account: "user:password" or "Bearer token"; status: what every question is answered with."""
+    """account: "user:password" or "Bearer token"; status: what every question is answered with;
+    answers: (status, JSON) by method and path."""
 
-    def __init__(self, registry, account=None, status=None, delay_s=0, certificate=None):
+    def __init__(self, registry, account=None, status=None, delay_s=0, certificate=None, answers=None):
         if account is not None and not account.startswith("Bearer "):
             account = "Basic " + base64.b64encode(account.encode()).decode()
         self.registry, self.account, self.status = registry, account, status
         self.delay_s = delay_s
+        self.answers = answers or {}
         self.asked = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
