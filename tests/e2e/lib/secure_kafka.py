@@ -32,15 +32,24 @@ class SecureKafka(Kafka):
 
     def __init__(self, directory, plain_users):
         super().__init__(directory)
-        self.tls_address = f"{self.host}:{free_port()}"
-        self.other_name_address = f"{self.host}:{free_port()}"
-        controller = f"{self.host}:{free_port()}"
+        self._plain_users = plain_users
+        self._stores = {name: self.directory / f"{name}-store.pem" for name in ("server", "other-name")}
+        self._admin = None
+
+    def _choose_ports(self):
+        ports = set()
+        while len(ports) < 4:
+            ports.add(free_port())
+        self.port, tls, named, controller = ports
+        self.tls_address = f"{self.host}:{tls}"
+        self.other_name_address = f"{self.host}:{named}"
+        self.options = self._properties(f"{self.host}:{controller}")
+
+    def _properties(self, controller):
+        plain_users, stores = self._plain_users, self._stores
         listeners = (f"SASL://{self.address},TLS://{self.tls_address},"
                      f"NAMED://{self.other_name_address}")
-        stores = {name: self.directory / f"{name}-store.pem" for name in ("server", "other-name")}
-        self._stores = stores
-        self._admin = None
-        self.options = [
+        return [
             f"listeners={listeners},CONTROLLER://{controller}",
             f"advertised.listeners={listeners}",
             f"controller.quorum.voters=1@{controller}",
@@ -74,7 +83,13 @@ class SecureKafka(Kafka):
         key = (TLS / "server.key").read_text()
         for name, store in self._stores.items():
             store.write_text(key + (TLS / f"{name}.pem").read_text())
-        return super().start()
+        for last in (False, False, True):
+            self._choose_ports()
+            try:
+                return super().start()
+            except RuntimeError as error:  # it binds its ports seconds after they were seen free
+                if last or "in use" not in str(error):
+                    raise
 
     # --- accounts ---
 
