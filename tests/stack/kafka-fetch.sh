@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # kafka-fetch.sh - copies the jars of a Kafka broker from Maven Central, or the mirror that Maven's
 # settings name, into $CACHE/kafka-VERSION, and formats a storage folder there once (node 1).
+# KAFKA_VERSION: a version, or "next" for the second one of the tests. Exit status 3: Maven has none
+# of that version.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -8,7 +10,8 @@ dest=$CACHE/kafka-$KAFKA_VERSION
 new=$dest.new
 
 download() {
-    mvn -q -B -f "$STACK/kafka/pom.xml" -Dkafka.version="$KAFKA_VERSION" \
+    mvn -q -B -f "$STACK/kafka/pom.xml" "-Pkafka-${KAFKA_VERSION%%.*}" \
+        -Dkafka.version="$KAFKA_VERSION" \
         org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
         -DoutputDirectory="$new/libs" -DincludeScope=runtime >"$new/mvn.log" 2>&1
 }
@@ -33,6 +36,7 @@ fetch() {
     mkdir -p "$new"
     download || download || {
         tail -n 20 "$new/mvn.log" >&2
+        ! grep -q "Could not find artifact" "$new/mvn.log" || exit 3
         die "Maven could not get Kafka's jars"
     }
     format_storage || {

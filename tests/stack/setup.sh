@@ -13,6 +13,9 @@
 [ -d "$CACHE/mysql/root" ] ||
     step "MySQL from Debian sid" "$STACK/mysql-fetch.sh" || [ $? -eq 3 ]
 [ "${1:-}" != main ] || exit 0
+[ -d "$CACHE/kafka-$KAFKA_NEXT_VERSION" ] ||
+    step "Kafka $KAFKA_NEXT_VERSION" env KAFKA_VERSION=next "$STACK/kafka-fetch.sh" ||
+    [ $? -eq 3 ]
 [ -d "$CACHE/registry-$REGISTRY_VERSION" ] ||
     step "schema registry $REGISTRY_VERSION" "$STACK/registry-fetch.sh" || [ $? -eq 3 ]
 diff -rq "$ROOT/tests/e2e/readers" "$CACHE/readers/from" >/dev/null 2>&1 ||

@@ -2,7 +2,11 @@
 # start-kafka.sh DATADIR PORT [property=value...] - one Kafka broker (KRaft, also its own controller),
 # plaintext on 127.0.0.1:PORT, log DATADIR/server.log. Running already is fine; a stopped one starts
 # again with its data. Properties given here win over the ones below.
-# KAFKA_BENCH=1: a full compiler and a bigger heap, for measuring. KAFKA_HEAP sets the heap.
+# KAFKA_VERSION: see kafka-fetch.sh. KAFKA_HEAP sets the heap.
+# KAFKA_BENCH=1: a full compiler and a bigger heap, for measuring.
+# A node of a cluster: KAFKA_CLUSTER_ID the same for all, and as properties node.id, listeners,
+# controller.quorum.voters and, if it is not both, process.roles. The first ones return only when a
+# majority of the controllers runs.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -45,12 +49,17 @@ P
     [ $# -eq 0 ] || printf '%s\n' "$@" >>"$dir/server.properties"
 }
 
+random_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | tr -d '='; }
+
+# No two brokers of a cluster may have the same folder by its id.
 copy_template() {
-    local id
+    local node
+    node=$(sed -n 's/^node\.id=//p' "$dir/server.properties" | tail -n 1)
     rm -rf "$dir/data.new"
     cp -a "$kafka/storage" "$dir/data.new"
-    id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | tr -d '=')
-    sed -i "s/^cluster.id=.*/cluster.id=$id/" "$dir/data.new/meta.properties"
+    sed -i -e "s/^cluster\.id=.*/cluster.id=${KAFKA_CLUSTER_ID:-$(random_id)}/" \
+        -e "s/^directory\.id=.*/directory.id=$(random_id)/" -e "s/^node\.id=.*/node.id=$node/" \
+        "$dir/data.new/meta.properties"
     mv "$dir/data.new" "$dir/data"
 }
 
@@ -60,10 +69,11 @@ fi
 [ -d "$kafka" ] || "$STACK/kafka-fetch.sh"
 java=$(java17) || die "no Java 17 or later, run ./dev setup"
 mkdir -p "$dir"
+write_properties "$@"
 [ -d "$dir/data" ] || copy_template
 port_in_use "$port" && die "port $port is in use"
 
-write_properties "$@"
 launch "$dir" "Kafka Server started" "$java" "${jvm[@]}" -XX:+ExitOnOutOfMemoryError \
     -Djava.awt.headless=true -Dlog4j.configuration="file:$STACK/kafka/log4j.properties" \
+    -Dlog4j2.configurationFile="$STACK/kafka/log4j2.xml" \
     -cp "$kafka/libs/*" kafka.Kafka "$dir/server.properties"

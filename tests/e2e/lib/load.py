@@ -1,9 +1,12 @@
 """A steady mixed load on three tables: inserts, updates of values and of keys, deletes, in
-transactions of 1 to 500 rows. Deterministic by seed, but for the moments at which it runs."""
+transactions of 1 to 500 rows. Deterministic by seed, but for the moments at which it runs. And marks,
+which tell how far a task has come."""
 
 import random
 import threading
 import time
+
+from lib.wait import wait_until
 
 TABLES = {
     # name: (definition, key columns)
@@ -140,6 +143,22 @@ class Load:
         )
         rows += cursor.execute("UPDATE people SET id = -id WHERE id = %s", (a,))
         return rows
+
+
+class Marks:
+    """A table beside the load's."""
+
+    def __init__(self, source, target, database):
+        self.source, self.target, self.table = source, target, f"{database}.marks"
+        self.n = 0
+        source.execute(f"CREATE TABLE {self.table} (id INT PRIMARY KEY)")
+
+    def pass_through(self, deadline_s=90):
+        """What is written now arrives at the target."""
+        self.n += 1
+        self.source.execute(f"INSERT INTO {self.table} VALUES ({self.n})")
+        self.target.wait_for(f"SELECT id FROM {self.table} WHERE id = {self.n}", ((self.n,),),
+                             deadline_s)
 
 
 def contents(server, database):

@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[3]
 STACK = ROOT / "tests" / "stack"
 TLS = Path(os.environ.get("SLUICE_CACHE", ROOT / ".cache")).resolve() / "tls"  # make-certs.sh
 CACHE = Path(os.environ.get("SLUICE_CACHE", ROOT / ".cache"))
-NOT_THERE = 3  # exit status of mysql-fetch.sh and registry-fetch.sh when there is none to be had
+NOT_THERE = 3  # exit status of the fetch scripts when there is none to be had
+KAFKA_NEXT = {"KAFKA_VERSION": "next"}  # environment of the scripts for Kafka's second version
 
 
 def free_port():
@@ -39,13 +40,14 @@ def free_port():
                 continue
 
 
-def run_script(name, *args, deadline_s=120):
+def run_script(name, *args, deadline_s=120, env=None):
     done = subprocess.run(
         [STACK / name, *map(str, args)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=deadline_s,
+        env={**os.environ, **(env or {})},
     )
     if done.returncode != 0:
         raise RuntimeError(f"{name}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
@@ -62,8 +64,14 @@ def registry_available():
     return available("registry-fetch.sh")
 
 
-def available(script):
-    done = subprocess.run([STACK / script], stdin=subprocess.DEVNULL, timeout=600)
+@functools.cache
+def kafka_next_available():
+    return available("kafka-fetch.sh", KAFKA_NEXT)
+
+
+def available(script, env=None):
+    done = subprocess.run([STACK / script], stdin=subprocess.DEVNULL, timeout=600,
+                          env={**os.environ, **(env or {})})
     if done.returncode not in (0, NOT_THERE):
         raise RuntimeError(f"{script}: exit status {done.returncode}")
     return done.returncode == 0
@@ -73,6 +81,7 @@ class Server:
     """What start-*.sh and stop.sh can do; options are the server's own, kept over restarts."""
 
     script = None
+    environment = {}  # of the script
 
     def __init__(self, directory, *options):
         self.directory = Path(directory)
@@ -93,7 +102,7 @@ class Server:
         return (self.directory / "server.log").read_text(errors="replace")
 
     def start(self):
-        run_script(self.script, self.directory, self.port, *self.options)
+        run_script(self.script, self.directory, self.port, *self.options, env=self.environment)
         return self
 
     def stop(self):
