@@ -404,6 +404,22 @@ bool cdc_client_passing(rd_kafka_resp_err_t code)
     }
 }
 
+bool cdc_client_unsettled(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+        return true;
+    default:
+        return cdc_client_passing(code);
+    }
+}
+
 static void cdc_client_count(const rd_kafka_metadata_topic_t *md, int32_t *out, bool *leaders)
 {
     *out = md->partition_cnt;

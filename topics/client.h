@@ -53,6 +53,10 @@ cdc_rc cdc_client_unreachable(cdc_client *cl, const char *doing, cdc_error *err)
 /* Brokers away, a leader being chosen: the same question may be answered in a moment. */
 bool cdc_client_passing(rd_kafka_resp_err_t code);
 
+/* Passing, or brokers of a cluster that do not all know yet of a topic made or a leader chosen a
+ * moment ago: for questions about a topic that is there. */
+bool cdc_client_unsettled(rd_kafka_resp_err_t code);
+
 /* The topic's partitions, asked from a broker, or 0 when there is no such topic. Waits up to
  * timeout_ms for an answer, less when a stop is requested or the brokers refuse us. leaders (may be
  * NULL): set true when every partition has a leader. */

@@ -21,6 +21,7 @@ enum {
     METADATA_MS = 10000,
     BOUNDS_MS = 10000,
     SLICE_MS = 500,
+    PAUSE_MS = 20,   /* before a question is asked again */
     DOWN_MS = 15000, /* all brokers down for so long: the caller starts over */
     LOST_BOUNDS_MS = 2000,
 };
@@ -516,12 +517,21 @@ cdc_rc cdc_consumer_partitions(cdc_consumer *cs, const char *topic, int32_t *out
     return rc == CDC_OK && *out == 0 ? CDC_EOF : rc;
 }
 
-/* Worth asking again? Looks at what has been said in the background, too. */
-static bool cdc_consumer_again(cdc_consumer *cs, rd_kafka_resp_err_t code, int64_t deadline)
+/* Worth asking again? Looks at what has been said in the background, too. A broker that did not
+ * know the topic yet is remembered by librdkafka until somebody asks for the topic's metadata. */
+static bool cdc_consumer_again(cdc_consumer *cs, const char *topic, rd_kafka_resp_err_t code,
+                               int64_t deadline)
 {
+    int32_t partitions = 0;
+    cdc_error ignored;
+    cdc_error_clear(&ignored);
     cdc_client_serve(&cs->client, 0);
-    return cdc_client_passing(code) && !cs->client.refused && !cdc_stop_requested() &&
-           cdc_clock_mono_ms() < deadline;
+    if (!cdc_client_unsettled(code) || cs->client.refused || cdc_clock_mono_ms() >= deadline ||
+        cdc_stop_wait(PAUSE_MS)) {
+        return false;
+    }
+    return cdc_client_passing(code) || cdc_client_partitions(&cs->client, topic, METADATA_MS,
+                                                             &partitions, NULL, &ignored) == CDC_OK;
 }
 
 static cdc_rc cdc_consumer_unanswered(cdc_consumer *cs, rd_kafka_resp_err_t code, const char *doing,
@@ -542,7 +552,7 @@ cdc_rc cdc_consumer_bounds(cdc_consumer *cs, const char *topic, int32_t partitio
         /* read_committed: the end is the last stable offset */
         code =
             rd_kafka_query_watermark_offsets(cs->client.rk, topic, partition, begin, end, SLICE_MS);
-    } while (cdc_consumer_again(cs, code, deadline));
+    } while (cdc_consumer_again(cs, topic, code, deadline));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         return CDC_OK;
     }
@@ -571,7 +581,7 @@ cdc_rc cdc_consumer_offset_at(cdc_consumer *cs, const char *topic, int32_t parti
         at->offset = wall_ms;
         code = rd_kafka_offsets_for_times(cs->client.rk, list, SLICE_MS);
         code = code == RD_KAFKA_RESP_ERR_NO_ERROR ? at->err : code;
-    } while (cdc_consumer_again(cs, code, deadline));
+    } while (cdc_consumer_again(cs, topic, code, deadline));
     *out = at->offset;
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -1,5 +1,7 @@
 /* The consumer: every committed record once and in order, the end is known although markers take
  * offsets, and an offset that is gone stops it. */
+#include <pthread.h>
+
 #include "topics_kit.h"
 
 #define NUMBERS_MAX 20000
@@ -131,6 +133,36 @@ static void test_position_passes_aborted_records(void **state)
                          (round + 1) * (10 + 1 + 2 + 1)); /* each transaction ends with a marker */
     }
     cdc_producer_free(pr);
+    cdc_consumer_free(cs);
+    kit_close(&k);
+}
+
+static void *settle(void *name)
+{
+    usleep(300000);
+    rd_kafka_mock_topic_set_error(kit_mock, name, RD_KAFKA_RESP_ERR_NO_ERROR);
+    return NULL;
+}
+
+/* The broker that is asked has not heard yet of a topic that another one has just made. */
+static void test_bounds_of_a_topic_just_made(void **state)
+{
+    (void)state;
+    kit k;
+    pthread_t later;
+    cdc_consumer *cs = NULL;
+    int64_t begin = -1;
+    int64_t end = -1;
+    kit_open(&k, kit_mock_brokers(), "");
+    rd_kafka_mock_topic_create(kit_mock, k.name, 1, 1);
+    rd_kafka_mock_topic_set_error(kit_mock, k.name, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    kit_ok(cdc_consumer_new(&cs, &k.env, &kit_error));
+    assert_int_equal(pthread_create(&later, NULL, settle, k.name), 0);
+    cdc_rc rc = cdc_consumer_bounds(cs, k.name, 0, &begin, &end, &kit_error);
+    pthread_join(later, NULL);
+    kit_ok(rc);
+    assert_int_equal(begin, 0);
+    assert_int_equal(end, 0);
     cdc_consumer_free(cs);
     kit_close(&k);
 }
@@ -305,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_members_of_a_record),
         cmocka_unit_test(test_missing_topic_is_eof),
+        cmocka_unit_test(test_bounds_of_a_topic_just_made),
         cmocka_unit_test(test_position_passes_aborted_records),
         cmocka_unit_test(test_end_is_the_last_stable_offset),
         cmocka_unit_test(test_offsets_by_name_and_by_time),
