@@ -33,8 +33,10 @@ static cdc_rc cdc_topics_partitions(cdc_topics *tp, const char *name, int32_t n,
 }
 
 /* What the brokers say to a topic that is missing. */
-static void cdc_topics_plan(cdc_topics *tp, const char *name, int32_t wanted, cdc_topic_kind kind)
+static void cdc_topics_plan(cdc_topics *tp, const cdc_topic_info *info, int32_t wanted,
+                            cdc_topic_kind kind)
 {
+    const char *name = info->name;
     cdc_topic_setting settings[CDC_TOPIC_SETTINGS_MAX];
     cdc_error why;
     cdc_error_clear(&why);
@@ -44,8 +46,8 @@ static void cdc_topics_plan(cdc_topics *tp, const char *name, int32_t wanted, cd
         return;
     }
     size_t n = cdc_admin_plan(&tp->ce.env, kind, settings);
-    cdc_buffer_addf(&tp->out, "%s\twould be made\tpartitions=%d replicas=%lld", name, (int)wanted,
-                    (long long)cdc_config_int(tp->ce.task.cfg, "topics.replication_factor"));
+    cdc_buffer_addf(&tp->out, "%s\twould be made\tpartitions=%d replicas=%d", name, (int)wanted,
+                    cdc_admin_replicas(&tp->ce.env, kind, info->brokers));
     for (size_t i = 0; i < n; i++) {
         cdc_buffer_addf(&tp->out, " %s=%s", settings[i].name, settings[i].value);
     }
@@ -61,7 +63,7 @@ static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, c
         return rc;
     }
     if (info.partitions == 0 && tp->dry) {
-        cdc_topics_plan(tp, name, wanted, kind);
+        cdc_topics_plan(tp, &info, wanted, kind);
     } else if (info.partitions == 0 && tp->create) {
         rc = cdc_admin_create(&tp->ce.env, name, wanted, kind, err);
         info.partitions = wanted;

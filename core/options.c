@@ -148,7 +148,8 @@ const cdc_option cdc_task_options[] = {
      .def = "1",
      .min = 1,
      .max = 100,
-     .help = "Replicas of a topic that sluice creates."},
+     .help = "Replicas of a topic that sluice creates; _sluice_checkpoints, which all tasks share, "
+             "has 3 in any case where there are so many brokers."},
     {.path = "topics.retention_hours",
      .type = CDC_OPTION_INT,
      .def = "0",

@@ -17,6 +17,7 @@ enum {
     COMPACTED_SEGMENT_MS = 3600000,
     HOUR_MS = 3600000,
     MB_BYTES = 1024 * 1024,
+    CHECKPOINT_REPLICAS = 3,
 };
 
 /* --- one request and its answer --- */
@@ -256,13 +257,38 @@ static cdc_rc cdc_admin_created(cdc_client *cl, const rd_kafka_event_t *event, c
     return cdc_client_fail(cl, code, reason != NULL ? reason : rd_kafka_err2str(code), doing, err);
 }
 
+/* The checkpoints are every task's: they are not as safe as the first task alone would have it. */
+int cdc_admin_replicas(const cdc_env *env, cdc_topic_kind kind, int nbrokers)
+{
+    int wanted = (int)cdc_config_int(env->task->cfg, "topics.replication_factor");
+    int safe = nbrokers < CHECKPOINT_REPLICAS ? nbrokers : CHECKPOINT_REPLICAS;
+    return kind == CDC_TOPIC_COMPACTED && safe > wanted ? safe : wanted;
+}
+
+static cdc_rc cdc_admin_count_brokers(cdc_client *cl, int *out, cdc_error *err)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(cl->rk, 0, NULL, &md, METADATA_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return cdc_client_fail(cl, code, rd_kafka_err2str(code), "asking for brokers", err);
+    }
+    *out = md->broker_cnt;
+    rd_kafka_metadata_destroy(md);
+    return CDC_OK;
+}
+
 /* try: the brokers only look whether it could be done. */
 static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32_t partitions,
                                          cdc_topic_kind kind, bool try, cdc_error *err)
 {
     char doing[320];
     char reason[REASON_BYTES];
-    int replicas = (int)cdc_config_int(cl->env->task->cfg, "topics.replication_factor");
+    int brokers = 0;
+    cdc_rc rc = cdc_admin_count_brokers(cl, &brokers, err);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    int replicas = cdc_admin_replicas(cl->env, kind, brokers);
     snprintf(doing, sizeof doing, "creating topic %s with %d partition%s and %d replica%s", name,
              (int)partitions, partitions == 1 ? "" : "s", replicas, replicas == 1 ? "" : "s");
     rd_kafka_NewTopic_t *topic =
@@ -276,7 +302,7 @@ static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32
     (void)rd_kafka_AdminOptions_set_validate_only(options, try, reason, sizeof reason);
     rd_kafka_CreateTopics(cl->rk, &topic, 1, options, queue);
     rd_kafka_event_t *event = cdc_admin_wait(cl, queue, doing, err);
-    cdc_rc rc = event != NULL ? cdc_admin_created(cl, event, doing, err) : err->rc;
+    rc = event != NULL ? cdc_admin_created(cl, event, doing, err) : err->rc;
     if (event != NULL) {
         rd_kafka_event_destroy(event);
     }
@@ -394,6 +420,9 @@ cdc_rc cdc_admin_describe(const cdc_env *env, const char *name, cdc_topic_info *
     cdc_rc rc = cdc_client_init(&cl, CDC_CLIENT_TOOL, env, err);
     if (rc == CDC_OK) {
         rc = cdc_client_partitions(&cl, name, METADATA_MS, &out->partitions, NULL, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_admin_count_brokers(&cl, &out->brokers, err);
     }
     if (rc == CDC_OK && out->partitions > 0) {
         cdc_admin_settings(&cl, RD_KAFKA_RESOURCE_TOPIC, name, SETTINGS_MS, &settings);

@@ -14,6 +14,7 @@ typedef enum cdc_topic_kind {
 typedef struct cdc_topic_info {
     const char *name;
     int32_t partitions; /* 0: does not exist */
+    int brokers;        /* of the cluster */
     bool compacted;
 } cdc_topic_info;
 
@@ -29,8 +30,12 @@ typedef struct cdc_topic_setting {
 size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind,
                       cdc_topic_setting settings[CDC_TOPIC_SETTINGS_MAX]);
 
-/* Makes sure that a topic exists, creating it with `partitions` and topics.replication_factor when
- * topics.create is true; FATAL ("topic_missing", exit 3) naming the topic and the command that
+/* The replicas of a topic that is made while there are so many brokers. */
+int cdc_admin_replicas(const cdc_env *env, cdc_topic_kind kind, int nbrokers);
+
+/* Makes sure that a topic exists, creating it with `partitions` and topics.replication_factor (that
+ * of checkpoints, which all tasks share, with 3 where there are so many brokers) when topics.create
+ * is true; FATAL ("topic_missing", exit 3) naming the topic and the command that
  * creates it when false. Existing topics are never changed. Raises a too small max.message.bytes of
  * a topic it creates to what its kind takes. */
 cdc_rc cdc_admin_ensure(const cdc_env *env, const char *name, int32_t partitions,

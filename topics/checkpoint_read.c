@@ -4,7 +4,9 @@
  * committed records of other tasks too. So the first window ends only when the reader has passed
  * the high watermark of its first look: all that this task had committed before lies below it. A
  * reader that stopped at the last stable offset could go on from an old checkpoint and double
- * records. */
+ * records. The same holds for a fetch from a leader elected a moment ago, whose high watermark is
+ * still an older one; asked for the topic's bounds, it answers only when it has caught up
+ * (KIP-207), so they are asked first. */
 #include "checkpoint.h"
 #include "client.h"
 #include "core/clock.h"

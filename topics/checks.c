@@ -33,8 +33,8 @@ const cdc_check cdc_topics_checks[] = {
      "The topics' `max.message.bytes` is not below `message.max_bytes`.",
      "kafka-configs.sh --add-config max.message.bytes=..."},
     {"kafka_replication", "fail, warn",
-     "With three brokers or more, topics have several replicas; `min.insync.replicas` is not above "
-     "them, nor 1.",
+     "With three brokers or more, topics have several replicas; `min.insync.replicas` is below "
+     "them, and not 1.",
      "`topics.replication_factor`; kafka-configs.sh --add-config min.insync.replicas=..."},
     {"kafka_transactions", "fail",
      "The brokers take the task's transactions, with its transaction.timeout.ms. Tried while the "

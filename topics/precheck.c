@@ -24,9 +24,10 @@ typedef struct cdc_kafka_check {
     cdc_rights rights;
     const char *brokers; /* bootstrap.servers */
     int nbrokers;
-    int32_t broker; /* one of them */
-    bool unseen;    /* there is a topic that the account may not even see */
-    int64_t bytes;  /* the source's rows */
+    int32_t broker;     /* one of them */
+    bool unseen;        /* there is a topic that the account may not even see */
+    int64_t min_insync; /* of topics that do not say otherwise; 0: not known */
+    int64_t bytes;      /* the source's rows */
 } cdc_kafka_check;
 
 /* What is found of one topic. */
@@ -98,6 +99,7 @@ static void cdc_kafka_check_version(cdc_kafka_check *kc)
     cdc_settings settings;
     snprintf(id, sizeof id, "%d", (int)kc->broker);
     cdc_admin_settings(&kc->client, RD_KAFKA_RESOURCE_BROKER, id, ANSWER_MS, &settings);
+    kc->min_insync = settings.min_insync;
     long major = strtol(settings.protocol, &rest, 10);
     long version = 100 * major + (*rest == '.' ? strtol(rest + 1, NULL, 10) : 0);
     bool told = settings.protocol[0] != '\0';
@@ -279,28 +281,54 @@ static int cdc_kafka_replicas(cdc_kafka_check *kc, const char *name)
     return replicas;
 }
 
-static void cdc_kafka_check_replicas(cdc_kafka_check *kc, const char *name, int replicas,
-                                     int64_t min_insync)
+/* A topic that is there is mended at the brokers, one that is to be made by the task file. */
+static void cdc_kafka_replicas_cure(cdc_kafka_check *kc, bool there, int replicas)
 {
-    if (replicas > 0 && min_insync > replicas) {
-        char value[16];
+    cdc_checklist_cure(kc->list, "topics.replication_factor: %d%s", replicas,
+                       there ? ", and for the topic that is there: kafka-reassign-partitions.sh"
+                             : "");
+}
+
+static void cdc_kafka_check_insync(cdc_kafka_check *kc, const char *name, bool there, int replicas,
+                                   int64_t min_insync)
+{
+    char value[16];
+    if (min_insync > replicas) {
         cdc_checklist_add(kc->list, "kafka_replication", CDC_CHECK_FAIL, name,
                           "its min.insync.replicas is %lld, and it has %d: with acks all nothing "
                           "can be written",
                           (long long)min_insync, replicas);
         snprintf(value, sizeof value, "%d", replicas > 1 ? replicas - 1 : 1);
-        cdc_kafka_configs_cure(kc, name, "min.insync.replicas", value);
-    } else if (replicas >= BROKERS_FOR_REPLICAS && min_insync == 1) {
+        if (there) {
+            cdc_kafka_configs_cure(kc, name, "min.insync.replicas", value);
+        } else {
+            cdc_kafka_replicas_cure(kc, there, (int)min_insync + 1);
+        }
+    } else if (replicas > 1 && min_insync == replicas) {
+        cdc_checklist_add(kc->list, "kafka_replication", CDC_CHECK_WARN, name,
+                          "its min.insync.replicas is %lld of %d replicas: while one broker is "
+                          "away nothing can be written",
+                          (long long)min_insync, replicas);
+        cdc_kafka_replicas_cure(kc, there, replicas + 1);
+    } else if (there && replicas >= BROKERS_FOR_REPLICAS && min_insync == 1) {
         cdc_checklist_add(kc->list, "kafka_replication", CDC_CHECK_WARN, name,
                           "its min.insync.replicas is 1: what one broker alone has acknowledged is "
                           "lost with it");
         cdc_kafka_configs_cure(kc, name, "min.insync.replicas", "2");
     }
+}
+
+/* min_insync 0: not known; of a topic that is not there it is what the brokers give to all. */
+static void cdc_kafka_check_replicas(cdc_kafka_check *kc, const char *name, bool there,
+                                     int replicas, int64_t min_insync)
+{
+    if (replicas > 0) {
+        cdc_kafka_check_insync(kc, name, there, replicas, min_insync);
+    }
     if (replicas == 1 && kc->nbrokers >= BROKERS_FOR_REPLICAS) {
         cdc_checklist_add(kc->list, "kafka_replication", CDC_CHECK_WARN, name,
                           "one replica of %d brokers: it is away with its broker", kc->nbrokers);
-        cdc_checklist_cure(kc->list, "topics.replication_factor: 3, or, for a topic that is there: "
-                                     "kafka-reassign-partitions.sh");
+        cdc_kafka_replicas_cure(kc, there, BROKERS_FOR_REPLICAS);
     }
 }
 
@@ -324,7 +352,7 @@ static void cdc_kafka_check_existing(cdc_kafka_check *kc, const cdc_topic_check 
     if (topic->ours && topic->kind != CDC_TOPIC_COMPACTED) {
         cdc_kafka_check_plan(kc, topic, &settings);
     }
-    cdc_kafka_check_replicas(kc, topic->name, cdc_kafka_replicas(kc, topic->name),
+    cdc_kafka_check_replicas(kc, topic->name, true, cdc_kafka_replicas(kc, topic->name),
                              settings.min_insync);
 }
 
@@ -333,7 +361,7 @@ static void cdc_kafka_check_existing(cdc_kafka_check *kc, const cdc_topic_check 
 static void cdc_kafka_check_missing(cdc_kafka_check *kc, const cdc_topic_check *topic)
 {
     const cdc_config *cfg = kc->env->task->cfg;
-    int replicas = (int)cdc_config_int(cfg, "topics.replication_factor");
+    int replicas = cdc_admin_replicas(kc->env, topic->kind, kc->nbrokers);
     cdc_settings settings;
     cdc_error why;
     cdc_error_clear(&why);
@@ -370,7 +398,7 @@ static void cdc_kafka_check_missing(cdc_kafka_check *kc, const cdc_topic_check *
         }
         return;
     }
-    cdc_kafka_check_replicas(kc, topic->name, replicas, 0);
+    cdc_kafka_check_replicas(kc, topic->name, false, replicas, kc->min_insync);
 }
 
 static void cdc_kafka_check_topic(cdc_kafka_check *kc, const cdc_topic_check *topic)

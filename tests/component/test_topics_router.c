@@ -61,6 +61,22 @@ static void test_too_many_replicas_is_fatal(void **state)
     kit_close(&k);
 }
 
+static void test_checkpoints_have_replicas_in_any_case(void **state)
+{
+    (void)state;
+    kit k;
+    kit_open(&k, kit_mock_brokers(), "");
+    assert_int_equal(cdc_admin_replicas(&k.env, CDC_TOPIC_RECORDS, 5), 1);
+    assert_int_equal(cdc_admin_replicas(&k.env, CDC_TOPIC_COMPACTED, 1), 1);
+    assert_int_equal(cdc_admin_replicas(&k.env, CDC_TOPIC_COMPACTED, 2), 2);
+    assert_int_equal(cdc_admin_replicas(&k.env, CDC_TOPIC_COMPACTED, 5), 3);
+    kit_close(&k);
+    kit_open(&k, kit_mock_brokers(), "topics: {replication_factor: 4}\n");
+    assert_int_equal(cdc_admin_replicas(&k.env, CDC_TOPIC_RECORDS, 5), 4);
+    assert_int_equal(cdc_admin_replicas(&k.env, CDC_TOPIC_COMPACTED, 5), 4);
+    kit_close(&k);
+}
+
 static cdc_route route(cdc_router *rt, cdc_table *tbl, const char *key)
 {
     cdc_route to = {.partition = -1};
@@ -332,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_topics_are_made),
         cmocka_unit_test(test_missing_topic_is_refused),
         cmocka_unit_test(test_too_many_replicas_is_fatal),
+        cmocka_unit_test(test_checkpoints_have_replicas_in_any_case),
         cmocka_unit_test(test_policy_single),
         cmocka_unit_test(test_policy_table),
         cmocka_unit_test(test_policy_pk_and_topics_by_table),

@@ -149,7 +149,9 @@ def redis_between(tmp_path, kafka, names):
     runners = []
 
     def make(source, target):
-        runners.append(redis_task_runner(tmp_path, kafka, names, source, target))
+        directory = tmp_path / f"redis-{len(runners)}"  # a test may have a `sluice` besides
+        directory.mkdir()
+        runners.append(redis_task_runner(directory, kafka, names, source, target))
         return runners[-1]
 
     yield make

@@ -26,12 +26,17 @@ TLS = Path(os.environ.get("SLUICE_CACHE", ROOT / ".cache")).resolve() / "tls"  #
 CACHE = Path(os.environ.get("SLUICE_CACHE", ROOT / ".cache"))
 NOT_THERE = 3  # exit status of the fetch scripts when there is none to be had
 KAFKA_NEXT = {"KAFKA_VERSION": "next"}  # environment of the scripts for Kafka's second version
+PORTS_GIVEN = set()
 
 
 def free_port():
-    """Below the ephemeral range: an outgoing connection cannot take it while its server restarts."""
+    """Below the ephemeral range: an outgoing connection cannot take it while its server restarts.
+    Never the same one twice."""
     while True:
         port = random.randint(15000, 31000)
+        if port in PORTS_GIVEN:
+            continue
+        PORTS_GIVEN.add(port)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
