@@ -340,7 +340,8 @@ static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_err
             return rc;
         }
     }
-    ss->moving = batch->moving;
+    /* Of a batch that was left, what the last event applied says holds. */
+    ss->moving = cdc_session_must_resume(ss) ? ss->moving : batch->moving;
     return CDC_OK;
 }
 
