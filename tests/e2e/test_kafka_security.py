@@ -8,7 +8,7 @@ import pytest
 
 from lib.precheck import Precheck
 from lib.secure_kafka import CERTIFICATE, SecureKafka, parse_acl_line
-from lib.servers import ROOT, TLS
+from lib.servers import KAFKA_NEXT, ROOT, TLS, kafka_next_available
 
 SCRAM_USERS = {"capture": "SCRAM-SHA-256", "applier": "SCRAM-SHA-256", "both": "SCRAM-SHA-512"}
 PLAIN_USERS = ["plain", "narrow", "prefixed"]
@@ -171,6 +171,19 @@ def test_wrong_password(sluice, broker, rows, mechanism):
     # an old librdkafka with SCRAM is refused by Kafka 4 in the same words, whatever the password
     trap = mechanism != "PLAIN" and librdkafka_version() < 0x020601FF
     assert ("older than 2.6.1" in text and "Kafka 4" in text) == trap
+
+
+@pytest.mark.skipif(not kafka_next_available(), reason="Maven has no Kafka 4")
+def test_scram_and_kafka_4(tmp_path, sluice, rows):
+    """The right password; an old librdkafka is refused all the same, and it is said why."""
+    with SecureKafka(tmp_path / "kafka", [], KAFKA_NEXT) as broker:
+        broker.add_scram_users({"capture": "SCRAM-SHA-256"})
+        properties = broker.sasl("SCRAM-SHA-256", "capture")
+        if librdkafka_version() < 0x020601FF:
+            refused(sluice, broker, properties, "kafka_auth", "older than 2.6.1", "Kafka 4",
+                    "take PLAIN over TLS")
+        else:
+            gain_rights(sluice, broker, capture_task(sluice, properties))
 
 
 def test_wrong_ca(sluice, broker, rows):

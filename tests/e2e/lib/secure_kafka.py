@@ -30,8 +30,9 @@ class SecureKafka(Kafka):
     """Listeners: SASL (PLAIN, SCRAM) over TLS; TLS with client certificates (tls_address); SASL with a
     certificate that is for another name (other_name_address)."""
 
-    def __init__(self, directory, plain_users):
+    def __init__(self, directory, plain_users, environment=None):
         super().__init__(directory)
+        self.environment = environment or {}
         self._plain_users = plain_users
         self._stores = {name: self.directory / f"{name}-store.pem" for name in ("server", "other-name")}
         self._admin = None
