@@ -298,7 +298,7 @@ void cdc_moves_steer(cdc_moves *mv, bool on)
 
 /* --- what never comes --- */
 
-/* Was all that the partition has handed on? */
+/* Was all that the partition has handed on? Not where it is held: records are passed over there. */
 static cdc_rc cdc_moves_at_end(cdc_moves *mv, uint32_t part, bool *out, cdc_error *err)
 {
     const cdc_offset *at = &mv->read.offsets[part];
@@ -307,7 +307,7 @@ static cdc_rc cdc_moves_at_end(cdc_moves *mv, uint32_t part, bool *out, cdc_erro
     if (rc == CDC_OK) {
         rc = cdc_ends_ask(mv->ends, at, 1, &end, err);
     }
-    *out = rc == CDC_OK && mv->parts[part].first == NULL &&
+    *out = rc == CDC_OK && mv->parts[part].first == NULL && !atomic_load(&mv->read.held[part]) &&
            cdc_consumer_position(mv->read.consumer, at->topic, at->partition) >= end;
     return rc;
 }

@@ -197,10 +197,12 @@ size_t cdc_config_distance(const char *a, const char *b)
     return last[nb];
 }
 
-/* "prefix.name" or "name" at the top. */
+/* "prefix.name" or "name" at the top; cut when it is longer than any option's path. */
 static void cdc_path_join(char *out, size_t size, const char *prefix, const char *name)
 {
-    snprintf(out, size, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", name);
+    if (snprintf(out, size, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", name) < 0) {
+        out[0] = '\0';
+    }
 }
 
 /* Does some option's path begin with this one and go on below it? */

@@ -320,6 +320,9 @@ static void test_held_partitions(void **state)
     held[1] = true;
     drain(mv);
     assert_true(cdc_moves_open(mv)); /* until it is read again */
+    position[1] = ends[1];           /* passed over */
+    look(mv, 3);
+    assert_true(cdc_moves_open(mv));
     cdc_moves_free(mv);
 }
 
