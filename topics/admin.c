@@ -284,7 +284,7 @@ static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32
     char doing[320];
     char reason[REASON_BYTES];
     int brokers = 0;
-    cdc_rc rc = cdc_admin_count_brokers(cl, &brokers, err);
+    cdc_rc rc = kind == CDC_TOPIC_COMPACTED ? cdc_admin_count_brokers(cl, &brokers, err) : CDC_OK;
     if (rc != CDC_OK) {
         return rc;
     }

@@ -30,7 +30,8 @@ typedef struct cdc_topic_setting {
 size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind,
                       cdc_topic_setting settings[CDC_TOPIC_SETTINGS_MAX]);
 
-/* The replicas of a topic that is made while there are so many brokers. */
+/* The replicas of a topic that is made while there are so many brokers; only those of the
+ * checkpoints depend on them. */
 int cdc_admin_replicas(const cdc_env *env, cdc_topic_kind kind, int nbrokers);
 
 /* Makes sure that a topic exists, creating it with `partitions` and topics.replication_factor (that
