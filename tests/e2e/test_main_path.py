@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from lib.kafka_reader import read_topic
-from lib.load import check_exactly_once
+from lib.load import check_exactly_once, same
 from lib.wait import wait_until
 
 CUSTOMERS = (
@@ -28,17 +28,6 @@ def add_customers(server, database, *names):
         f"INSERT INTO {database}.customers (email, full_name) VALUES ('{n}@example.org', '{n}')"
         for n in names
     ))
-
-
-def same(source, target, table, order="1"):
-    def check():
-        query = f"SELECT * FROM {table} ORDER BY {order}"
-        try:
-            return source.query(query) == target.query(query)
-        except Exception:  # the table may not be there yet
-            return False
-
-    wait_until(check, 30, f"{table} equal on both sides", interval_s=0.05)
 
 
 def test_copy_then_changes(source, target, sluice, names, reader):

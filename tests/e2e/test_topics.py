@@ -7,6 +7,7 @@ import threading
 from confluent_kafka.admin import ConfigResource, ConfigSource
 
 from lib.kafka_reader import read_topic
+from lib.load import same
 from lib.wait import wait_until
 
 ALL_PHASES = ["schema", "full", "incremental"]
@@ -16,17 +17,6 @@ ROWS = 60
 def create(server, names, tables):
     server.execute(f"CREATE DATABASE {names.database}", *(
         f"CREATE TABLE {names.database}.{table} ({columns})" for table, columns in tables.items()))
-
-
-def same(source, target, table):
-    def check():
-        query = f"SELECT * FROM {table} ORDER BY 1"
-        try:
-            return source.query(query) == target.query(query)
-        except Exception:  # the table may not be there yet
-            return False
-
-    wait_until(check, 60, f"{table} equal on both sides", interval_s=0.05)
 
 
 def java_hash(text):
@@ -63,7 +53,7 @@ def test_rules_of_single_tables(source, target, kafka, sluice, names):
     sluice.capture(task)
     sluice.apply(task)
     for table in ("orders", "items", "other"):
-        same(source, target, f"{database}.{table}")
+        same(source, target, f"{database}.{table}", deadline_s=60)
     by_customer = {}
     for record in read_topic(kafka.address, f"{names.task}.orders"):
         by_customer.setdefault(record.json["data"][0]["customer"], set()).add(record.partition)
@@ -133,7 +123,7 @@ def test_a_row_that_moves_is_never_missing_nor_twice(source, target, kafka, slui
     sluice.capture(task)
     applier = sluice.apply(task)
     for table in tables:
-        same(source, target, table)
+        same(source, target, table, deadline_s=60)
     counts = [f"(SELECT COUNT(*) FROM {t}), (SELECT COUNT(DISTINCT who) FROM {t})" for t in tables]
     with Watcher(target, f"SELECT {', '.join(counts)}") as watcher:
         for round_ in range(60):
@@ -143,7 +133,7 @@ def test_a_row_that_moves_is_never_missing_nor_twice(source, target, kafka, slui
             if round_ == 40:  # all at once, from several partitions
                 applier = sluice.apply(task)
         for table in tables:
-            same(source, target, table)
+            same(source, target, table, deadline_s=60)
     assert watcher.seen.keys() == {(ROWS,) * 2 * len(MOVES)}
     for policy, _, _ in MOVES:
         moved = [r for r in read_topic(kafka.address, f"{names.task}.{policy}") if "move" in r.header]
@@ -213,7 +203,7 @@ def test_more_partitions_behind_a_barrier(source, target, kafka, sluice, names):
     task = sluice.task(more, topics=topics)
     capture, applier = sluice.capture(task), sluice.apply(task)
     source.execute(f"INSERT INTO {table} VALUES " + ", ".join(f"({i}, 0)" for i in range(ROWS)))
-    same(source, target, table)
+    same(source, target, table, deadline_s=60)
     applier.stop()  # what it has not applied yet lies in the old partitions
     more_partitions(kafka, names.task, source, table, capture, 5)
     refused = sluice.run("capture", sluice.task(more, topics={**topics, "partitions": 5}), status=1)
@@ -221,11 +211,11 @@ def test_more_partitions_behind_a_barrier(source, target, kafka, sluice, names):
     task = sluice.task(more, topics={**topics, "repartition": "barrier"})
     capture = sluice.capture(task)
     applier = sluice.apply(task)
-    same(source, target, table)
+    same(source, target, table, deadline_s=60)
     # and while the applier runs, which does not know the new ones yet
     more_partitions(kafka, names.task, source, table, capture, 8)
     sluice.capture(task)
-    same(source, target, table)
+    same(source, target, table, deadline_s=60)
     assert applier.events("repartitioned")
     marks = [r for r in read_topic(kafka.address, f"{names.task}.ddl") if "barrier" in r.header]
     assert [r.json["type"] for r in marks] == ["QUERY"] * 2

@@ -260,10 +260,9 @@ static void look(cdc_moves *mv, int times)
     }
 }
 
-/* Reading began between the two records. */
-static void test_halves(void **state)
+/* A row that moves from partition 0 to 1: its INSERT has come, and waits for the DELETE. */
+static cdc_moves *open_waiting(void)
 {
-    (void)state;
     bool waits = false;
     entries[1] = (entry){.header = "v=1;move=1", .op = CDC_OP_DELETE, .part = 0, .move = 2};
     entries[2] = (entry){.header = "v=1;move=0:1", .op = CDC_OP_INSERT, .part = 1, .move = 1};
@@ -271,6 +270,16 @@ static void test_halves(void **state)
     cdc_message msg = message(2);
     assert_int_equal(cdc_moves_take(mv, 1, &msg, &waits, &err), CDC_OK);
     assert_true(waits);
+    return mv;
+}
+
+/* Reading began between the two records. */
+static void test_halves(void **state)
+{
+    (void)state;
+    bool waits = false;
+    cdc_message msg;
+    cdc_moves *mv = open_waiting();
     assert_int_equal(cdc_moves_waits_at(mv, 1), 2);
     position[0] =
         ends[0] - 1; /* there is something there that was not read: it may be the DELETE */
@@ -301,13 +310,8 @@ static void test_halves(void **state)
 static void test_held_partitions(void **state)
 {
     (void)state;
-    bool waits = false;
-    entries[1] = (entry){.header = "v=1;move=1", .op = CDC_OP_DELETE, .part = 0, .move = 2};
-    entries[2] = (entry){.header = "v=1;move=0:1", .op = CDC_OP_INSERT, .part = 1, .move = 1};
-    cdc_moves *mv = open_moves();
-    cdc_message msg = message(2);
-    assert_int_equal(cdc_moves_take(mv, 1, &msg, &waits, &err), CDC_OK);
-    assert_true(waits);
+    cdc_message msg;
+    cdc_moves *mv = open_waiting();
     held[0] = true;
     uint32_t part = 0;
     assert_true(cdc_moves_next(mv, &msg, &part));

@@ -161,6 +161,18 @@ class Marks:
                              deadline_s)
 
 
+def same(source, target, table, order="1", deadline_s=30):
+    """Until the table has the same rows at both ends."""
+    def check():
+        query = f"SELECT * FROM {table} ORDER BY {order}"
+        try:
+            return source.query(query) == target.query(query)
+        except Exception:  # the table may not be there yet
+            return False
+
+    wait_until(check, deadline_s, f"{table} equal on both sides", interval_s=0.05)
+
+
 def contents(server, database):
     """All rows of the load's tables in key order."""
     return {
