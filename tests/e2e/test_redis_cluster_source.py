@@ -325,7 +325,7 @@ def test_a_master_fails(own_cluster, redis_target, redis_between, reader, tmp_pa
             capture = sluice.capture(task)
             writer.more()
             writer.stop()
-            lost.run("WAIT", 1, 10000)
+            replica.wait_as_far_as(lost)
             lost.kill()
             wait_until(lambda: replica.info("replication")["role"] == "master", 60, "failover")
             cluster.nodes[0] = replica

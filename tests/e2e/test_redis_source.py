@@ -204,7 +204,7 @@ def test_failover(redis_source, redis_target, redis_sluice, reader, tmp_path):
             capture = redis_sluice.capture(redis_sluice.task(
                 target=None, source={"hosts": [old.address, new.address], "heartbeat_seconds": 1}))
             workload(connection, 1)
-            connection("WAIT", 1, 10000)
+        new.wait_as_far_as(old)
         old.kill()
         new.run("REPLICAOF", "NO", "ONE")
         with new.connect() as connection:

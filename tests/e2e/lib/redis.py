@@ -200,6 +200,13 @@ class Redis(Server):
             "replica in step"
         )
 
+    def wait_as_far_as(self, master):
+        """Until this replica has all that its master has now. WAIT does not tell it: a capture that has
+        acknowledged the stream counts as a replica too."""
+        offset = int(master.info("replication")["master_repl_offset"])
+        wait_until(lambda: int(self.info("replication")["master_repl_offset"]) >= offset, 30,
+                   f"the replica at offset {offset}")
+
 
 class RedisCluster:
     """Three masters; nodes are Redis servers. options: lines of redis.conf for each."""
