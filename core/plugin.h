@@ -91,14 +91,11 @@ typedef struct cdc_bytes {
 typedef cdc_rc (*cdc_topic_of)(const cdc_task *task, const char *database, const char *table,
                                cdc_buffer *out, cdc_error *err);
 
-/* Appends the name of the topic that a table's messages go to; database NULL: statements, "" when
- * those go to their tables' topics. */
-typedef cdc_rc (*cdc_topic_of)(const cdc_task *task, const char *database, const char *table,
-                               cdc_buffer *out, cdc_error *err);
-
 typedef struct cdc_codec {
     const char *name; /* "canal-json" */
     bool by_topic;    /* encode wants the first event's topic: where the message goes to */
+    bool key_changes; /* one row's key is not the same bytes for ever (they have a schema's id):
+                         the policy pk hashes canal-json's instead */
 
     cdc_rc (*open)(void **codec, const cdc_env *env, cdc_error *err);
 

@@ -131,6 +131,11 @@ static cdc_rc cdc_publisher_text(void *arg, const cdc_column *col, const cdc_val
     return cdc_canal_text_add(arg, col, v, out, err);
 }
 
+static cdc_rc cdc_publisher_key(void *arg, const cdc_event *ev, cdc_buffer *out, cdc_error *err)
+{
+    return cdc_canal_text_key(arg, ev, out, err);
+}
+
 static cdc_rc cdc_publisher_router(cdc_publisher *pub, const char *partitions, cdc_error *err)
 {
     cdc_rc rc = cdc_router_new(&pub->router, pub->env, pub->producer, err);
@@ -143,6 +148,9 @@ static cdc_rc cdc_publisher_router(cdc_publisher *pub, const char *partitions, c
     if (rc == CDC_OK) {
         cdc_router_set_counts(pub->router, pub->counts);
         cdc_router_set_text(pub->router, cdc_publisher_text, pub->texts);
+        if (pub->codec->key_changes) {
+            cdc_router_set_key(pub->router, cdc_publisher_key, pub->texts);
+        }
     }
     return rc;
 }

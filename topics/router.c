@@ -31,6 +31,8 @@ struct cdc_router {
     const cdc_topic *changed; /* its number of partitions is another; a barrier is due */
     cdc_router_text text;
     void *text_arg;
+    cdc_router_key key; /* NULL: the record's key is hashed */
+    void *key_arg;
     cdc_buffer hashed; /* texts of the row in hand */
     cdc_arena arena;   /* columns of the tables in the cache */
     cdc_cached *cache; /* open addressing by uid; a power of two */
@@ -151,6 +153,12 @@ void cdc_router_set_text(cdc_router *rt, cdc_router_text text, void *arg)
 {
     rt->text = text;
     rt->text_arg = arg;
+}
+
+void cdc_router_set_key(cdc_router *rt, cdc_router_key key, void *arg)
+{
+    rt->key = key;
+    rt->key_arg = arg;
 }
 
 void cdc_router_set_counts(cdc_router *rt, cdc_counts *counts)
@@ -382,6 +390,19 @@ static cdc_rc cdc_router_hash(cdc_router *rt, const cdc_cached *entry, const cdc
     return rc;
 }
 
+static cdc_rc cdc_router_hash_key(cdc_router *rt, const cdc_cached *entry, const cdc_event *ev,
+                                  cdc_bytes key, int32_t *partition, cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    if (rt->key != NULL) {
+        cdc_buffer_reset(&rt->hashed);
+        rc = rt->key(rt->key_arg, ev, &rt->hashed, err);
+        key = (cdc_bytes){rt->hashed.data, rt->hashed.len};
+    }
+    *partition = cdc_router_partition(key.p, key.len, cdc_topic_partitions(entry->topic));
+    return rc;
+}
+
 cdc_rc cdc_router_row(cdc_router *rt, const cdc_event *ev, cdc_bytes key, cdc_route *out,
                       cdc_error *err)
 {
@@ -393,7 +414,7 @@ cdc_rc cdc_router_row(cdc_router *rt, const cdc_event *ev, cdc_bytes key, cdc_ro
     out->topic = entry.topic;
     out->partition = entry.partition;
     if (entry.rule->policy == CDC_POLICY_PK) {
-        out->partition = cdc_router_partition(key.p, key.len, cdc_topic_partitions(entry.topic));
+        rc = cdc_router_hash_key(rt, &entry, ev, key, &out->partition, err);
     } else if (entry.rule->policy >= CDC_POLICY_COLUMNS) {
         rc = cdc_router_hash(rt, &entry, ev, &out->partition, err);
     }

@@ -31,6 +31,11 @@ typedef cdc_rc (*cdc_router_text)(void *arg, const cdc_column *col, const cdc_va
 /* For the policies columns and canal, before the first row. */
 void cdc_router_set_text(cdc_router *rt, cdc_router_text text, void *arg);
 
+/* Appends what the policy pk hashes of a row. */
+typedef cdc_rc (*cdc_router_key)(void *arg, const cdc_event *ev, cdc_buffer *out, cdc_error *err);
+/* Where that is not the record's key; before the first row. */
+void cdc_router_set_key(cdc_router *rt, cdc_router_key key, void *arg);
+
 /* How many partitions topics had (counts.h; borrowed), before the first row. */
 void cdc_router_set_counts(cdc_router *rt, cdc_counts *counts);
 /* To be asked before a table's first row is sent: the topic's rows now hash over another number of
@@ -40,7 +45,7 @@ cdc_rc cdc_router_prepare(cdc_router *rt, const cdc_table *tbl, const char **bar
                           cdc_error *err) CDC_MUST_CHECK;
 
 /* Row event (its after-image, or the before-image of a DELETE, counts): creates the topic when it
- * is missing and may be. key: the encoded Kafka key. */
+ * is missing and may be. key: the encoded Kafka key, which pk hashes. */
 cdc_rc cdc_router_row(cdc_router *rt, const cdc_event *ev, cdc_bytes key, cdc_route *out,
                       cdc_error *err) CDC_MUST_CHECK;
 /* Does this UPDATE change what the policy hashes, so that it must become DELETE and INSERT? */

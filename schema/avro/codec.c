@@ -135,6 +135,7 @@ static cdc_rc avro_precheck(const cdc_env *env, cdc_topic_of topic_of, cdc_check
 const cdc_codec cdc_avro_codec_plugin = {
     .name = "avro",
     .by_topic = true,
+    .key_changes = true,
     .open = avro_open,
     .encode = avro_encode,
     .decode = avro_decode,

@@ -34,6 +34,9 @@ void cdc_canal_encoder_free(cdc_canal_encoder *enc);
 /* One row or statement, or n commands. */
 cdc_rc cdc_canal_encode(cdc_canal_encoder *enc, const cdc_event *events, uint32_t n,
                         cdc_buffer *key, cdc_buffer *value, cdc_error *err) CDC_MUST_CHECK;
+/* Only the key, of a row. */
+cdc_rc cdc_canal_encode_key(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,
+                            cdc_error *err) CDC_MUST_CHECK;
 /* Octets of text values that were not valid UTF-8 and became U+FFFD, so far. */
 uint64_t cdc_canal_encoder_replaced(const cdc_canal_encoder *enc);
 

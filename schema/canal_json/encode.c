@@ -301,6 +301,13 @@ static cdc_rc encode_key(cdc_canal_encoder *enc, const cdc_form *form, const cdc
     return rc;
 }
 
+cdc_rc cdc_canal_encode_key(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,
+                            cdc_error *err)
+{
+    const cdc_form *form = find_form(enc, ev->table);
+    return form != NULL ? encode_key(enc, form, ev, key, err) : cdc_fault_memory(ev->table, err);
+}
+
 static cdc_rc encode_row(cdc_canal_encoder *enc, const cdc_event *ev, cdc_buffer *key,
                          cdc_buffer *value, cdc_error *err)
 {

@@ -7,7 +7,8 @@
 
 struct cdc_canal_text {
     cdc_canal_options opt;
-    cdc_buffer json; /* with escapes */
+    cdc_buffer json;        /* with escapes */
+    cdc_canal_encoder *enc; /* of keys; made with the first */
 };
 
 cdc_rc cdc_canal_text_new(cdc_canal_text **out, const cdc_env *env, cdc_error *err)
@@ -30,6 +31,7 @@ void cdc_canal_text_free(cdc_canal_text *ct)
 {
     if (ct != NULL) {
         cdc_buffer_fini(&ct->json);
+        cdc_canal_encoder_free(ct->enc);
         free(ct);
     }
 }
@@ -56,4 +58,12 @@ cdc_rc cdc_canal_text_add(cdc_canal_text *ct, const cdc_column *col, const cdc_v
                             .escaped = memchr(ct->json.data, '\\', ct->json.len) != NULL};
     out->len += cdc_reader_unescape(text, to);
     return CDC_OK;
+}
+
+cdc_rc cdc_canal_text_key(cdc_canal_text *ct, const cdc_event *ev, cdc_buffer *out, cdc_error *err)
+{
+    if (ct->enc == NULL && (ct->enc = cdc_canal_encoder_new(&ct->opt)) == NULL) {
+        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for keys to hash");
+    }
+    return cdc_canal_encode_key(ct->enc, ev, out, err);
 }

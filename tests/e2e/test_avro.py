@@ -13,7 +13,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from lib.kafka_reader import TopicReader
+from lib.kafka_reader import TopicReader, read_topic
 from lib.redis_compare import wait_equal
 from lib.redis_load import Load
 from lib.wait import wait_until
@@ -200,6 +200,46 @@ def test_changes_and_definitions(source, target, sluice, names, registry, reader
     else:
         assert [c["value"] for c in update["old"][0]] == [1, 1, "x", None]
         assert len({schema_id(r.value) for r in records + ddl}) == 1
+
+
+def partitions_of(kafka, topic, ids):
+    """{id: partitions of its records}; ids: of the rows that a record tells of."""
+    found = {}
+    for record in read_topic(kafka.address, topic):
+        found.setdefault(ids(record), set()).add(record.partition)
+    return found
+
+
+def test_a_row_keeps_its_partition(source, sluice, names, registry, kafka):
+    """What pk hashes is the key of canal-json: neither the layout nor a new schema of the key, nor
+    another id, sends a row elsewhere."""
+    table = f"{names.database}.t"
+    registry.compatibility("NONE")
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {table} (id INT UNSIGNED, k VARCHAR(9), v INT, PRIMARY KEY (k, id))",
+                   f"INSERT INTO {table} VALUES " + ", ".join(f"({i}, 'k{i}', 0)" for i in range(40)))
+    topics = {"policy": "pk", "partitions": 7}
+    read = Deserializer(registry)
+    ids = {"json": lambda r: r.json["data"][0]["id"],
+           "row": lambda r: str(read.key(r)["id"]),
+           "generic": lambda r: str(read.key(r)["values"][1])}
+    tasks = {}
+    for kind in ids:
+        own = {"name": f"{names.task}-{kind}", "file": f"{kind}.yaml",
+               "topics": {**topics, "data": f"{names.task}-{kind}"}}
+        tasks[kind] = sluice.task(**own) if kind == "json" else avro_task(sluice, registry, kind, **own)
+    for change in (f"UPDATE {table} SET v = 1", f"ALTER TABLE {table} MODIFY id BIGINT UNSIGNED",
+                   f"UPDATE {table} SET v = 2"):
+        for task in tasks.values():
+            sluice.run("capture", task, "--until-caught-up")
+        source.execute(change)
+    for task in tasks.values():
+        sluice.run("capture", task, "--until-caught-up")
+    found = {kind: partitions_of(kafka, f"{names.task}-{kind}", ids[kind]) for kind in ids}
+    assert len(found["json"]) == 40 and {len(p) for p in found["json"].values()} == {1}
+    assert found["row"] == found["json"] and found["generic"] == found["json"]
+    keys = {schema_id(r.key) for r in read_topic(kafka.address, f"{names.task}-row")}
+    assert len(keys) == 2  # INT UNSIGNED is long, BIGINT UNSIGNED is decimal
 
 
 def test_incompatible(source, sluice, names, registry):
