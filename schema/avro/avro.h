@@ -35,6 +35,10 @@ typedef struct cdc_avro_ids {
     void *arg;
     cdc_rc (*id)(void *arg, const char *subject, const char *schema, int32_t *id, cdc_error *err);
     cdc_rc (*schema)(void *arg, int32_t id, const char **schema, cdc_error *err);
+    cdc_rc (*anew)(void *arg, int32_t id, const char **schema,
+                   cdc_error *err); /* not from memory */
+    void (*place)(void *arg, int32_t id,
+                  cdc_buffer *out); /* "version 1 of subject s", for errors */
     uint32_t (*generation)(void *arg);
 } cdc_avro_ids;
 

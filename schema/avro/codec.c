@@ -26,7 +26,17 @@ static cdc_rc ask_id(void *arg, const char *subject, const char *schema, int32_t
 
 static cdc_rc ask_schema(void *arg, int32_t id, const char **schema, cdc_error *err)
 {
-    return cdc_registry_schema(arg, id, schema, err);
+    return cdc_registry_schema(arg, id, false, schema, err);
+}
+
+static cdc_rc ask_anew(void *arg, int32_t id, const char **schema, cdc_error *err)
+{
+    return cdc_registry_schema(arg, id, true, schema, err);
+}
+
+static void ask_place(void *arg, int32_t id, cdc_buffer *out)
+{
+    cdc_registry_place(arg, id, out);
 }
 
 static uint32_t ask_generation(void *arg)
@@ -76,7 +86,7 @@ static cdc_rc avro_open(void **codec, const cdc_env *env, cdc_error *err)
         free(ac);
         return rc;
     }
-    ac->ids = (cdc_avro_ids){ac->registry, ask_id, ask_schema, ask_generation};
+    ac->ids = (cdc_avro_ids){ac->registry, ask_id, ask_schema, ask_anew, ask_place, ask_generation};
     if (env->metrics != NULL) {
         ac->replaced = cdc_metrics_number(
             env->metrics, CDC_COUNTER, "sluice_text_replaced_total", "codec=\"avro\"",

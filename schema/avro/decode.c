@@ -6,23 +6,12 @@
 #include "schema/avro/binary.h"
 #include "schema/avro/command.h"
 #include "schema/avro/definition.h"
+#include "schema/avro/reader.h"
 
-enum { READERS_MIN = 64, ROWS_MAX = 1 << 20 };
-
-/* A schema of an id, and what its fields are. */
-typedef struct cdc_avro_reader {
-    int32_t id;
-    cdc_arena ar;
-    cdc_avro_node *root;
-    uint8_t *fields;           /* of root: cdc_avro_field, or CDC_AVRO_FIELDS */
-    const cdc_avro_node *row;  /* layout row: the row's record */
-    const cdc_avro_node *cell; /* layout generic: the record of name, type, value */
-} cdc_avro_reader;
+enum { ROWS_MAX = 1 << 20 };
 
 struct cdc_avro_decoder {
-    cdc_avro_ids ids;
-    cdc_avro_reader **readers; /* open addressing by id; a power of two; without limit */
-    size_t cap, used;
+    cdc_avro_readers *readers;
     cdc_avro_definitions *defs;
 };
 
@@ -51,9 +40,7 @@ cdc_avro_decoder *cdc_avro_decoder_new(const cdc_avro_ids *ids)
     if (dec == NULL) {
         return NULL;
     }
-    dec->ids = *ids;
-    dec->cap = READERS_MIN;
-    dec->readers = calloc(dec->cap, sizeof(cdc_avro_reader *));
+    dec->readers = cdc_avro_readers_new(ids);
     dec->defs = cdc_avro_definitions_new();
     if (dec->readers == NULL || dec->defs == NULL) {
         cdc_avro_decoder_free(dec);
@@ -62,148 +49,13 @@ cdc_avro_decoder *cdc_avro_decoder_new(const cdc_avro_ids *ids)
     return dec;
 }
 
-static void reader_free(cdc_avro_reader *reader)
-{
-    if (reader != NULL) {
-        cdc_arena_fini(&reader->ar);
-        free(reader);
-    }
-}
-
 void cdc_avro_decoder_free(cdc_avro_decoder *dec)
 {
     if (dec != NULL) {
-        for (size_t i = 0; dec->readers != NULL && i < dec->cap; i++) {
-            reader_free(dec->readers[i]);
-        }
-        free(dec->readers);
+        cdc_avro_readers_free(dec->readers);
         cdc_avro_definitions_free(dec->defs);
         free(dec);
     }
-}
-
-/* --- readers --- */
-
-static cdc_avro_reader **find_place(cdc_avro_reader **readers, size_t cap, int32_t id)
-{
-    size_t at = ((uint32_t)id * 2654435761U) & (cap - 1);
-    while (readers[at] != NULL && readers[at]->id != id) {
-        at = (at + 1) & (cap - 1);
-    }
-    return &readers[at];
-}
-
-static bool grow(cdc_avro_decoder *dec)
-{
-    cdc_avro_reader **readers = calloc(dec->cap * 2, sizeof(cdc_avro_reader *));
-    if (readers == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < dec->cap; i++) {
-        if (dec->readers[i] != NULL) {
-            *find_place(readers, dec->cap * 2, dec->readers[i]->id) = dec->readers[i];
-        }
-    }
-    free(dec->readers);
-    dec->readers = readers;
-    dec->cap *= 2;
-    return true;
-}
-
-/* The array in ["null", array] or array; NULL: neither. */
-static const cdc_avro_node *items_of(const cdc_avro_node *node)
-{
-    for (uint32_t i = 0; node->type == CDC_AVRO_UNION && i < node->n; i++) {
-        if (node->nodes[i]->type == CDC_AVRO_ARRAY) {
-            node = node->nodes[i];
-        }
-    }
-    return node->type == CDC_AVRO_ARRAY ? node->nodes[0] : NULL;
-}
-
-static bool is_cell(const cdc_avro_node *node)
-{
-    return node->type == CDC_AVRO_RECORD_TYPE && node->n == 3 &&
-           strcmp(node->names[0], "name") == 0 && strcmp(node->names[1], "type") == 0 &&
-           strcmp(node->names[2], "value") == 0 && node->nodes[0]->type == CDC_AVRO_STRING_TYPE &&
-           node->nodes[1]->type == CDC_AVRO_STRING_TYPE;
-}
-
-static void find_rows(cdc_avro_reader *reader, const cdc_avro_node *data)
-{
-    const cdc_avro_node *items = items_of(data);
-    if (items != NULL && items->type == CDC_AVRO_RECORD_TYPE) {
-        reader->row = items;
-    } else if (items != NULL && items->type == CDC_AVRO_ARRAY && is_cell(items->nodes[0])) {
-        reader->cell = items->nodes[0];
-    }
-}
-
-static cdc_rc find_fields(cdc_avro_reader *reader, cdc_error *err)
-{
-    const cdc_avro_node *root = reader->root;
-    bool found[CDC_AVRO_FIELDS + 1] = {false};
-    if (root->type == CDC_AVRO_RECORD_TYPE) {
-        reader->fields = cdc_arena_zalloc(&reader->ar, root->n);
-    }
-    for (uint32_t i = 0; reader->fields != NULL && i < root->n; i++) {
-        unsigned f = 0;
-        while (f < CDC_AVRO_FIELDS && strcmp(root->names[i], cdc_avro_field_names[f]) != 0) {
-            f++;
-        }
-        reader->fields[i] = (uint8_t)(found[f] ? CDC_AVRO_FIELDS : f);
-        found[f] = true;
-        if (f == CDC_AVRO_DATA) {
-            find_rows(reader, root->nodes[i]);
-        }
-    }
-    for (unsigned f = 0; f < CDC_AVRO_FIELDS; f++) {
-        if (!found[f]) {
-            return cdc_error_set(err, CDC_FATAL, "message_foreign",
-                                 "schema id %d: it has no field %s, so it is not of sluice's "
-                                 "messages; is it the right topic?",
-                                 (int)reader->id, cdc_avro_field_names[f]);
-        }
-    }
-    return CDC_OK;
-}
-
-static cdc_rc new_reader(cdc_avro_decoder *dec, int32_t id, const char *text, cdc_avro_reader **out,
-                         cdc_error *err)
-{
-    cdc_avro_reader *reader = calloc(1, sizeof *reader);
-    if (reader == NULL || (dec->used * 2 >= dec->cap && !grow(dec))) {
-        free(reader);
-        return cdc_error_set(err, CDC_FATAL, "no_memory", "schema id %d: no memory for it",
-                             (int)id);
-    }
-    reader->id = id;
-    cdc_arena_init(&reader->ar, 16 * 1024, 256 * 1024 * 1024);
-    cdc_rc rc = cdc_avro_node_parse(text, &reader->ar, &reader->root, err);
-    if (rc != CDC_OK) {
-        (void)cdc_error_context(err, "schema id %d", (int)id);
-    } else {
-        rc = find_fields(reader, err);
-    }
-    if (rc != CDC_OK) {
-        reader_free(reader);
-        return rc;
-    }
-    *find_place(dec->readers, dec->cap, id) = reader;
-    dec->used++;
-    *out = reader;
-    return CDC_OK;
-}
-
-static cdc_rc find_reader(cdc_avro_decoder *dec, int32_t id, cdc_avro_reader **out, cdc_error *err)
-{
-    const char *text = NULL;
-    *out = *find_place(dec->readers, dec->cap, id);
-    if (*out != NULL) {
-        return CDC_OK;
-    }
-    cdc_rc rc = dec->ids.schema(dec->ids.arg, id, &text, err);
-    return rc == CDC_OK ? new_reader(dec, id, text, out, err) : rc;
 }
 
 /* --- single fields --- */
@@ -412,9 +264,29 @@ static bool take_rows(cdc_avro_message *msg, unsigned field, cdc_value **rows, s
     return !c.failed || fail(msg, field, "malformed");
 }
 
+/* What a message says of its table, and what its schema says, is from the same definition; if not,
+ * the id has become that of another version of the table. */
+static bool check_definition(const cdc_avro_message *msg, cdc_error *err)
+{
+    const cdc_avro_place *types = &msg->f[CDC_AVRO_MYSQL_TYPE];
+    const cdc_avro_place *keys = &msg->f[CDC_AVRO_PK_NAMES];
+    bool same =
+        types->branch->type == CDC_AVRO_MAP && cdc_avro_definition_has_types(msg->def, types->at) &&
+        (keys->branch->type == CDC_AVRO_ARRAY ? cdc_avro_definition_has_keys(msg->def, keys->at)
+                                              : msg->def->tbl->nkeys == 0);
+    if (!same) {
+        (void)cdc_error_set(err, CDC_FATAL, "message_foreign",
+                            "table %s.%s: schema id %d has other columns, types or primary key "
+                            "than the message",
+                            msg->def->tbl->database, msg->def->tbl->name, (int)msg->reader->id);
+    }
+    return same;
+}
+
 static bool find_definition(cdc_avro_message *msg, cdc_error *err)
 {
     cdc_avro_described what = {.id = msg->reader->id,
+                               .serial = msg->reader->serial,
                                .row = msg->reader->row,
                                .cell = msg->reader->cell,
                                .data = msg->f[CDC_AVRO_DATA].at,
@@ -426,7 +298,7 @@ static bool find_definition(cdc_avro_message *msg, cdc_error *err)
         return false;
     }
     msg->def = cdc_avro_definitions_get(msg->dec->defs, &what, &msg->fault, err);
-    if (msg->def == NULL) {
+    if (msg->def == NULL || (what.row != NULL && !check_definition(msg, err))) {
         return false;
     }
     return cdc_batch_hold(msg->batch, msg->def->tbl) ||
@@ -539,6 +411,9 @@ static bool decode_ddl(cdc_avro_message *msg, cdc_bytes type)
     cdc_bytes sql;
     bool known = false;
     cdc_ddl ddl = cdc_ddl_parse(type.p, type.len, &known);
+    if (msg->reader->row != NULL) {
+        return fail(msg, CDC_AVRO_IS_DDL, "a statement with the schema of rows");
+    }
     if (!known) {
         return fail(msg, CDC_AVRO_TYPE, "not a type of a DDL message");
     }
@@ -612,6 +487,63 @@ static cdc_rc set_error(const cdc_avro_message *msg, cdc_error *err)
                          msg->col != NULL ? msg->col->name : "", field, msg->fault);
 }
 
+/* *other: the schema may be the wrong one. */
+static cdc_rc decode_by(cdc_avro_decoder *dec, const cdc_avro_reader *reader, cdc_cursor c,
+                        cdc_batch *batch, bool *other, cdc_error *err)
+{
+    uint32_t nevents = batch->nevents;
+    cdc_avro_message msg = {
+        .dec = dec, .reader = reader, .batch = batch, .field = CDC_AVRO_FIELDS, .gtid = ""};
+    if (find_places(&msg, &c) && decode_typed(&msg, err)) {
+        return CDC_OK;
+    }
+    batch->nevents = nevents;
+    *other = msg.fault != cdc_canal_no_memory;
+    return set_error(&msg, err);
+}
+
+/* The message does not fit what its id is known to mean: what else it meant, or means now. */
+static cdc_rc decode_by_others(cdc_avro_decoder *dec, const cdc_avro_reader *known, bool asked,
+                               cdc_cursor c, cdc_batch *batch, cdc_error *err)
+{
+    bool other = false;
+    cdc_error why;
+    cdc_avro_reader *now = NULL;
+    for (cdc_avro_reader *older = known->older; older != NULL; older = older->older) {
+        if (decode_by(dec, older, c, batch, &other, &why) == CDC_OK) {
+            cdc_avro_readers_prefer(dec->readers, older);
+            return CDC_OK;
+        }
+    }
+    if (asked) {
+        return err->rc;
+    }
+    cdc_error_clear(&why);
+    cdc_rc rc = cdc_avro_readers_ask(dec->readers, known->id, &now, &why);
+    if (rc != CDC_OK) {
+        *err = why;
+        return rc;
+    }
+    return now != NULL ? decode_by(dec, now, c, batch, &other, err) : err->rc;
+}
+
+static cdc_rc decode_message(cdc_avro_decoder *dec, int32_t id, const cdc_cursor *c,
+                             cdc_batch *batch, cdc_error *err)
+{
+    cdc_avro_reader *reader = NULL;
+    bool asked = false;
+    bool other = true;
+    cdc_rc rc = cdc_avro_readers_get(dec->readers, id, &reader, &asked, err);
+    if (reader != NULL) {
+        rc = decode_by(dec, reader, *c, batch, &other, err);
+        if (rc == CDC_FATAL && other) {
+            rc = decode_by_others(dec, reader, asked, *c, batch, err);
+        }
+    }
+    bool mine = strncmp(err->code, "message_", 8) == 0 || strcmp(err->code, "avro_schema") == 0;
+    return rc == CDC_FATAL && other && mine ? cdc_avro_readers_explain(dec->readers, id, err) : rc;
+}
+
 cdc_rc cdc_avro_decode(cdc_avro_decoder *dec, cdc_bytes value, cdc_batch *batch, cdc_error *err)
 {
     if (value.p == NULL) {
@@ -626,18 +558,6 @@ cdc_rc cdc_avro_decode(cdc_avro_decoder *dec, cdc_bytes value, cdc_batch *batch,
                              "avro message: it does not begin with a zero byte and a schema's id; "
                              "is message.format that of the writer?");
     }
-    cdc_avro_reader *reader = NULL;
     cdc_error_clear(err);
-    cdc_rc rc = find_reader(dec, (int32_t)id, &reader, err);
-    if (rc != CDC_OK) {
-        return rc;
-    }
-    uint32_t nevents = batch->nevents;
-    cdc_avro_message msg = {
-        .dec = dec, .reader = reader, .batch = batch, .field = CDC_AVRO_FIELDS, .gtid = ""};
-    if (find_places(&msg, &c) && decode_typed(&msg, err)) {
-        return CDC_OK;
-    }
-    batch->nevents = nevents;
-    return set_error(&msg, err);
+    return decode_message(dec, (int32_t)id, &c, batch, err);
 }

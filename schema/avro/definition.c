@@ -31,6 +31,8 @@ static void drop(cdc_avro_definition *def)
     cdc_table_unref(def->tbl);
     free(def->limits);
     free(def->mark);
+    cdc_buffer_fini(&def->types);
+    cdc_buffer_fini(&def->keys);
     *def = (cdc_avro_definition){.tbl = NULL};
 }
 
@@ -96,7 +98,7 @@ static void make_mark(cdc_buffer *mark, const cdc_avro_described *what)
     mark_bytes(mark, what->database.p, what->database.len);
     mark_bytes(mark, what->table.p, what->table.len);
     if (what->row != NULL) {
-        cdc_buffer_add(mark, &what->id, sizeof what->id);
+        cdc_buffer_add(mark, &what->serial, sizeof what->serial);
         return;
     }
     size_t at = mark->len;
@@ -247,12 +249,43 @@ static bool check_names(const cdc_avro_described *what, const char *database, co
         !names.failed && n > names.len && memcmp(full + n - names.len, names.data, names.len) == 0;
     cdc_buffer_fini(&names);
     if (!same) {
-        (void)cdc_error_set(err, CDC_FATAL, "message_foreign",
-                            "schema id %d is of the record %s; does the registry still have the "
-                            "schemas of the topic's oldest message, or is it another writer's?",
+        (void)cdc_error_set(err, CDC_FATAL, "message_foreign", "schema id %d is of the record %s",
                             (int)what->id, full);
     }
     return same;
+}
+
+static bool put_name(cdc_writer *w, const char *s)
+{
+    return cdc_avro_put_bytes(w, s, strlen(s));
+}
+
+/* As the encoder writes them: in one block, in the columns' order. */
+static bool keep_told(cdc_avro_definition *def)
+{
+    const cdc_table *tbl = def->tbl;
+    cdc_writer w;
+    cdc_buffer_init(&def->types, SIZE_MAX / 2);
+    cdc_buffer_init(&def->keys, SIZE_MAX / 2);
+    bool ok = cdc_writer_begin(&w, &def->types);
+    if (ok) {
+        w.p = cdc_avro_put_long(w.p, tbl->ncols);
+        for (uint32_t i = 0; i < tbl->ncols && ok; i++) {
+            ok = put_name(&w, tbl->cols[i].name) && put_name(&w, tbl->cols[i].type_text);
+        }
+        *w.p++ = 0;
+        cdc_writer_end(&w);
+    }
+    ok = ok && cdc_writer_begin(&w, &def->keys);
+    if (ok) {
+        w.p = cdc_avro_put_long(w.p, tbl->nkeys);
+        for (uint32_t i = 0; i < tbl->nkeys && ok; i++) {
+            ok = put_name(&w, tbl->cols[tbl->keys[i]].name);
+        }
+        *w.p++ = 0;
+        cdc_writer_end(&w);
+    }
+    return ok;
 }
 
 static bool keep(cdc_avro_definition *def, const cdc_buffer *mark)
@@ -267,7 +300,7 @@ static bool keep(cdc_avro_definition *def, const cdc_buffer *mark)
     for (uint32_t i = 0; i < def->tbl->ncols; i++) {
         cdc_canal_limits_init(&def->limits[i], &def->tbl->cols[i]);
     }
-    return true;
+    return keep_told(def);
 }
 
 static bool make(cdc_avro_definitions *defs, const cdc_avro_described *what,
@@ -318,4 +351,63 @@ const cdc_avro_definition *cdc_avro_definitions_get(cdc_avro_definitions *defs,
         return NULL;
     }
     return def;
+}
+
+static bool begins_with(cdc_cursor c, const cdc_buffer *bytes)
+{
+    return cdc_cursor_left(&c) >= bytes->len && memcmp(c.p, bytes->data, bytes->len) == 0;
+}
+
+static bool take_equal(cdc_cursor *c, const char *s)
+{
+    size_t n = 0;
+    const char *got = cdc_avro_take_bytes(c, &n);
+    return !c->failed && strlen(s) == n && memcmp(got, s, n) == 0;
+}
+
+/* A column of the definition by its name, with the type behind it. */
+static bool take_column(const cdc_table *tbl, cdc_cursor *c)
+{
+    size_t n = 0;
+    const char *name = cdc_avro_take_bytes(c, &n);
+    uint32_t i = 0;
+    while (i < tbl->ncols &&
+           (strlen(tbl->cols[i].name) != n || memcmp(tbl->cols[i].name, name, n) != 0)) {
+        i++;
+    }
+    return i < tbl->ncols && take_equal(c, tbl->cols[i].type_text);
+}
+
+bool cdc_avro_definition_has_types(const cdc_avro_definition *def, cdc_cursor map)
+{
+    uint64_t all = 0;
+    if (begins_with(map, &def->types)) {
+        return true;
+    }
+    /* what was decoded and encoded again on its way may have another order */
+    for (uint64_t n = cdc_avro_take_block(&map); n > 0; n = cdc_avro_take_block(&map)) {
+        for (uint64_t i = 0; i < n; i++, all++) {
+            if (!take_column(def->tbl, &map)) {
+                return false;
+            }
+        }
+    }
+    return !map.failed && all == def->tbl->ncols;
+}
+
+bool cdc_avro_definition_has_keys(const cdc_avro_definition *def, cdc_cursor names)
+{
+    uint64_t all = 0;
+    if (begins_with(names, &def->keys)) {
+        return true;
+    }
+    for (uint64_t n = cdc_avro_take_block(&names); n > 0; n = cdc_avro_take_block(&names)) {
+        for (uint64_t i = 0; i < n; i++, all++) {
+            if (all == def->tbl->nkeys ||
+                !take_equal(&names, def->tbl->cols[def->tbl->keys[all]].name)) {
+                return false;
+            }
+        }
+    }
+    return !names.failed && all == def->tbl->nkeys;
 }

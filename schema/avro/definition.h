@@ -10,6 +10,7 @@ typedef struct cdc_avro_definition {
     cdc_canal_limits *limits;
     char *mark; /* what it was made from */
     size_t mark_len;
+    cdc_buffer types, keys; /* mysqlType and pkNames of its messages */
 } cdc_avro_definition;
 
 typedef struct cdc_avro_definitions cdc_avro_definitions;
@@ -21,6 +22,7 @@ void cdc_avro_definitions_free(cdc_avro_definitions *defs);
 typedef struct cdc_avro_described {
     cdc_bytes database, table;
     int32_t id;                /* of the schema */
+    uint32_t serial;           /* which of those that the id ever meant */
     const cdc_avro_node *row;  /* layout row */
     const cdc_avro_node *cell; /* layout generic */
     cdc_cursor data;           /* generic: the array of rows */
@@ -32,5 +34,9 @@ typedef struct cdc_avro_described {
 const cdc_avro_definition *cdc_avro_definitions_get(cdc_avro_definitions *defs,
                                                     const cdc_avro_described *what,
                                                     const char **fault, cdc_error *err);
+
+/* Does the map of types, the array of names in a message say the same as the definition? */
+bool cdc_avro_definition_has_types(const cdc_avro_definition *def, cdc_cursor map);
+bool cdc_avro_definition_has_keys(const cdc_avro_definition *def, cdc_cursor names);
 
 #endif

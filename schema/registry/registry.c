@@ -222,19 +222,22 @@ static cdc_rc keep_schema(cdc_registry *reg, int32_t id, const char *text, const
         return cdc_error_set(err, CDC_FATAL, "no_memory", "schema id %d: no memory for it",
                              (int)id);
     }
-    *find_id(reg->ids, reg->cap, id) = (cdc_registry_kept){id, copy};
-    reg->used++;
+    cdc_registry_kept *kept = find_id(reg->ids, reg->cap, id);
+    reg->used += kept->id == 0 ? 1 : 0;
+    free(kept->schema);
+    *kept = (cdc_registry_kept){id, copy};
     *schema = copy;
     return CDC_OK;
 }
 
-cdc_rc cdc_registry_schema(cdc_registry *reg, int32_t id, const char **schema, cdc_error *err)
+cdc_rc cdc_registry_schema(cdc_registry *reg, int32_t id, bool anew, const char **schema,
+                           cdc_error *err)
 {
     const cdc_registry_kept *kept = find_id(reg->ids, reg->cap, id);
     char doing[64];
     char path[64];
     cdc_registry_answer ans;
-    if (id > 0 && kept->id == id) {
+    if (id > 0 && kept->id == id && !anew) {
         *schema = kept->schema;
         return CDC_OK;
     }
@@ -260,4 +263,23 @@ cdc_rc cdc_registry_schema(cdc_registry *reg, int32_t id, const char **schema, c
     }
     json_decref(ans.json);
     return rc;
+}
+
+void cdc_registry_place(cdc_registry *reg, int32_t id, cdc_buffer *out)
+{
+    char path[64];
+    cdc_error ignored;
+    cdc_registry_answer ans;
+    snprintf(path, sizeof path, "/schemas/ids/%d/versions", (int)id);
+    if (cdc_registry_ask_once(reg->link, "asking for an id", path, NULL, &ans, &ignored) !=
+        CDC_OK) {
+        return;
+    }
+    const json_t *first = json_array_get(ans.json, 0);
+    const char *subject = json_string_value(json_object_get(first, "subject"));
+    if (ans.status == 200 && subject != NULL) {
+        cdc_buffer_addf(out, "version %lld of subject %s",
+                        (long long)json_integer_value(json_object_get(first, "version")), subject);
+    }
+    json_decref(ans.json);
 }

@@ -27,9 +27,13 @@ void cdc_registry_free(cdc_registry *reg); /* NULL is fine */
 cdc_rc cdc_registry_id(cdc_registry *reg, const char *subject, const char *schema, int32_t *id,
                        cdc_error *err) CDC_MUST_CHECK;
 
-/* The schema of an id, kept for the handle's life: ids are never given twice. */
-cdc_rc cdc_registry_schema(cdc_registry *reg, int32_t id, const char **schema,
+/* The schema of an id, kept for the handle's life: a registry never gives an id twice, unless it
+ * lost its data; `anew` asks for what it means now. *schema is valid until then. */
+cdc_rc cdc_registry_schema(cdc_registry *reg, int32_t id, bool anew, const char **schema,
                            cdc_error *err) CDC_MUST_CHECK;
+
+/* Appends "version 1 of subject s", for an error; nothing if the registry cannot tell now. */
+void cdc_registry_place(cdc_registry *reg, int32_t id, cdc_buffer *out);
 
 /* Ids of an earlier generation must be asked for again. Looks at the connection now and then; cheap
  * enough for every message. */

@@ -53,6 +53,14 @@ static inline cdc_rc avro_kit_schema(void *arg, int32_t id, const char **schema,
     return CDC_OK;
 }
 
+static inline void avro_kit_place(void *arg, int32_t id, cdc_buffer *out)
+{
+    const avro_kit *kit = arg;
+    if (id >= 1 && id <= kit->n) {
+        cdc_buffer_addf(out, "version 1 of subject %s", kit->subjects[id - 1]);
+    }
+}
+
 static inline uint32_t avro_kit_generation(void *arg)
 {
     return ((avro_kit *)arg)->generation;
@@ -72,7 +80,8 @@ static inline void avro_kit_init(avro_kit *kit)
 {
     *kit = (avro_kit){.generation = 1};
     cdc_arena_init(&kit->arena, 65536, 64 << 20);
-    kit->ids = (cdc_avro_ids){kit, avro_kit_id, avro_kit_schema, avro_kit_generation};
+    kit->ids = (cdc_avro_ids){
+        kit, avro_kit_id, avro_kit_schema, avro_kit_schema, avro_kit_place, avro_kit_generation};
     kit->opt = (cdc_avro_options){
         .task = "shop-to-dr", .subjects = CDC_AVRO_TOPIC_RECORD, .max_bytes = 1 << 20};
 }

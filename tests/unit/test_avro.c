@@ -562,6 +562,73 @@ static void test_schema_of_another_table(void **state)
     cdc_buffer_fini(&value);
 }
 
+/* Name of the third column and of the key's; NULL: refused. */
+static const char *third_column(cdc_avro_decoder *dec, const cdc_buffer *value, const char **key)
+{
+    cdc_batch *batch = cdc_batch_new(1 << 20);
+    const char *name = NULL;
+    cdc_error_clear(&error);
+    if (cdc_avro_decode(dec, (cdc_bytes){value->data, value->len}, batch, &error) == CDC_OK) {
+        const cdc_table *tbl = batch->events[0].table;
+        name = cdc_arena_strndup(&kit.arena, tbl->cols[2].name, strlen(tbl->cols[2].name));
+        *key = tbl->cols[tbl->keys[0]].name[0] == 'i' ? "id" : "other";
+    } else {
+        assert_int_equal(batch->nevents, 0);
+    }
+    cdc_batch_free(batch);
+    return name;
+}
+
+/* A registry without its data gives ids to other versions of a table, which read the same bytes as
+ * other columns: every message says by which it was written. */
+static void test_ids_given_anew(void **state)
+{
+    (void)state;
+    static const avro_kit_column renamed[] = {
+        {"id", "int", "1"}, {"d", "date", "0000-00-00"}, {"w", "varchar(9)", "abc"}};
+    static const uint16_t last[] = {2};
+    cdc_value values[3];
+    cdc_table *tables[3] = {NULL};
+    cdc_buffer key;
+    cdc_buffer value[3];
+    const char *by = "";
+    cdc_buffer_init(&key, 1 << 20);
+    tables[0] = avro_kit_table(&kit, "t", small, 3, values, &error);
+    tables[1] = avro_kit_table(&kit, "t", renamed, 3, values, &error);
+    assert_int_equal(cdc_table_new(&tables[2], "shop", "t", tables[0]->cols, 3, last, 1, &error),
+                     CDC_OK);
+    cdc_avro_decoder *dec = cdc_avro_decoder_new(&kit.ids);
+    for (int i = 0; i < 3; i++) {
+        cdc_event ev = event_of(tables[i], CDC_OP_INSERT, NULL, values);
+        cdc_buffer_init(&value[i], 1 << 20);
+        avro_kit_forget(&kit);
+        encode(&ev, &key, &value[i]);
+        assert_int_equal(value[i].data[4], 2);
+        assert_string_equal(third_column(dec, &value[i], &by), i == 1 ? "w" : "v");
+        assert_string_equal(by, i == 2 ? "other" : "id");
+    }
+    for (int i = 0; i < 6; i++) { /* it has seen them all */
+        assert_string_equal(third_column(dec, &value[i % 3], &by), i % 3 == 1 ? "w" : "v");
+        assert_string_equal(by, i % 3 == 2 ? "other" : "id");
+    }
+    cdc_avro_decoder_free(dec);
+    dec = cdc_avro_decoder_new(&kit.ids);
+    for (int i = 0; i < 2; i++) { /* another one has not */
+        assert_null(third_column(dec, &value[i], &by));
+        assert_string_equal(error.code, "message_foreign");
+        assert_non_null(strstr(error.text, "table shop.t: schema id 2"));
+        assert_non_null(strstr(error.text, "version 1 of subject orders-shop_x2dto_x2ddr.shop.t."));
+        assert_non_null(strstr(error.text, "restore its data"));
+    }
+    assert_string_equal(third_column(dec, &value[2], &by), "v");
+    cdc_avro_decoder_free(dec);
+    for (int i = 0; i < 3; i++) {
+        cdc_table_unref(tables[i]);
+        cdc_buffer_fini(&value[i]);
+    }
+    cdc_buffer_fini(&key);
+}
+
 static void check_malformed(const char *bytes, size_t n, cdc_rc want, const char *code)
 {
     cdc_avro_decoder *dec = cdc_avro_decoder_new(&kit.ids);
@@ -617,6 +684,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_generations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_schema_of_another_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ids_given_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
