@@ -78,11 +78,15 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
 {
     cdc_topic_names names;
     const char *side = "";
+    const char *transactions = "";
     const cdc_task *task = &tp->ce.task;
     bool source = task->source_type != NULL;
     cdc_rc rc = cdc_router_topics(task, ar, &names, err);
     if (rc == CDC_OK) {
         rc = cdc_router_side_topic(task, ar, &side, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_router_transactions_topic(task, ar, &transactions, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_consumer_new(&tp->consumer, &tp->ce.env, err);
@@ -96,6 +100,9 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
     }
     if (rc == CDC_OK && side[0] != '\0') {
         rc = cdc_topics_one(tp, side, 1, CDC_TOPIC_SIDE, err);
+    }
+    if (rc == CDC_OK && transactions[0] != '\0') {
+        rc = cdc_topics_one(tp, transactions, 1, CDC_TOPIC_TRANSACTIONS, err);
     }
     if (rc == CDC_OK && source) {
         rc = cdc_topics_one(tp, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, err);

@@ -129,9 +129,9 @@ const cdc_option cdc_task_options[] = {
      .help = "Topic of the DDL; empty: the data topic."},
     {.path = "topics.transactions",
      .type = CDC_OPTION_STRING,
-     .flags = RESERVED,
      .def = "",
-     .help = "Topic of the transaction records; empty: none."},
+     .help = "Topic of the records of transactions, a template of {task}: for each what it has "
+             "become, by table and partition; empty: none."},
     {.path = "topics.oversize",
      .type = CDC_OPTION_STRING,
      .def = "{task}.oversize",

@@ -250,6 +250,9 @@ static cdc_rc cdc_task_check_kafka(cdc_task *task, cdc_error *err)
     if (rc == CDC_OK) {
         rc = cdc_task_check_topic(task, "topics.ddl", "{task}", err);
     }
+    if (rc == CDC_OK) {
+        rc = cdc_task_check_topic(task, "topics.transactions", "{task}", err);
+    }
     const char *start = cdc_config_str(cfg, "from.start");
     if (rc == CDC_OK && strncmp(start, "time:", 5) == 0 && !cdc_task_time(start + 5, &ms)) {
         rc = cdc_task_fault(task, "from.start", err,
@@ -314,6 +317,11 @@ static cdc_rc cdc_task_check_commands(cdc_task *task, cdc_error *err)
                               "use single: the shards of a cluster still have partitions of their "
                               "own",
                               cdc_config_str(cfg, "topics.policy"));
+    }
+    if (cdc_config_str(cfg, "topics.transactions")[0] != '\0') {
+        return cdc_task_fault(task, "topics.transactions", err,
+                              "topics.transactions is for the rows of tables; a MULTI block of a "
+                              "Redis source is in one partition and tells its own end; remove it");
     }
     if (task->oversize == CDC_OVERSIZE_SIDE) {
         return cdc_task_fault(task, "message.oversize", err,

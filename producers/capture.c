@@ -315,6 +315,13 @@ static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
     if (rc == CDC_OK && side[0] != '\0') {
         rc = cdc_admin_ensure(env, side, 1, CDC_TOPIC_SIDE, err);
     }
+    const char *transactions = "";
+    if (rc == CDC_OK) {
+        rc = cdc_router_transactions_topic(env->task, &ar, &transactions, err);
+    }
+    if (rc == CDC_OK && transactions[0] != '\0') {
+        rc = cdc_admin_ensure(env, transactions, 1, CDC_TOPIC_TRANSACTIONS, err);
+    }
     cdc_arena_fini(&ar);
     return rc;
 }

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "filter.h"
 #include "group.h"
+#include "ledger.h"
 #include "schema/canal_json/text.h"
 #include "topics/header.h"
 #include "topics/split.h"
@@ -21,6 +22,8 @@ enum {
 
 typedef struct cdc_record {
     bool ddl; /* held: no commit until the next event tells whether the statement goes on */
+    uint64_t id;
+    uint32_t table; /* the ledger's */
     cdc_route route;
     cdc_buffer key, value;
     cdc_buffer header, header_last; /* inside of its transaction, and as the last of it */
@@ -44,6 +47,7 @@ struct cdc_publisher {
     cdc_counts *counts;
     uint32_t prepared; /* uid of the table that the router has last been asked for */
     cdc_filter *filter;
+    cdc_ledger *ledger;   /* NULL: topics.transactions is not given */
     const char *instance; /* borrowed: outlives the publisher */
     cdc_record made;      /* of the newest row */
     size_t max_bytes;     /* message.max_bytes */
@@ -183,6 +187,9 @@ cdc_rc cdc_publisher_new(cdc_publisher **out, const cdc_env *env, const cdc_code
     if (rc == CDC_OK) {
         rc = cdc_filter_new(&pub->filter, env, err);
     }
+    if (rc == CDC_OK) {
+        rc = cdc_ledger_new(&pub->ledger, env, pub->router, pr, start, err);
+    }
     if (rc != CDC_OK) {
         cdc_publisher_free(pub);
         *out = NULL;
@@ -199,6 +206,7 @@ void cdc_publisher_free(cdc_publisher *pub)
     cdc_canal_text_free(pub->texts);
     cdc_counts_free(pub->counts);
     cdc_filter_free(pub->filter);
+    cdc_ledger_free(pub->ledger);
     if (pub->codec_handle != NULL) {
         pub->codec->close(pub->codec_handle);
     }
@@ -264,6 +272,9 @@ static cdc_rc cdc_publisher_send(cdc_publisher *pub, cdc_record *rec, bool last,
     if (rc == CDC_OK) {
         rc = cdc_split_send(pub->producer, &split, &parts, err);
     }
+    if (rc == CDC_OK) {
+        rc = cdc_ledger_add(pub->ledger, rec->table, &rec->route, rec->id, err);
+    }
     cdc_metric_add(pub->records, parts);
     cdc_metric_add(pub->bytes, (int64_t)(rec->key.len + rec->value.len));
     if (cdc_publisher_is_large(pub, rec)) {
@@ -313,6 +324,9 @@ static cdc_rc cdc_publisher_encode(cdc_publisher *pub, cdc_event *ev, cdc_error 
     rc = ev->table != NULL
              ? cdc_router_row(pub->router, ev, cdc_bytes_of(&rec->key), &rec->route, err)
              : cdc_router_ddl(pub->router, ev, &rec->route, err);
+    if (rc == CDC_OK) {
+        rc = cdc_ledger_table(pub->ledger, ev, &rec->table, err);
+    }
     return rc == CDC_OK ? rc : cdc_publisher_where(ev, err);
 }
 
@@ -322,6 +336,9 @@ static void cdc_publisher_header(cdc_publisher *pub, cdc_event *ev, bool last)
     ev->last = last;
     cdc_buffer_reset(out);
     cdc_header_encode(out, pub->env->task->name, "", ev);
+    if (pub->ledger != NULL) {
+        cdc_header_add_id(out, ev->id);
+    }
 }
 
 typedef enum cdc_place { PLACE_INNER, PLACE_LAST, PLACE_UNKNOWN } cdc_place;
@@ -372,6 +389,7 @@ static cdc_rc cdc_publisher_record(cdc_publisher *pub, const cdc_event *from, cd
     ev.seq = ++pub->txn_seq;
     ev.after_ddl = pub->ddl;
     pub->made.ddl = ev.op == CDC_OP_DDL;
+    pub->made.id = ev.id;
     cdc_rc rc = cdc_publisher_encode(pub, &ev, err);
     if (rc != CDC_OK) {
         return rc;
@@ -541,6 +559,9 @@ static cdc_rc cdc_publisher_end_of_transaction(cdc_publisher *pub, const cdc_eve
                              (unsigned long long)pub->skip_rows);
     }
     cdc_rc rc = cdc_publisher_release(pub, true, err);
+    if (rc == CDC_OK) {
+        rc = cdc_ledger_close(pub->ledger, pub->txn, pub->source_ms, err);
+    }
     pub->txn_rows = 0;
     pub->txn_seq = 0;
     pub->atomic = false;
@@ -715,6 +736,7 @@ cdc_rc cdc_publisher_commit(cdc_publisher *pub, cdc_error *err)
         .txn = pub->txn_rows > pub->held_rows ? pub->txn : "",
         .seq = pub->txn_seq - (pub->held.full ? 1 : 0),
         .id = pub->id - (pub->held.full ? 1 : 0),
+        .transaction = cdc_ledger_text(pub->ledger, pub->txn),
         .ddl = pub->ddl,
         .partitions = cdc_counts_text(pub->counts),
         .wall_ms = cdc_clock_wall_ms(),

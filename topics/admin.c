@@ -359,7 +359,7 @@ cdc_rc cdc_admin_ensure_with(cdc_client *cl, const char *name, int32_t partition
         return rc;
     }
     if (found > 0) {
-        if (kind == CDC_TOPIC_RECORDS || kind == CDC_TOPIC_DDL) {
+        if (kind != CDC_TOPIC_COMPACTED && kind != CDC_TOPIC_SIDE) {
             cdc_admin_check_existing(cl, name);
         }
         return CDC_OK;

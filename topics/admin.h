@@ -5,10 +5,11 @@
 #include "core/plugin.h"
 
 typedef enum cdc_topic_kind {
-    CDC_TOPIC_RECORDS,   /* data: takes records of message.max_bytes; topics.cleanup_policy */
-    CDC_TOPIC_DDL,       /* the same, never compacted */
-    CDC_TOPIC_COMPACTED, /* checkpoints: small segments, so that a start reads little */
-    CDC_TOPIC_SIDE,      /* topics.oversize: takes records of CDC_SIDE_BYTES_MAX */
+    CDC_TOPIC_RECORDS,      /* data: takes records of message.max_bytes; topics.cleanup_policy */
+    CDC_TOPIC_DDL,          /* the same, never compacted */
+    CDC_TOPIC_COMPACTED,    /* checkpoints: small segments, so that a start reads little */
+    CDC_TOPIC_SIDE,         /* topics.oversize: takes records of CDC_SIDE_BYTES_MAX */
+    CDC_TOPIC_TRANSACTIONS, /* topics.transactions: as DDL */
 } cdc_topic_kind;
 
 typedef struct cdc_topic_info {

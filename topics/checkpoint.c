@@ -3,7 +3,8 @@
  *   {"v":1,"task":"shop","instance":"9f…","token":"…","skip_rows":0,"seq":0,"id":17,"ddl":3,"wall_ms":…,"source_ms":…}
  *
  * token is null before the source has started; txn is there while skip_rows is not 0, and
- * "partitions":{"TOPIC":N,…} when there are such topics. Unknown names are skipped, so that a later
+ * "partitions":{"TOPIC":N,…} when there are such topics, "transaction":{…} (transaction.h) where
+ * records of an unfinished transaction are counted. Unknown names are skipped, so that a later
  * version may add some; "ddl" was added so, and is 0 where it is missing. */
 #include "checkpoint.h"
 
@@ -42,6 +43,10 @@ void cdc_checkpoint_encode(const cdc_checkpoint *cp, const char *task, cdc_buffe
     if (cp->partitions != NULL) {
         cdc_buffer_add_str(out, ",\"partitions\":");
         cdc_buffer_add_str(out, cp->partitions);
+    }
+    if (cp->transaction != NULL) {
+        cdc_buffer_add_str(out, ",\"transaction\":");
+        cdc_buffer_add_str(out, cp->transaction);
     }
     cdc_buffer_add_str(out, ",\"wall_ms\":");
     cdc_buffer_add_i64(out, cp->wall_ms);
@@ -92,13 +97,14 @@ static bool cdc_checkpoint_texts(const json_t *root, cdc_arena *ar, cdc_checkpoi
 }
 
 /* What is in it is looked at by who uses it. */
-static bool cdc_checkpoint_partitions(const json_t *root, cdc_arena *ar, cdc_checkpoint *out)
+static bool cdc_checkpoint_object(const json_t *root, const char *name, cdc_arena *ar,
+                                  const char **out)
 {
-    const json_t *partitions = json_object_get(root, "partitions");
-    char *text = json_is_object(partitions) ? json_dumps(partitions, JSON_COMPACT) : NULL;
-    out->partitions = text != NULL ? cdc_arena_strndup(ar, text, strlen(text)) : NULL;
+    const json_t *object = json_object_get(root, name);
+    char *text = json_is_object(object) ? json_dumps(object, JSON_COMPACT) : NULL;
+    *out = text != NULL ? cdc_arena_strndup(ar, text, strlen(text)) : NULL;
     free(text);
-    return partitions == NULL || out->partitions != NULL;
+    return object == NULL || *out != NULL;
 }
 
 static bool cdc_checkpoint_numbers(const json_t *root, cdc_checkpoint *out)
@@ -133,7 +139,8 @@ cdc_rc cdc_checkpoint_parse(cdc_bytes in, cdc_arena *ar, cdc_checkpoint *out, cd
             "written by a newer sluice, use that one",
             (long long)version, VERSION);
     } else if (!cdc_checkpoint_texts(root, ar, out) || !cdc_checkpoint_numbers(root, out) ||
-               !cdc_checkpoint_partitions(root, ar, out)) {
+               !cdc_checkpoint_object(root, "partitions", ar, &out->partitions) ||
+               !cdc_checkpoint_object(root, "transaction", ar, &out->transaction)) {
         rc = cdc_error_set(err, CDC_FATAL, "checkpoint_malformed",
                            "the checkpoint lacks a member, or one has the wrong type");
     }

@@ -16,10 +16,11 @@ typedef struct cdc_checkpoint {
     const char *txn;    /* the transaction that they belong to; NULL or "" when there are none */
     uint64_t seq;       /* records of that unfinished transaction already in Kafka */
     uint64_t id;        /* last message id used */
-    const char *partitions; /* JSON object: partitions by topic (counts.h); NULL: none */
-    uint64_t ddl;           /* id of the newest DDL message in Kafka, 0 = none */
-    int64_t wall_ms;        /* when it was written */
-    int64_t source_ms;      /* commit time of the newest source event in Kafka, 0 = none */
+    const char *partitions;  /* JSON object: partitions by topic (counts.h); NULL: none */
+    const char *transaction; /* JSON object: what of it is (transaction.h); NULL: not counted */
+    uint64_t ddl;            /* id of the newest DDL message in Kafka, 0 = none */
+    int64_t wall_ms;         /* when it was written */
+    int64_t source_ms;       /* commit time of the newest source event in Kafka, 0 = none */
 } cdc_checkpoint;
 
 void cdc_checkpoint_encode(const cdc_checkpoint *cp, const char *task, cdc_buffer *out);

@@ -112,6 +112,12 @@ void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const
     out->len += (size_t)(to - start);
 }
 
+void cdc_header_add_id(cdc_buffer *out, uint64_t id)
+{
+    cdc_buffer_add_str(out, ";id=");
+    cdc_buffer_add_u64(out, id);
+}
+
 /* --- reading --- */
 
 typedef struct cdc_pair {
@@ -235,6 +241,9 @@ static bool cdc_header_pair(cdc_header *h, const cdc_pair *pair, cdc_arena *ar)
     }
     if (cdc_pair_is(pair, "ddl")) {
         return cdc_header_number(pair, UINT64_MAX, &h->ddl);
+    }
+    if (cdc_pair_is(pair, "id")) {
+        return cdc_header_number(pair, UINT64_MAX, &h->id);
     }
     if (cdc_pair_is(pair, "move")) {
         return cdc_header_move(h, pair);

@@ -15,6 +15,9 @@
  * row). */
 void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const cdc_event *ev);
 
+/* Appends the message's id, for who must put messages in order without decoding them. */
+void cdc_header_add_id(cdc_buffer *out, uint64_t id);
+
 typedef struct cdc_header {
     /* Percent-decoded, in the arena; NULL when absent. */
     const char *task, *src, *txn, *pos, *was, *use;
@@ -22,6 +25,7 @@ typedef struct cdc_header {
     uint32_t schema;
     uint64_t seq;
     uint64_t ddl;     /* 0 when absent */
+    uint64_t id;      /* likewise */
     int32_t move;     /* partition of a moved row's other record, plus 1; 0 when absent */
     uint64_t move_id; /* of a moved row's INSERT: the id of its DELETE */
     bool last;

@@ -536,6 +536,21 @@ static cdc_rc cdc_kafka_check_side(cdc_kafka_check *kc, cdc_arena *ar, cdc_error
     return rc;
 }
 
+static cdc_rc cdc_kafka_check_transaction_records(cdc_kafka_check *kc, cdc_arena *ar,
+                                                  cdc_error *err)
+{
+    const char *name = NULL;
+    cdc_rc rc = cdc_router_transactions_topic(kc->env->task, ar, &name, err);
+    if (rc == CDC_OK && name[0] != '\0') {
+        cdc_topic_check own = {.name = name,
+                               .wanted = 1,
+                               .kind = CDC_TOPIC_TRANSACTIONS,
+                               .ours = kc->env->task->source_type != NULL};
+        cdc_kafka_check_topic(kc, &own);
+    }
+    return rc;
+}
+
 /* The DDL topic beside topics by table. */
 static cdc_rc cdc_kafka_check_statements(cdc_kafka_check *kc, cdc_error *err)
 {
@@ -567,14 +582,15 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
     if (source && cdc_kafka_by_table(task)) {
         cdc_rc rc = cdc_kafka_check_by_table(kc, err);
         rc = rc == CDC_OK ? cdc_kafka_check_statements(kc, err) : rc;
-        return rc == CDC_OK ? cdc_kafka_check_side(kc, ar, err) : rc;
+        rc = rc == CDC_OK ? cdc_kafka_check_side(kc, ar, err) : rc;
+        return rc == CDC_OK ? cdc_kafka_check_transaction_records(kc, ar, err) : rc;
     }
     cdc_rc rc = cdc_router_topics(task, ar, &names, err);
     if (rc == CDC_OK) {
         cdc_kafka_check_data(kc, &names);
         rc = cdc_kafka_check_side(kc, ar, err);
     }
-    return rc;
+    return rc == CDC_OK ? cdc_kafka_check_transaction_records(kc, ar, err) : rc;
 }
 
 /* --- columns that are hashed --- */

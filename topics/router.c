@@ -25,7 +25,8 @@ typedef struct cdc_cached {
 struct cdc_router {
     const cdc_env *env;
     cdc_producer *producer;
-    const char *ddl, *side; /* templates */
+    const char *ddl, *side;  /* templates */
+    cdc_topic *transactions; /* NULL: not asked for yet */
     cdc_counts *counts;
     bool repartition;         /* topics.repartition is barrier */
     const cdc_topic *changed; /* its number of partitions is another; a barrier is due */
@@ -515,6 +516,26 @@ cdc_rc cdc_router_side(cdc_router *rt, const cdc_event *ev, cdc_route *out, size
     return rc;
 }
 
+cdc_rc cdc_router_transactions(cdc_router *rt, cdc_route *out, cdc_error *err)
+{
+    cdc_rc rc = CDC_OK;
+    *out = (cdc_route){.topic = rt->transactions};
+    if (rt->transactions == NULL) {
+        const cdc_task *task = rt->env->task;
+        cdc_buffer name;
+        cdc_buffer_init(&name, 4096);
+        rc = cdc_router_expand(cdc_config_str(task->cfg, "topics.transactions"), task->name, "", "",
+                               &name, err);
+        if (rc == CDC_OK) {
+            rc = cdc_router_topic(rt, cdc_buffer_cstr(&name), 1, CDC_TOPIC_TRANSACTIONS,
+                                  &out->topic, err);
+        }
+        cdc_buffer_fini(&name);
+        rt->transactions = rc == CDC_OK ? out->topic : NULL;
+    }
+    return rc;
+}
+
 /* --- the applier's topics --- */
 
 static const char *cdc_router_fixed(const cdc_task *task, const char *pattern, cdc_arena *ar,
@@ -692,4 +713,37 @@ cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *o
                              .places = to.places,
                              .ndata = to.n};
     return rc == CDC_OK ? cdc_router_ddl_topics(task, ar, out, err) : rc;
+}
+
+/* Is it one of the task's other topics, as far as these have fixed names? */
+static cdc_rc cdc_router_own_name(const cdc_task *task, const char *name, cdc_arena *ar,
+                                  cdc_error *err)
+{
+    static const char path[] = "topics.transactions";
+    cdc_topic_names names;
+    const char *side = "";
+    cdc_error ignored;
+    cdc_error_clear(&ignored);
+    bool known = name[0] != '\0' && cdc_router_topics(task, ar, &names, &ignored) == CDC_OK &&
+                 cdc_router_side_topic(task, ar, &side, &ignored) == CDC_OK;
+    if (!known ||
+        (cdc_router_find(names.data, names.ndata, name) == names.ndata &&
+         cdc_router_find(names.ddl, names.nddl, name) == names.nddl && strcmp(side, name) != 0)) {
+        return CDC_OK;
+    }
+    (void)cdc_error_set(err, CDC_FATAL, "config",
+                        "%s: %s '%s' is a topic of the task's messages: give the records of "
+                        "transactions one of their own",
+                        cdc_config_where(task->cfg, path), path, name);
+    err->exit = CDC_EXIT_USAGE;
+    return CDC_FATAL;
+}
+
+cdc_rc cdc_router_transactions_topic(const cdc_task *task, cdc_arena *ar, const char **out,
+                                     cdc_error *err)
+{
+    const char *pattern = cdc_config_str(task->cfg, "topics.transactions");
+    bool none = pattern == NULL || pattern[0] == '\0';
+    *out = none ? "" : cdc_router_fixed(task, pattern, ar, err);
+    return *out != NULL ? cdc_router_own_name(task, *out, ar, err) : err->rc;
 }

@@ -62,6 +62,8 @@ cdc_rc cdc_router_command(cdc_router *rt, const cdc_event *ev, cdc_route *out,
  * CDC_SIDE_BYTES_MAX, or less when the topic's own limit is lower. */
 cdc_rc cdc_router_side(cdc_router *rt, const cdc_event *ev, cdc_route *out, size_t *max_bytes,
                        cdc_error *err) CDC_MUST_CHECK;
+/* topics.transactions, partition 0. */
+cdc_rc cdc_router_transactions(cdc_router *rt, cdc_route *out, cdc_error *err) CDC_MUST_CHECK;
 typedef struct cdc_topic_names {
     const char *const *data;
     const int32_t *partitions; /* of each, that the task asks for */
@@ -84,6 +86,10 @@ cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *o
  * topic of from.topics like the DDL topic. */
 cdc_rc cdc_router_side_topic(const cdc_task *task, cdc_arena *ar, const char **out,
                              cdc_error *err) CDC_MUST_CHECK;
+
+/* topics.transactions, "" when there is none. */
+cdc_rc cdc_router_transactions_topic(const cdc_task *task, cdc_arena *ar, const char **out,
+                                     cdc_error *err) CDC_MUST_CHECK;
 
 /* The pieces, for tests. A topic's name: the template with {task} {database} {table} put in. Kafka
  * takes only a-z A-Z 0-9 . _ - in names: every other character of a database or table becomes '_',

@@ -19,12 +19,13 @@
 
 /* --- a producer: all that the publisher and the router call --- */
 
-enum { RECORDS_MAX = 4000, TEXT_MAX = 256 };
+enum { RECORDS_MAX = 4000, TEXT_MAX = 1024 };
 
 typedef struct record {
     char text[TEXT_MAX]; /* the codec's */
-    uint64_t seq;
+    uint64_t seq, id;    /* id: with topics.transactions */
     bool last;
+    bool transaction;      /* in topics.transactions */
     int32_t partition, of; /* of so many */
 } record;
 
@@ -33,19 +34,23 @@ struct cdc_topic {
 };
 
 static struct cdc_topic topic = {4};
+static struct cdc_topic ddl_topic = {1};
+static struct cdc_topic transactions = {1};
 static record records[RECORDS_MAX];
 static size_t nrecords, ncommitted;
 static cdc_checkpoint saved;
 static char saved_token[32];
 static char saved_txn[CDC_TXN_TEXT_MAX];
 static char saved_partitions[64];
+static char saved_transaction[TEXT_MAX];
 
 cdc_rc cdc_producer_topic(cdc_producer *pr, const char *name, cdc_topic **out, cdc_error *err)
 {
     (void)pr;
-    (void)name;
     (void)err;
-    *out = &topic;
+    *out = strcmp(name, "transactions") == 0 ? &transactions
+           : strcmp(name, "t.ddl") == 0      ? &ddl_topic
+                                             : &topic;
     return CDC_OK;
 }
 
@@ -56,8 +61,7 @@ int32_t cdc_topic_partitions(const cdc_topic *tp)
 
 const char *cdc_topic_name(const cdc_topic *tp)
 {
-    (void)tp;
-    return "t";
+    return tp == &transactions ? "transactions" : tp == &ddl_topic ? "t.ddl" : "t";
 }
 
 cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *tp, int32_t partition, cdc_bytes key,
@@ -77,6 +81,9 @@ cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *tp, int32_t partition, cdc
     rec->partition = partition;
     rec->of = tp->partitions;
     rec->last = strstr(text, ";last=1") != NULL;
+    rec->transaction = tp == &transactions;
+    const char *id = strstr(text, ";id=");
+    rec->id = id != NULL ? strtoull(id + 4, NULL, 10) : 0;
     return CDC_OK;
 }
 
@@ -98,6 +105,9 @@ cdc_rc cdc_producer_commit(cdc_producer *pr, const cdc_checkpoint *cp, cdc_error
     snprintf(saved_partitions, sizeof saved_partitions, "%s",
              cp->partitions != NULL ? cp->partitions : "");
     saved.txn = saved_txn;
+    snprintf(saved_transaction, sizeof saved_transaction, "%s",
+             cp->transaction != NULL ? cp->transaction : "");
+    saved.transaction = cp->transaction != NULL ? saved_transaction : NULL;
     saved.partitions = cp->partitions != NULL ? saved_partitions : NULL;
     saved.token = (cdc_bytes){saved_token, strlen(saved_token)};
     return CDC_OK;

@@ -252,8 +252,11 @@ static void test_required(void **state)
 static void test_reserved(void **state)
 {
     (void)state;
-    bad(GOOD "topics: {transactions: x}\n",
-        "t.yaml:5:10: topics.transactions is not carried out by this version of sluice; remove it");
+    bad(GOOD "topics: {transactions: '{table}'}\n",
+        "t.yaml:5:10: topics.transactions '{table}' is no topic name; it may have a-z A-Z 0-9 . _ "
+        "- and {task}");
+    bad(GOOD "message: {json: relaxed}\n",
+        "t.yaml:5:11: message.json is not carried out by this version of sluice; remove it");
     bad(GOOD "message: {time_zone: 'Asia/Tokyo'}\n",
         "t.yaml:5:11: message.time_zone Asia/Tokyo is not carried out by this version of sluice; "
         "use UTC");
@@ -528,7 +531,7 @@ static void test_print(void **state)
     assert_non_null(strstr(text, "topics:\n  data: \"{task}\"\n"));
     assert_null(strstr(text, "target:")); /* not in the file, so its defaults mean nothing */
     assert_null(strstr(text, "from:"));
-    assert_null(strstr(text, "transactions")); /* reserved */
+    assert_null(strstr(text, "canonical")); /* reserved */
     cdc_task_fini(&task);
 
     /* what was printed is a task file that means the same (but for the masks) */

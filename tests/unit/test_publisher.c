@@ -3,6 +3,7 @@
 #include "publisher_kit.h"
 
 #include "producers/filter.h"
+#include "topics/transaction.h"
 
 extern const cdc_option *const cdc_all_options[];
 
@@ -174,6 +175,7 @@ static void make_event(cdc_batch *batch, size_t t, size_t r)
     const change *ch = &txns[t].rows[r];
     ev->op = (uint8_t)ch->op;
     ev->phase = CDC_PHASE_INCR;
+    ev->ddl_database = ev->ddl_table = "";
     if (ch->op != CDC_OP_DDL) {
         ev->table = table;
         ev->before = ch->op != CDC_OP_INSERT ? ch->before : NULL;
@@ -330,6 +332,146 @@ static void test_deaths_with_other_numbers_of_partitions(void **state)
             topic.partitions = 4;
         }
     }
+    close_task();
+}
+
+/* What the messages since the last record of a transaction say themselves. */
+typedef struct tally {
+    uint64_t count, first, last;
+    uint64_t parts[3][8][3]; /* by topic and partition: count, first, last */
+    uint32_t nparts;
+    uint64_t tables[2]; /* messages of d.t, and of statements without a table */
+} tally;
+
+static void tally_add(tally *sum, const record *rec)
+{
+    uint64_t *part = sum->parts[rec->of == 1 ? 1 : 0][rec->partition];
+    assert_int_equal(rec->id, sum->count == 0 ? rec->id : sum->last + 1);
+    sum->first = sum->count == 0 ? rec->id : sum->first;
+    sum->last = rec->id;
+    sum->count++;
+    sum->nparts += part[0] == 0 ? 1 : 0;
+    part[1] = part[0] == 0 ? rec->id : part[1];
+    part[2] = rec->id;
+    part[0]++;
+    sum->tables[strstr(rec->text, " Q") != NULL && !is_mark(rec) ? 1 : 0]++;
+}
+
+static void check_tally(const tally *sum, const char *txn, const char *text)
+{
+    cdc_transaction tx;
+    cdc_arena ar;
+    cdc_arena_init(&ar, 4096, 1 << 20);
+    if (cdc_transaction_parse((cdc_bytes){text, strlen(text)}, &ar, &tx, &err) != CDC_OK) {
+        fail_msg("%s: %s", err.text, text);
+    }
+    assert_string_equal(tx.task, "t");
+    assert_memory_equal(tx.id, txn, strlen(tx.id));
+    assert_int_equal(txn[strlen(tx.id)], ' ');
+    assert_int_equal(tx.count, sum->count);
+    assert_int_equal(tx.first, sum->first);
+    assert_int_equal(tx.last, sum->last);
+    assert_int_equal(tx.nparts, sum->nparts);
+    for (uint32_t i = 0; i < tx.nparts; i++) {
+        const cdc_transaction_part *part = &tx.parts[i];
+        const uint64_t *is = sum->parts[strcmp(part->topic, "t.ddl") == 0][part->partition];
+        assert_int_equal(part->count, is[0]);
+        assert_int_equal(part->first, is[1]);
+        assert_int_equal(part->last, is[2]);
+    }
+    assert_int_equal(tx.ntables, (sum->tables[0] > 0) + (sum->tables[1] > 0));
+    for (uint32_t i = 0; i < tx.ntables; i++) {
+        assert_int_equal(tx.tables[i].count, sum->tables[tx.tables[i].name[0] == '\0']);
+    }
+    cdc_arena_fini(&ar);
+}
+
+/* Every message belongs to the record that follows it, and there is none without. */
+static void check_transactions(void)
+{
+    tally sum = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < ncommitted; i++) {
+        if (records[i].transaction) {
+            assert_true(sum.count > 0);
+            check_tally(&sum, wanted[n - 1].text, records[i].text);
+            sum = (tally){0};
+            continue;
+        }
+        tally_add(&sum, &records[i]);
+        if (!is_mark(&records[i])) {
+            assert_string_equal(records[i].text, wanted[n].text);
+            n++;
+        }
+    }
+    assert_int_equal(n, nwanted);
+    assert_int_equal(sum.count, 0);
+}
+
+/* The records of transactions are right wherever the process dies. */
+static void test_deaths_with_transactions(void **state)
+{
+    (void)state;
+    open_task(cdc_all_options,
+              HEAD RULES "topics: {policy: columns, columns: [id], partitions: 4, repartition: "
+                         "barrier, transactions: transactions}\n");
+    for (uint32_t s = 1; s <= 5; s++) {
+        make_log(s);
+        make_wanted(true);
+        for (size_t behind = 1; behind < 150; behind++) {
+            begin_anew();
+            seed = s * 1000 + (uint32_t)behind;
+            bool done = live(1 + random_below(9), behind);
+            while (!done) {
+                topic.partitions = 4 + random_below(3);
+                done = live(1 + random_below(9), 17 + behind / 2);
+            }
+            check_transactions();
+            topic.partitions = 4;
+        }
+    }
+    close_task();
+}
+
+/* A transaction begun without the topic gets no record, also over another restart; the next does.
+ */
+static void test_transactions_from_now_on(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    make_log(3);
+    for (size_t t = 0; t < 2; t++) { /* two transactions of six inserts */
+        txns[t].n = 6;
+        for (size_t r = 0; r < 6; r++) {
+            txns[t].rows[r].op = CDC_OP_INSERT;
+        }
+    }
+    begin_anew();
+    open_task(cdc_all_options, HEAD);
+    seed = 1;
+    while (saved.seq != 1) { /* a commit in the midst of the first */
+        begin_anew();
+        assert_false(live(2, 2));
+    }
+    close_task();
+    open_task(cdc_all_options, HEAD "topics: {transactions: transactions}\n");
+    while (saved.seq != 3) {
+        cdc_checkpoint kept = saved;
+        assert_false(live(2, 4));
+        assert_true(kept.seq <= saved.seq);
+    }
+    assert_null(saved.transaction);
+    while (!live(5, SIZE_MAX)) {
+    }
+    for (size_t i = 0; i < ncommitted; i++) {
+        n += records[i].transaction ? 1 : 0;
+        assert_true(!records[i].transaction || strstr(records[i].text, "\"id\":\"t1\"") == NULL);
+    }
+    size_t whole = 0;
+    for (size_t t = 1; t < TRANSACTIONS; t++) {
+        whole += txns[t].n > 0 ? 1 : 0;
+    }
+    assert_int_equal(n, whole);
     close_task();
 }
 
@@ -509,6 +651,8 @@ int main(void)
         cmocka_unit_test(test_deaths_with_rules),
         cmocka_unit_test(test_deaths_with_moved_keys),
         cmocka_unit_test(test_deaths_with_other_numbers_of_partitions),
+        cmocka_unit_test(test_deaths_with_transactions),
+        cmocka_unit_test(test_transactions_from_now_on),
         cmocka_unit_test(test_nothing_left),
         cmocka_unit_test(test_many_tables),
         cmocka_unit_test(test_rules_that_do_not_fit),

@@ -139,6 +139,10 @@ static void test_refused(void **state)
     bad(GOOD "message: {oversize: side-topic}\n",
         "t.yaml:5:11: message.oversize side-topic would leave a command out, and those behind it "
         "may need it; use fail or split");
+    bad(GOOD "topics: {transactions: tx}\n",
+        "t.yaml:5:10: topics.transactions is for the rows of tables; a MULTI block of a Redis "
+        "source "
+        "is in one partition and tells its own end; remove it");
     bad(HEAD "source: {type: redis}\ntarget: {type: redis, databases: {0: 256}}\n",
         "t.yaml:4:23: target.databases '0: 256': give each number from 0 to 255 once, from: to");
     bad(HEAD "source: {type: redis}\ntarget: {type: redis, databases: {0: 1, 00: 2}}\n",
