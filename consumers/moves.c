@@ -162,6 +162,9 @@ static uint32_t cdc_moves_needs(const cdc_moves *mv, const cdc_message *msg)
     if (!move.is || move.id == 0) {
         return NOBODY;
     }
+    if (move.partition == msg->partition) {
+        return NOBODY; /* it came before */
+    }
     uint32_t from = cdc_moves_find(mv, msg->topic, move.partition);
     return from != NOBODY && cdc_moves_passed(mv, from) < move.id ? from : NOBODY;
 }

@@ -1,5 +1,5 @@
 /* Rows on their way from one partition to another: an UPDATE of what the policy hashes is a DELETE
- * in one partition and an INSERT in another (docs/adr/0057-a-row-that-moves.md).
+ * in one partition and an INSERT in another, or the same (docs/adr/0057-a-row-that-moves.md).
  *
  * The INSERT, and what follows it in its partition, waits until the DELETE has been handed on; and
  * from the DELETE to the INSERT every event is marked `moving`, so that no target transaction ends

@@ -264,7 +264,8 @@ static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error 
     if (rc == CDC_OK && admission == CDC_ORDER_STOP) {
         cdc_order_pass_over(ss->order, part);
         ss->lost[part] = ss->lost[part] == 0 ? ev->id : ss->lost[part];
-        ss->torn = ss->torn || (ev->op == CDC_OP_INSERT && ev->move > 0);
+        ss->torn =
+            ss->torn || (ev->op == CDC_OP_INSERT && ev->move > 0 && !cdc_session_is_half(ss, ev));
         cdc_intake_hold(ss->intake, part);
     }
     return rc;

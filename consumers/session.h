@@ -45,7 +45,7 @@ typedef struct cdc_session {
                             transaction, or of its record */
     uint32_t nunfinished;
     bool moving;    /* a row is on its way from one partition to another */
-    bool torn;      /* ...whose second record was passed over */
+    bool torn;      /* ...whose second record alone was passed over */
     bool reread;    /* ...and one came whose other record was passed over */
     uint64_t *lost; /* by partition: id of the first record that was passed over; 0: none */
     bool steered;   /* ...and the intake reads only what ends that */

@@ -81,8 +81,8 @@ typedef struct cdc_event {
     uint64_t pos;         /* ...and offset of the event's end; 0 with pos_file "" = not known */
     const char *task;     /* decoded records: the task that published it, "" if not known */
     const char *topic;    /* where the record goes to; decoded: where it was read from */
-    /* A row that an UPDATE moves from one partition to another is a DELETE, and with the next id an
-     * INSERT: the partition of the other one, plus 1; 0: none. */
+    /* A row that an UPDATE moves to another partition, or to where it would hash anew, is a DELETE,
+     * and with the next id an INSERT: the partition of the other one, plus 1; 0: none. */
     int32_t move;
     int32_t partition;
     int64_t offset;

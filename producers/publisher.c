@@ -433,8 +433,8 @@ static bool cdc_event_moves_key(const cdc_event *ev)
     return false;
 }
 
-/* The two records of a row that moves. Each names the other's partition, so that an applier applies
- * the INSERT behind the DELETE, and both in one transaction. */
+/* The two records of a row that moves. Each names the other's partition, which may be its own, so
+ * that an applier applies the INSERT behind the DELETE, and both in one transaction. */
 static cdc_rc cdc_publisher_move(cdc_publisher *pub, const cdc_event *ev, cdc_place place,
                                  cdc_error *err)
 {
@@ -452,8 +452,8 @@ static cdc_rc cdc_publisher_move(cdc_publisher *pub, const cdc_event *ev, cdc_pl
         rc = cdc_publisher_encode(pub, &on, err);
     }
     int32_t to = pub->made.route.partition;
-    off.move = from != to ? to + 1 : 0;
-    on.move = from != to ? from + 1 : 0;
+    off.move = to + 1;
+    on.move = from + 1;
     if (rc == CDC_OK) {
         rc = cdc_publisher_record(pub, &off, PLACE_INNER, err);
     }

@@ -26,6 +26,7 @@ typedef struct record {
     uint64_t seq, id;    /* id: with topics.transactions */
     bool last;
     bool transaction;      /* in topics.transactions */
+    bool moved;            /* one of two that name each other's partition */
     int32_t partition, of; /* of so many */
 } record;
 
@@ -84,6 +85,12 @@ cdc_rc cdc_producer_send(cdc_producer *pr, cdc_topic *tp, int32_t partition, cdc
     rec->transaction = tp == &transactions;
     const char *id = strstr(text, ";id=");
     rec->id = id != NULL ? strtoull(id + 4, NULL, 10) : 0;
+    const char *move = strstr(text, ";move=");
+    rec->moved = move != NULL;
+    if (strchr(move != NULL ? move : "", ':') != NULL) { /* an INSERT */
+        assert_int_equal(strtol(move + 6, NULL, 10), rec[-1].partition);
+        assert_true(rec[-1].moved);
+    }
     return CDC_OK;
 }
 

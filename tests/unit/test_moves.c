@@ -92,7 +92,7 @@ static void make_log(uint32_t percent)
         snprintf(en->header, sizeof en->header, "v=1;seq=1");
         if (below(100) < percent && id < RECORDS) {
             entry *on = en + 1;
-            on->part = (en->part + 1 + (int32_t)below(PARTS - 1)) % PARTS;
+            on->part = (int32_t)below(PARTS); /* most often another */
             en->op = CDC_OP_DELETE;
             on->op = CDC_OP_INSERT;
             en->move = on->part + 1;
@@ -306,6 +306,26 @@ static void test_halves(void **state)
     cdc_moves_free(mv);
 }
 
+/* ...of two in one partition: what is there waits for nothing. */
+static void test_halves_in_one_partition(void **state)
+{
+    (void)state;
+    bool waits = false;
+    entries[1] = (entry){.header = "v=1;move=1", .op = CDC_OP_DELETE, .part = 1, .move = 2};
+    entries[2] = (entry){.header = "v=1;move=1:1", .op = CDC_OP_INSERT, .part = 1, .move = 2};
+    for (int first = 1; first <= 2; first++) {
+        cdc_moves *mv = open_moves();
+        handed[1] = true; /* for hand_on, which looks for it */
+        for (int id = first; id <= 2; id++) {
+            cdc_message msg = message(id);
+            assert_int_equal(cdc_moves_take(mv, 1, &msg, &waits, &err), CDC_OK);
+            assert_false(waits);
+            assert_int_equal(hand_on(mv, 1, &msg), id == 1);
+        }
+        cdc_moves_free(mv);
+    }
+}
+
 /* What waits for a partition that is held at a definition change waits no longer. */
 static void test_held_partitions(void **state)
 {
@@ -378,7 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_order), cmocka_unit_test(test_steering_ends_it),
         cmocka_unit_test(test_halves),    cmocka_unit_test(test_held_partitions),
-        cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_pauses),    cmocka_unit_test(test_halves_in_one_partition),
     };
     return cmocka_run_group_tests(tests, open_env, close_env);
 }

@@ -96,6 +96,7 @@ static size_t nwanted;
 static void want(size_t t, char op, const cdc_value *before, const cdc_value *after)
 {
     char *text = wanted[nwanted].text;
+    wanted[nwanted].moved = false;
     int n = snprintf(text, TEXT_MAX, "t%zu %c", t + 1, op);
     if (op != 'Q') {
         if (before != NULL) {
@@ -118,6 +119,7 @@ static void want_update(size_t t, const change *ch, bool hashed)
     if (before && after && key_moves && hashed) {
         want(t, 'D', ch->before, NULL);
         want(t, 'I', NULL, ch->after);
+        wanted[nwanted - 2].moved = wanted[nwanted - 1].moved = true;
     } else if (before && after && (key_moves || ch->before[1].i != ch->after[1].i)) {
         want(t, 'U', ch->before, ch->after);
     } else if (before && !after) {
@@ -223,6 +225,7 @@ static void check_committed(void)
         assert_string_equal(records[i].text, wanted[i].text);
         assert_int_equal(records[i].seq, wanted[i].seq);
         assert_int_equal(records[i].last, wanted[i].last);
+        assert_int_equal(records[i].moved, wanted[i].moved);
     }
 }
 
@@ -273,7 +276,8 @@ static void test_deaths_with_rules(void **state)
     die_everywhere(HEAD RULES, false);
 }
 
-/* A row that becomes two messages is never cut between them. */
+/* A row that becomes two messages is never cut between them, and both say so, also in one
+ * partition. */
 static void test_deaths_with_moved_keys(void **state)
 {
     (void)state;
@@ -301,6 +305,7 @@ static void check_marks(void)
         assert_string_equal(records[i].text, wanted[n].text);
         assert_int_equal(records[i].seq, wanted[n].seq);
         assert_int_equal(records[i].last, wanted[n].last);
+        assert_int_equal(records[i].moved, wanted[n].moved);
         n++;
         if (strchr(records[i].text, 'Q') == NULL) { /* DDL has one partition */
             assert_true(records[i].of == of || mark);
