@@ -142,7 +142,6 @@ static cdc_rc cdc_ddl_feed_look(cdc_ddl_feed *df, cdc_error *err)
 
 cdc_rc cdc_ddl_feed_add(cdc_ddl_feed *df, const char *topic, int64_t next, cdc_error *err)
 {
-    int64_t begin = 0;
     bool found = false;
     cdc_ddl_line *lines = realloc(df->lines, (df->nlines + 1) * sizeof *lines);
     if (lines == NULL) {
@@ -153,7 +152,8 @@ cdc_rc cdc_ddl_feed_add(cdc_ddl_feed *df, const char *topic, int64_t next, cdc_e
     *line = (cdc_ddl_line){.topic = topic, .next = next, .applied = next};
     cdc_rc rc = cdc_ddl_line_look(df, line, &found, err);
     if (rc == CDC_OK && found) {
-        rc = cdc_consumer_bounds(df->consumer, topic, 0, &begin, &line->end, err);
+        const cdc_offset at = {.topic = topic};
+        rc = cdc_ends_ask(df->ends, &at, 1, &line->end, err);
     }
     return rc == CDC_OK && found ? cdc_ddl_feed_assign(df, err) : rc;
 }
@@ -377,9 +377,9 @@ bool cdc_ddl_feed_caught_up(const cdc_ddl_feed *df)
     for (size_t i = 0; i < df->nlines; i++) {
         const cdc_ddl_line *line = &df->lines[i];
         /* The last offsets may be transaction markers, which are never delivered. */
-        bool passed = line->first == NULL && !line->passed_over && line->exists &&
+        bool passed = line->first == NULL && !line->passed_over &&
                       cdc_consumer_position(df->consumer, line->topic, 0) >= line->end;
-        if (line->applied < line->end && !passed) {
+        if (line->exists && line->applied < line->end && !passed) {
             return false;
         }
     }

@@ -65,12 +65,8 @@ static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, int32_t want
                                  "more than %d partitions in one applier", PARTITIONS_MAX);
         }
         cdc_offset *at = &ss->offsets[ss->n];
-        int64_t begin = 0;
         *at = (cdc_offset){.topic = topic, .partition = p};
         rc = cdc_session_first_offset(ss, at, true, err);
-        if (rc == CDC_OK) {
-            rc = cdc_consumer_bounds(ss->consumer, topic, p, &begin, &ss->ends[ss->n], err);
-        }
         ss->committed[ss->n] = at->next;
         ss->n++;
     }
@@ -174,6 +170,9 @@ static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
     ss->ndata = ss->n;
     if (rc == CDC_OK) {
         rc = cdc_session_open_side(ss, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_ends_ask(ss->tails, ss->offsets, ss->n, ss->ends, err);
     }
     return rc == CDC_OK ? cdc_session_anchor(ss, ddl, (uint32_t)names.nddl, err) : rc;
 }

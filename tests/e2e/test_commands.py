@@ -3,6 +3,10 @@
 import json
 import urllib.request
 
+import pytest
+from confluent_kafka import Producer
+
+from lib.kafka_reader import read_topic
 from lib.servers import free_port
 from lib.wait import wait_until
 
@@ -43,6 +47,31 @@ def test_run_supervises_both(source, target, sluice, names):
     source.execute(f"INSERT INTO {name} VALUES (2, 'b')")
     target.wait_for(f"SELECT * FROM {name} ORDER BY id", ((1, "a"), (2, "b")))
     assert runner.stop() < 2.5
+
+
+def test_caught_up_is_behind_what_is_being_committed(source, target, kafka, sluice, names):
+    """What was written before the start counts, also while its transaction's end is on the way."""
+    name = one_table(source, names)
+    target.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {name} (id INT PRIMARY KEY, v VARCHAR(20))")
+    sluice.run("capture", sluice.task(phases=["full"], target=None), "--until-caught-up")
+    (record,) = [r for r in read_topic(kafka.address, names.topic) if r.json["data"]]
+    topic = f"{names.topic}.again"
+    kafka.create_topic(topic)
+    producer = Producer({"bootstrap.servers": kafka.address, "transactional.id": topic})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, record.value, record.key,
+                     headers=[("cdc", f"v=1;task={names.task};txn=t;seq=1;last=1".encode())])
+    producer.flush(30)
+    applier = sluice.start("apply", sluice.task({"source": None, "objects": None, "topics": None,
+                                                 "from": {"topics": [topic]}}), "--until-caught-up")
+    applier.wait_ready()
+    with pytest.raises(AssertionError, match="still runs"):
+        applier.wait(3)
+    producer.commit_transaction(30)
+    assert applier.wait() == 0
+    assert target.query(f"SELECT * FROM {name}") == ((1, "a"),)
 
 
 def test_status_says_what_does_not_run(source, sluice, names):
