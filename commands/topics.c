@@ -105,7 +105,8 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
         rc = cdc_topics_one(tp, transactions, 1, CDC_TOPIC_TRANSACTIONS, err);
     }
     if (rc == CDC_OK && source) {
-        rc = cdc_topics_one(tp, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, err);
+        rc = cdc_topics_one(tp, CDC_CHECKPOINT_TOPIC, CDC_CHECKPOINT_PARTITIONS,
+                            CDC_TOPIC_COMPACTED, err);
     }
     return rc;
 }

@@ -289,7 +289,8 @@ static cdc_rc cdc_session_last_commit(cdc_session *ss, cdc_error *err)
 static cdc_rc cdc_session_ensure_topics(cdc_session *ss, cdc_error *err)
 {
     const cdc_env *env = ss->cap->env;
-    cdc_rc rc = cdc_admin_ensure(env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, err);
+    cdc_rc rc = cdc_admin_ensure(env, CDC_CHECKPOINT_TOPIC, CDC_CHECKPOINT_PARTITIONS,
+                                 CDC_TOPIC_COMPACTED, err);
     if (rc != CDC_OK) {
         return rc;
     }

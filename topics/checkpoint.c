@@ -11,7 +11,16 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "router.h"
+
 enum { VERSION = 1 };
+
+int32_t cdc_checkpoint_partition(const char *task, int32_t partitions)
+{
+    return partitions >= CDC_CHECKPOINT_PARTITIONS
+               ? cdc_router_partition(task, strlen(task), CDC_CHECKPOINT_PARTITIONS)
+               : 0;
+}
 
 static void cdc_checkpoint_number(cdc_buffer *out, const char *name, uint64_t v)
 {

@@ -1,4 +1,4 @@
-/* Finding a task's newest committed checkpoint: the topic is read backwards in growing windows.
+/* Finding a task's newest committed checkpoint: its partition is read backwards in growing windows.
  *
  * One task's open transaction hides from read_committed readers everything behind its first record,
  * committed records of other tasks too. So the first window ends only when the reader has passed
@@ -26,7 +26,8 @@ enum {
 typedef struct cdc_search {
     cdc_client client;
     rd_kafka_topic_t *rkt;
-    int64_t begin; /* first offset of the topic */
+    int32_t partition;
+    int64_t begin; /* first offset of the partition */
     int64_t from;  /* window: from this offset... */
     int64_t until; /* ...up to this one; below 0 in the first window until a fetch has shown the
                       high watermark */
@@ -72,8 +73,8 @@ static cdc_rc cdc_search_message(cdc_search *se, rd_kafka_message_t *rkm, cdc_er
         }
     }
     if (se->until < 0 &&
-        rd_kafka_get_watermark_offsets(se->client.rk, CDC_CHECKPOINT_TOPIC, 0, &low, &high) ==
-            RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_get_watermark_offsets(se->client.rk, CDC_CHECKPOINT_TOPIC, se->partition, &low,
+                                       &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         se->until = high;
     }
     return CDC_OK;
@@ -88,15 +89,16 @@ static cdc_rc cdc_search_idle(cdc_search *se, int64_t idle_ms, bool *told, cdc_e
                    ? cdc_error_set(
                          err, CDC_RETRY, "checkpoint_hidden",
                          "topic " CDC_CHECKPOINT_TOPIC
-                         ": an open transaction of another task hides what lies behind offset %lld",
-                         (long long)se->at)
+                         " partition %d: an open transaction of another task hides what lies "
+                         "behind offset %lld",
+                         (int)se->partition, (long long)se->at)
                    : cdc_client_unreachable(&se->client, doing, err);
     }
     if (hidden && !*told && idle_ms > HIDDEN_LOG_MS) {
         *told = true;
         CDC_LOG(
             CDC_LOG_WARN, "checkpoint_hidden", CDC_STR("topic", CDC_CHECKPOINT_TOPIC),
-            CDC_NUM("offset", se->at),
+            CDC_NUM("partition", se->partition), CDC_NUM("offset", se->at),
             CDC_STR(
                 "text",
                 "waiting for the end of another task's transaction: until that task runs again, or "
@@ -112,14 +114,14 @@ static cdc_rc cdc_search_window(cdc_search *se, cdc_error *err)
     bool told = false;
     int64_t heard_ms = cdc_clock_mono_ms();
     se->at = se->from;
-    if (rd_kafka_consume_start(se->rkt, 0, se->from) != 0) {
+    if (rd_kafka_consume_start(se->rkt, se->partition, se->from) != 0) {
         rd_kafka_resp_err_t code = rd_kafka_last_error();
         return cdc_client_fail(&se->client, code, rd_kafka_err2str(code), doing, err);
     }
     while (rc == CDC_OK && (se->until < 0 || se->at < se->until)) {
         /* the first record alone: librdkafka waits for as many as it may give */
-        ssize_t n = rd_kafka_consume_batch(se->rkt, 0, 0, array, ARRAY);
-        n = n == 0 ? rd_kafka_consume_batch(se->rkt, 0, SLICE_MS, array, 1) : n;
+        ssize_t n = rd_kafka_consume_batch(se->rkt, se->partition, 0, array, ARRAY);
+        n = n == 0 ? rd_kafka_consume_batch(se->rkt, se->partition, SLICE_MS, array, 1) : n;
         for (ssize_t i = 0; i < n; i++) {
             if (rc == CDC_OK) {
                 rc = cdc_search_message(se, array[i], err);
@@ -134,7 +136,7 @@ static cdc_rc cdc_search_window(cdc_search *se, cdc_error *err)
             rc = cdc_search_idle(se, cdc_clock_mono_ms() - heard_ms, &told, err);
         }
     }
-    (void)rd_kafka_consume_stop(se->rkt, 0);
+    (void)rd_kafka_consume_stop(se->rkt, se->partition);
     return rc;
 }
 
@@ -143,8 +145,8 @@ static cdc_rc cdc_search_bounds(cdc_search *se, int64_t *end, cdc_error *err)
     rd_kafka_resp_err_t code;
     int64_t deadline = cdc_clock_mono_ms() + REQUEST_MS;
     do {
-        code = rd_kafka_query_watermark_offsets(se->client.rk, CDC_CHECKPOINT_TOPIC, 0, &se->begin,
-                                                end, 500);
+        code = rd_kafka_query_watermark_offsets(se->client.rk, CDC_CHECKPOINT_TOPIC, se->partition,
+                                                &se->begin, end, 500);
         cdc_client_serve(&se->client, 0);
     } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && !se->client.refused && !cdc_stop_requested() &&
              cdc_clock_mono_ms() < deadline);
@@ -163,8 +165,27 @@ static cdc_rc cdc_search_result(const cdc_search *se, cdc_arena *ar, cdc_checkpo
     cdc_rc rc =
         cdc_checkpoint_parse((cdc_bytes){se->newest->payload, se->newest->len}, ar, out, err);
     if (rc != CDC_OK) {
-        cdc_error_context(err, "topic " CDC_CHECKPOINT_TOPIC " offset %lld, task %s",
-                          (long long)se->newest->offset, se->client.env->task->name);
+        cdc_error_context(err, "topic " CDC_CHECKPOINT_TOPIC " partition %d offset %lld, task %s",
+                          (int)se->partition, (long long)se->newest->offset,
+                          se->client.env->task->name);
+    }
+    return rc;
+}
+
+static cdc_rc cdc_search_partition(cdc_search *se, int32_t partition, cdc_error *err)
+{
+    int64_t end = 0;
+    se->partition = partition;
+    se->until = -1;
+    cdc_rc rc = cdc_search_bounds(se, &end, err);
+    for (int64_t window = WINDOW; rc == CDC_OK; window *= 4) {
+        se->from = end - window > se->begin ? end - window : se->begin;
+        rc = cdc_search_window(se, err);
+        if (se->newest != NULL || se->from == se->begin) {
+            break;
+        }
+        end = se->from;
+        se->until = se->from;
     }
     return rc;
 }
@@ -172,32 +193,20 @@ static cdc_rc cdc_search_result(const cdc_search *se, cdc_arena *ar, cdc_checkpo
 static cdc_rc cdc_search_run(cdc_search *se, cdc_arena *ar, cdc_checkpoint *out, cdc_error *err)
 {
     int32_t partitions = 0;
-    int64_t end = 0;
     cdc_rc rc = cdc_client_partitions(&se->client, CDC_CHECKPOINT_TOPIC, REQUEST_MS, &partitions,
                                       NULL, err);
-    if (rc == CDC_OK && partitions == 0) {
-        return CDC_EOF;
-    }
-    if (rc == CDC_OK) {
-        rc = cdc_search_bounds(se, &end, err);
-    }
-    if (rc != CDC_OK) {
-        return rc;
+    if (rc != CDC_OK || partitions == 0) {
+        return rc == CDC_OK ? CDC_EOF : rc;
     }
     se->rkt = rd_kafka_topic_new(se->client.rk, CDC_CHECKPOINT_TOPIC, NULL);
     if (se->rkt == NULL) {
         return cdc_error_set(err, CDC_FATAL, "no_memory",
                              "out of memory for " CDC_CHECKPOINT_TOPIC);
     }
-    se->until = -1;
-    for (int64_t window = WINDOW;; window *= 4) {
-        se->from = end - window > se->begin ? end - window : se->begin;
-        rc = cdc_search_window(se, err);
-        if (rc != CDC_OK || se->newest != NULL || se->from == se->begin) {
-            break;
-        }
-        end = se->from;
-        se->until = se->from;
+    int32_t own = cdc_checkpoint_partition(se->client.env->task->name, partitions);
+    rc = cdc_search_partition(se, own, err);
+    if (rc == CDC_OK && se->newest == NULL && own != 0) {
+        rc = cdc_search_partition(se, 0, err);
     }
     return rc == CDC_OK ? cdc_search_result(se, ar, out, err) : rc;
 }

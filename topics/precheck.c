@@ -575,8 +575,10 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
     bool source = task->source_type != NULL;
     cdc_topic_names names = {.ndata = 0};
     if (source) {
-        cdc_topic_check own = {
-            .name = CDC_CHECKPOINT_TOPIC, .wanted = 1, .kind = CDC_TOPIC_COMPACTED, .ours = true};
+        cdc_topic_check own = {.name = CDC_CHECKPOINT_TOPIC,
+                               .wanted = CDC_CHECKPOINT_PARTITIONS,
+                               .kind = CDC_TOPIC_COMPACTED,
+                               .ours = true};
         cdc_kafka_check_topic(kc, &own);
     }
     if (source && cdc_kafka_by_table(task)) {

@@ -468,6 +468,7 @@ static cdc_rc cdc_producer_send_checkpoint(cdc_producer *pr, const cdc_checkpoin
     }
     cdc_held_record record = {
         .topic = pr->checkpoints,
+        .partition = cdc_checkpoint_partition(task, cdc_topic_partitions(pr->checkpoints)),
         .key = {task, strlen(task)},
         .value = {pr->checkpoint.data, pr->checkpoint.len},
     };

@@ -223,8 +223,8 @@ static void bench_start(bench *b)
     cdc_checkpoint cp;
     int64_t from = cdc_clock_mono_us();
     cdc_arena_init(&ar, 4096, 16 * 1024 * 1024);
-    bench_check(b,
-                cdc_admin_ensure(&b->env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &b->err));
+    bench_check(b, cdc_admin_ensure(&b->env, CDC_CHECKPOINT_TOPIC, CDC_CHECKPOINT_PARTITIONS,
+                                    CDC_TOPIC_COMPACTED, &b->err));
     bench_lap("ensure", &from);
     bench_check(b, cdc_admin_ensure(&b->env, b->task.name, 1, CDC_TOPIC_RECORDS, &b->err));
     bench_lap("ensure", &from);
@@ -269,7 +269,8 @@ int main(int argc, char **argv)
         cdc_task_fini(&b.task);
         return 0;
     }
-    bench_check(&b, cdc_admin_ensure(&b.env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &b.err));
+    bench_check(&b, cdc_admin_ensure(&b.env, CDC_CHECKPOINT_TOPIC, CDC_CHECKPOINT_PARTITIONS,
+                                     CDC_TOPIC_COMPACTED, &b.err));
     b.partitions = strcmp(argv[2], "rate") == 0 ? (int32_t)bench_argument(argc, argv, 5, 1) : 1;
     bench_check(&b, cdc_admin_ensure(&b.env, b.task.name, b.partitions, CDC_TOPIC_RECORDS, &b.err));
     bench_check(&b, cdc_producer_new(&b.producer, &b.env, &b.err));

@@ -8,7 +8,7 @@ static void test_newest_is_read_among_others(void **state)
     kit ours;
     kit other;
     kit_open(&ours, kit_real(), "");
-    kit_open(&other, kit_real(), "");
+    kit_open_near(&other, &ours, true, "");
     cdc_producer *pr = kit_producer(&ours);
     cdc_producer *crowd = kit_producer(&other);
     for (uint64_t i = 1; i <= 20; i++) {
@@ -23,6 +23,12 @@ static void test_newest_is_read_among_others(void **state)
     kit_close(&other);
 }
 
+/* Partition of the task's checkpoints. */
+static int32_t place(const kit *k)
+{
+    return cdc_checkpoint_partition(k->name, CDC_CHECKPOINT_PARTITIONS);
+}
+
 /* Another producer writes n records under other keys, in one transaction. */
 static void crowd(kit *k, cdc_producer *pr, int n)
 {
@@ -31,10 +37,9 @@ static void crowd(kit *k, cdc_producer *pr, int n)
     for (int i = 0; i < n; i++) {
         char key[32];
         snprintf(key, sizeof key, "crowd-%d", i % 50);
-        kit_ok(cdc_producer_send(pr, topic, 0, kit_bytes(key), kit_bytes("{\"v\":1}"),
+        kit_ok(cdc_producer_send(pr, topic, place(k), kit_bytes(key), kit_bytes("{\"v\":1}"),
                                  (cdc_bytes){NULL, 0}, &kit_error));
     }
-    (void)k;
 }
 
 static void test_found_behind_many_records_of_others(void **state)
@@ -43,7 +48,7 @@ static void test_found_behind_many_records_of_others(void **state)
     kit ours;
     kit other;
     kit_open(&ours, kit_real(), "");
-    kit_open(&other, kit_real(), "");
+    kit_open_near(&other, &ours, true, "");
     cdc_producer *pr = kit_producer(&ours);
     cdc_producer *others = kit_producer(&other);
     kit_ok(kit_commit(pr, 7));
@@ -68,13 +73,13 @@ static void test_open_transaction_of_another_task(void **state)
     kit ours;
     kit other;
     kit_open(&ours, kit_real(), "");
-    kit_open(&other, kit_real(), "  transaction.timeout.ms: 3000\n");
+    kit_open_near(&other, &ours, true, "  transaction.timeout.ms: 3000\n");
     cdc_producer *pr = kit_producer(&ours);
     cdc_producer *others = kit_producer(&other);
     kit_ok(kit_commit(pr, 1));
     cdc_topic *topic = NULL;
     kit_ok(cdc_producer_topic(others, CDC_CHECKPOINT_TOPIC, &topic, &kit_error));
-    kit_send_wide(others, topic, 0, 1);
+    kit_send_wide(others, topic, place(&ours), 1);
     kit_ok(kit_commit(pr, 2));
 
     cdc_arena ar;
@@ -93,6 +98,67 @@ static void test_open_transaction_of_another_task(void **state)
     kit_close(&other);
 }
 
+static void test_open_transaction_in_another_partition(void **state)
+{
+    (void)state;
+    kit ours;
+    kit other;
+    kit_open(&ours, kit_real(), "");
+    kit_open_near(&other, &ours, false, "");
+    cdc_producer *pr = kit_producer(&ours);
+    cdc_producer *others = kit_producer(&other);
+    cdc_topic *topic = NULL;
+    kit_ok(cdc_producer_topic(others, CDC_CHECKPOINT_TOPIC, &topic, &kit_error));
+    kit_send_wide(others, topic, place(&other), 1);
+    kit_ok(kit_commit(pr, 2));
+    assert_int_equal(kit_checkpoint(&ours), 2);
+    kit_ok(kit_commit(others, 1)); /* it was open all the time */
+    cdc_producer_free(others);
+    cdc_producer_free(pr);
+    kit_close(&ours);
+    kit_close(&other);
+}
+
+/* Where the topic had fewer partitions once, the newest checkpoint is in the first. */
+static void test_topic_was_given_partitions(void **state)
+{
+    (void)state;
+    kit k;
+    kit other;
+    cdc_topic *topic = NULL;
+    kit_open(&k, kit_real(), "");
+    while (place(&k) == 0) {
+        kit_close(&k);
+        kit_open(&k, kit_real(), "");
+    }
+    kit_open(&other, kit_real(), "");
+    cdc_producer *others = kit_producer(&other);
+    kit_ok(cdc_producer_topic(others, CDC_CHECKPOINT_TOPIC, &topic, &kit_error));
+    kit_ok(cdc_producer_send(others, topic, 0, kit_bytes(k.name),
+                             kit_bytes("{\"v\":1,\"task\":\"t\",\"instance\":\"\",\"token\":null,"
+                                       "\"skip_rows\":0,\"seq\":0,\"id\":17,\"wall_ms\":1,"
+                                       "\"source_ms\":0}"),
+                             (cdc_bytes){NULL, 0}, &kit_error));
+    kit_ok(kit_commit(others, 1));
+    assert_int_equal(kit_checkpoint(&k), 17);
+    cdc_producer *pr = kit_producer(&k);
+    kit_ok(kit_commit(pr, 18));
+    assert_int_equal(kit_checkpoint(&k), 18);
+    cdc_producer_free(pr);
+    cdc_producer_free(others);
+    kit_close(&k);
+    kit_close(&other);
+}
+
+static void test_partition_of_a_task(void **state)
+{
+    (void)state;
+    assert_int_equal(cdc_checkpoint_partition("shop", 1), 0);
+    assert_int_equal(cdc_checkpoint_partition("shop", 49), 0);
+    assert_in_range(cdc_checkpoint_partition("shop", 50), 1, 49);
+    assert_int_equal(cdc_checkpoint_partition("shop", 77), cdc_checkpoint_partition("shop", 50));
+}
+
 static void test_tombstone_means_none(void **state)
 {
     (void)state;
@@ -107,7 +173,7 @@ static void test_tombstone_means_none(void **state)
     kit_open(&other, kit_real(), "");
     pr = kit_producer(&other);
     kit_ok(cdc_producer_topic(pr, CDC_CHECKPOINT_TOPIC, &topic, &kit_error));
-    kit_ok(cdc_producer_send(pr, topic, 0, kit_bytes(k.name), (cdc_bytes){NULL, 0},
+    kit_ok(cdc_producer_send(pr, topic, place(&k), kit_bytes(k.name), (cdc_bytes){NULL, 0},
                              (cdc_bytes){NULL, 0}, &kit_error));
     kit_ok(kit_commit(pr, 1));
     cdc_producer_free(pr);
@@ -142,6 +208,9 @@ int main(void)
         cmocka_unit_test(test_newest_is_read_among_others),
         cmocka_unit_test(test_found_behind_many_records_of_others),
         cmocka_unit_test(test_open_transaction_of_another_task),
+        cmocka_unit_test(test_open_transaction_in_another_partition),
+        cmocka_unit_test(test_topic_was_given_partitions),
+        cmocka_unit_test(test_partition_of_a_task),
         cmocka_unit_test(test_tombstone_means_none),
         cmocka_unit_test(test_large_token),
     };

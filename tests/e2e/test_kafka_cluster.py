@@ -48,7 +48,7 @@ def test_replicas(cluster, source, sluice, names):
     assert look()[one, "fail", never] == "topics.replication_factor: 3"
     cluster.create_topic(two, replicas=2)
     planned = sluice.run("topics", task, "create", "--dry-run").stdout
-    assert f"{CHECKPOINTS}\twould be made\tpartitions=1 replicas=3" in planned
+    assert f"{CHECKPOINTS}\twould be made\tpartitions=50 replicas=3" in planned
     sluice.run("topics", task, "create")
     assert len(cluster.replicas(one)) == 1  # topics.replication_factor
     assert len(cluster.replicas(CHECKPOINTS)) == 3

@@ -156,10 +156,11 @@ class SecureKafka(Kafka):
         wait_until(lambda: not self.acls(principal) & set(acls), 30)
 
     def end(self, topic):
-        """Behind all that was ever written, committed or not."""
-        at = TopicPartition(topic, 0)
-        asked = self.admin().list_offsets({at: OffsetSpec.latest()})
-        return asked[at].result(30).offset
+        """Behind all that was ever written, committed or not: the partitions' ends together."""
+        admin = self.admin()
+        parts = admin.list_topics(topic, timeout=30).topics[topic].partitions
+        asked = admin.list_offsets({TopicPartition(topic, p): OffsetSpec.latest() for p in parts})
+        return sum(end.result(30).offset for end in asked.values())
 
 
 def binding_words(principal, acl):
