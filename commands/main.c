@@ -54,7 +54,8 @@ static const cdc_command commands[] = {
      "the task's topics; create makes what is missing",
      "Lists topics, partitions, and the first and next offset of each partition. create makes\n"
      "those that are missing; with --dry-run the brokers only say whether it could be done, and\n"
-     "it is told with which settings.\n"},
+     "it is told with which settings. Where templates of topics have {database} or {table}, the\n"
+     "source is asked for its tables.\n"},
     {"tail", cdc_command_tail, "TOPIC -b BROKERS", "print messages as they come",
      "  -b BROKERS        host:port,... of Kafka\n"
      "  --from WHERE      earliest, latest or time:ISO8601 [earliest]\n"

@@ -131,12 +131,12 @@ static cdc_rc cdc_precheck_ask(const char *kind, const char *type, const char *f
 
 /* --- all of it --- */
 
-static cdc_rc cdc_precheck_source(const char *type, const char *file, cdc_checklist *list,
-                                  cdc_error *err)
+cdc_rc cdc_precheck_source(const cdc_command_env *ce, const char *file, cdc_checklist *list,
+                           cdc_error *err)
 {
     cdc_checklist found;
     cdc_checklist_init(&found, cdc_all_checks);
-    cdc_rc rc = cdc_precheck_ask("capture", type, file, list, &found, err);
+    cdc_rc rc = cdc_precheck_ask("capture", ce->task.source_type, file, list, &found, err);
     if (rc == CDC_OK) { /* the catalog changes its owner */
         cdc_catalog empty = list->catalog;
         list->catalog = found.catalog;
@@ -188,7 +188,7 @@ cdc_rc cdc_precheck_task(const cdc_command_env *ce, const char *file, cdc_checkl
     const cdc_task *task = &ce->task;
     cdc_rc rc = CDC_OK;
     if (task->source_type != NULL) {
-        rc = cdc_precheck_source(task->source_type, file, list, err);
+        rc = cdc_precheck_source(ce, file, list, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_topics_precheck(&ce->env, list, err);

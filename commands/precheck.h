@@ -12,6 +12,10 @@ extern const char *const cdc_all_check_titles[];
  * Not OK: a check itself broke down, or a name to be ignored is no check's (exit code 2). */
 cdc_rc cdc_precheck_task(const cdc_command_env *ce, const char *file, cdc_checklist *list,
                          cdc_error *err) CDC_MUST_CHECK;
+/* The source's part alone, of a task that has one; what the source has is the list's catalog then,
+ * whose `server` is NULL when it could not be asked (a FAIL says why). */
+cdc_rc cdc_precheck_source(const cdc_command_env *ce, const char *file, cdc_checklist *list,
+                           cdc_error *err) CDC_MUST_CHECK;
 /* Marks the warnings of that name. FATAL with exit code 2: there is no such check. */
 cdc_rc cdc_precheck_ignore(cdc_checklist *list, const char *name, cdc_error *err) CDC_MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /* topics: what the task has in Kafka; create makes what is missing, or with --dry-run says what it
- * would make. */
-#include "command.h"
+ * would make. Topics by database or table are those of the tables that the source has now. */
+#include "precheck.h"
 #include "topics/admin.h"
 #include "topics/checkpoint.h"
 #include "topics/consumer.h"
@@ -10,6 +10,7 @@
 
 typedef struct cdc_topics {
     cdc_command_env ce;
+    const char *file;
     cdc_consumer *consumer;
     cdc_buffer out;
     bool create, dry;
@@ -74,6 +75,52 @@ static cdc_rc cdc_topics_one(cdc_topics *tp, const char *name, int32_t wanted, c
     return rc == CDC_OK ? cdc_topics_partitions(tp, name, info.partitions, err) : rc;
 }
 
+/* What the source has, as its program tells. */
+static cdc_rc cdc_topics_ask(cdc_topics *tp, cdc_checklist *list, cdc_error *err)
+{
+    const cdc_catalog *cat = &list->catalog;
+    cdc_rc rc = cdc_precheck_source(&tp->ce, tp->file, list, err);
+    if (rc == CDC_OK && cat->server == NULL) {
+        rc = cdc_checklist_verdict(list, err);
+        rc =
+            rc == CDC_OK ? cdc_error_set(err, CDC_FATAL, "no_tables", "it does not tell them") : rc;
+        return cdc_error_context(err, "templates of topics have {database} or {table}, and the "
+                                      "source could not be asked for its tables");
+    }
+    if (rc == CDC_OK && cat->ntables == 0) {
+        rc = cdc_error_set(err, CDC_FATAL, "no_tables",
+                           "%s has nothing yet of what objects takes, and templates of topics have "
+                           "{database} or {table}: %s",
+                           cat->server,
+                           tp->ce.task.commands
+                               ? "a database has its topic when it has keys; until then give "
+                                 "topics.data a name without {database}, or leave topics.create on"
+                               : "make the tables first, or leave topics.create on and the topics "
+                                 "to the capture");
+    }
+    return rc;
+}
+
+/* The data and DDL topics. from.topics is a list already, unless they are to be made: as the rules
+ * say, and only these tell. */
+static cdc_rc cdc_topics_names(cdc_topics *tp, cdc_arena *ar, cdc_topic_names *names,
+                               cdc_error *err)
+{
+    const cdc_task *task = &tp->ce.task;
+    bool listed = cdc_config_has(task->cfg, "from.topics") && !tp->create;
+    cdc_checklist list;
+    if (task->source_type == NULL || listed || cdc_topic_rules_by_table(&task->topics) == NULL) {
+        return cdc_router_topics(task, ar, names, err);
+    }
+    cdc_checklist_init(&list, cdc_all_checks);
+    cdc_rc rc = cdc_topics_ask(tp, &list, err);
+    if (rc == CDC_OK) {
+        rc = cdc_router_topics_of(task, &list.catalog, ar, names, err);
+    }
+    cdc_checklist_fini(&list);
+    return rc;
+}
+
 static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
 {
     cdc_topic_names names;
@@ -81,7 +128,7 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
     const char *transactions = "";
     const cdc_task *task = &tp->ce.task;
     bool source = task->source_type != NULL;
-    cdc_rc rc = cdc_router_topics(task, ar, &names, err);
+    cdc_rc rc = cdc_topics_names(tp, ar, &names, err);
     if (rc == CDC_OK) {
         rc = cdc_router_side_topic(task, ar, &side, err);
     }
@@ -112,12 +159,13 @@ static cdc_rc cdc_topics_all(cdc_topics *tp, cdc_arena *ar, cdc_error *err)
 }
 
 /* The command's last words, after the table. */
-static int cdc_topics_end(const cdc_topics *tp, const char *file, int code)
+static int cdc_topics_end(const cdc_topics *tp, int code)
 {
     if (tp->missing) {
-        fprintf(stderr, "sluice: topics are missing; sluice topics %s create makes them\n", file);
+        fprintf(stderr, "sluice: topics are missing; sluice topics %s create makes them\n",
+                tp->file);
     } else if (tp->refused) {
-        fprintf(stderr, "sluice: some topics of %s could not be made, as told above\n", file);
+        fprintf(stderr, "sluice: some topics of %s could not be made, as told above\n", tp->file);
     }
     return tp->missing || tp->refused ? CDC_EXIT_FAILED : code;
 }
@@ -132,15 +180,16 @@ int cdc_command_topics(int argc, char **argv)
         (tp.dry && strcmp(argv[3], "--dry-run") != 0)) {
         return cdc_command_usage("topics", "usage: sluice topics TASK.yaml [create [--dry-run]]");
     }
+    tp.file = argv[1];
     cdc_error_clear(&err);
-    if (cdc_command_open(&tp.ce, argv[1], &err) != CDC_OK) {
+    if (cdc_command_open(&tp.ce, tp.file, &err) != CDC_OK) {
         return cdc_command_failed(&err);
     }
     cdc_arena_init(&ar, 16 * 1024, 16 * 1024 * 1024);
     cdc_buffer_init(&tp.out, OUTPUT_BYTES_MAX);
     cdc_rc rc = cdc_topics_all(&tp, &ar, &err);
     int code = cdc_command_print(&tp.out);
-    code = rc != CDC_OK ? cdc_command_failed(&err) : cdc_topics_end(&tp, argv[1], code);
+    code = rc != CDC_OK ? cdc_command_failed(&err) : cdc_topics_end(&tp, code);
     cdc_consumer_free(tp.consumer);
     cdc_buffer_fini(&tp.out);
     cdc_arena_fini(&ar);

@@ -32,6 +32,16 @@ bool cdc_topic_by_table(const char *pattern)
     return strstr(pattern, "{database}") != NULL || strstr(pattern, "{table}") != NULL;
 }
 
+const cdc_topic_rule *cdc_topic_rules_by_table(const cdc_topic_rules *rules)
+{
+    for (size_t i = 0; i < rules->n; i++) {
+        if (cdc_topic_by_table(rules->rules[i].topic)) {
+            return &rules->rules[i];
+        }
+    }
+    return NULL;
+}
+
 /* "topics.rules[2].match" */
 static const char *cdc_topic_rule_path(const cdc_topic_rule *rule, const char *member, char *out)
 {

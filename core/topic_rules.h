@@ -48,5 +48,7 @@ const cdc_topic_rule *cdc_topic_rules_find(const cdc_topic_rules *rules, const c
 
 /* Does the template give a topic for each database or table? */
 bool cdc_topic_by_table(const char *pattern);
+/* The first rule whose template does, or NULL. */
+const cdc_topic_rule *cdc_topic_rules_by_table(const cdc_topic_rules *rules);
 
 #endif

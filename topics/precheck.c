@@ -490,17 +490,6 @@ static cdc_rc cdc_kafka_check_by_table(cdc_kafka_check *kc, cdc_error *err)
     return rc;
 }
 
-/* Is there a template with {database} or {table}? */
-static bool cdc_kafka_by_table(const cdc_task *task)
-{
-    for (size_t i = 0; i < task->topics.n; i++) {
-        if (cdc_topic_by_table(task->topics.rules[i].topic)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void cdc_kafka_check_data(cdc_kafka_check *kc, const cdc_topic_names *names)
 {
     bool source = kc->env->task->source_type != NULL;
@@ -581,7 +570,7 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
                                .ours = true};
         cdc_kafka_check_topic(kc, &own);
     }
-    if (source && cdc_kafka_by_table(task)) {
+    if (source && cdc_topic_rules_by_table(&task->topics) != NULL) {
         cdc_rc rc = cdc_kafka_check_by_table(kc, err);
         rc = rc == CDC_OK ? cdc_kafka_check_statements(kc, err) : rc;
         rc = rc == CDC_OK ? cdc_kafka_check_side(kc, ar, err) : rc;

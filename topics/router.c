@@ -536,15 +536,18 @@ cdc_rc cdc_router_transactions(cdc_router *rt, cdc_route *out, cdc_error *err)
     return rc;
 }
 
-/* --- the applier's topics --- */
+/* --- the topics of a task --- */
 
-static const char *cdc_router_fixed(const cdc_task *task, const char *pattern, cdc_arena *ar,
-                                    cdc_error *err)
+/* tbl NULL: of a pattern without {database} and {table}. */
+static const char *cdc_router_named(const cdc_task *task, const char *pattern,
+                                    const cdc_catalog_table *tbl, cdc_arena *ar, cdc_error *err)
 {
     cdc_buffer name;
+    const char *database = tbl != NULL ? tbl->database : "";
+    const char *table = tbl != NULL ? tbl->name : "";
     cdc_buffer_init(&name, 4096);
     const char *text = NULL;
-    if (cdc_router_expand(pattern, task->name, "", "", &name, err) == CDC_OK) {
+    if (cdc_router_expand(pattern, task->name, database, table, &name, err) == CDC_OK) {
         text = cdc_arena_strndup(ar, name.data, name.len);
         if (text == NULL) {
             (void)cdc_error_set(err, CDC_FATAL, "no_memory",
@@ -609,7 +612,7 @@ cdc_rc cdc_router_side_topic(const cdc_task *task, cdc_arena *ar, const char **o
         return CDC_OK;
     }
     if (!cdc_config_has(cfg, "from.topics") || cdc_config_has(cfg, "topics.oversize")) {
-        *out = cdc_router_fixed(task, pattern, ar, err);
+        *out = cdc_router_named(task, pattern, NULL, ar, err);
     } else if (cdc_config_count(cfg, "from.topics") == 1) {
         *out = cdc_router_beside(cdc_config_item(cfg, "from.topics", 0), ".oversize", ar, err);
     }
@@ -626,14 +629,12 @@ static size_t cdc_router_find(const char *const *names, size_t n, const char *to
     return i;
 }
 
-/* None of a source that has no DDL. */
-static cdc_rc cdc_router_ddl_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *out,
-                                    cdc_error *err)
+/* None of a source that has no DDL. others: the data topics are other tasks', and theirs are beside
+ * them. */
+static cdc_rc cdc_router_ddl_topics(const cdc_task *task, bool others, cdc_arena *ar,
+                                    cdc_topic_names *out, cdc_error *err)
 {
-    const cdc_config *cfg = task->cfg;
-    const char *pattern = cdc_config_str(cfg, "topics.ddl");
-    bool others = cdc_config_has(cfg, "from.topics") && !cdc_config_has(cfg, "topics.ddl") &&
-                  !cdc_topic_by_table(cdc_config_str(cfg, "topics.data"));
+    const char *pattern = cdc_config_str(task->cfg, "topics.ddl");
     size_t n = others ? out->ndata : 1;
     const char **names = cdc_arena_zalloc(ar, n * sizeof *names);
     if (names == NULL) {
@@ -645,7 +646,7 @@ static cdc_rc cdc_router_ddl_topics(const cdc_task *task, cdc_arena *ar, cdc_top
     }
     for (size_t i = 0; i < n; i++) {
         const char *name = others ? cdc_router_beside(out->data[i], ".ddl", ar, err)
-                                  : cdc_router_fixed(task, pattern, ar, err);
+                                  : cdc_router_named(task, pattern, NULL, ar, err);
         if (name == NULL) {
             return err->rc;
         }
@@ -664,55 +665,103 @@ typedef struct cdc_topic_arrays {
     size_t n;
 } cdc_topic_arrays;
 
-/* The topics of our own rules, the one for all tables first. */
-static cdc_rc cdc_router_own(const cdc_task *task, cdc_arena *ar, cdc_topic_arrays *to,
+static cdc_rc cdc_router_arrays(cdc_topic_arrays *to, size_t room, cdc_arena *ar, cdc_error *err)
+{
+    *to = (cdc_topic_arrays){.data = cdc_arena_zalloc(ar, room * sizeof *to->data),
+                             .partitions = cdc_arena_zalloc(ar, room * sizeof *to->partitions),
+                             .hashed = cdc_arena_zalloc(ar, room * sizeof *to->hashed),
+                             .places = cdc_arena_zalloc(ar, room * sizeof *to->places)};
+    return to->data != NULL && to->partitions != NULL && to->hashed != NULL && to->places != NULL
+               ? CDC_OK
+               : cdc_error_set(err, CDC_FATAL, "no_memory",
+                               "out of memory for the names of topics");
+}
+
+static void cdc_router_names(const cdc_topic_arrays *to, cdc_topic_names *out)
+{
+    *out = (cdc_topic_names){.data = to->data,
+                             .partitions = to->partitions,
+                             .hashed = to->hashed,
+                             .places = to->places,
+                             .ndata = to->n};
+}
+
+/* A topic of the rule's, once. */
+static cdc_rc cdc_router_add(cdc_topic_arrays *to, const cdc_task *task, const cdc_topic_rule *rule,
+                             const cdc_catalog_table *tbl, cdc_arena *ar, cdc_error *err)
+{
+    const char *name = cdc_router_named(task, rule->topic, tbl, ar, err);
+    if (name == NULL) {
+        return err->rc;
+    }
+    size_t at = cdc_router_find(to->data, to->n, name);
+    to->n += at == to->n ? 1 : 0;
+    to->data[at] = name;
+    to->partitions[at] = rule->partitions;
+    to->places[at] = rule->place;
+    to->hashed[at] = to->hashed[at] || rule->policy != CDC_POLICY_SINGLE;
+    return CDC_OK;
+}
+
+/* The topics of our own rules that are one for all their tables, the rule for all tables first. */
+static cdc_rc cdc_router_own(const cdc_task *task, cdc_topic_arrays *to, cdc_arena *ar,
                              cdc_error *err)
 {
     const cdc_topic_rules *rules = &task->topics;
-    for (size_t i = 0; i < rules->n; i++) {
+    cdc_rc rc = CDC_OK;
+    for (size_t i = 0; i < rules->n && rc == CDC_OK; i++) {
         const cdc_topic_rule *rule = &rules->rules[i == 0 ? rules->n - 1 : i - 1];
-        if (cdc_topic_by_table(rule->topic)) {
-            return cdc_router_no_list(task, rule, err);
+        if (!cdc_topic_by_table(rule->topic)) {
+            rc = cdc_router_add(to, task, rule, NULL, ar, err);
         }
-        const char *name = cdc_router_fixed(task, rule->topic, ar, err);
-        if (name == NULL) {
-            return err->rc;
-        }
-        size_t at = cdc_router_find(to->data, to->n, name);
-        to->n += at == to->n ? 1 : 0;
-        to->data[at] = name;
-        to->partitions[at] = rule->partitions;
-        to->places[at] = rule->place;
-        to->hashed[at] = to->hashed[at] || rule->policy != CDC_POLICY_SINGLE;
     }
-    return CDC_OK;
+    return rc;
 }
 
 cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *out, cdc_error *err)
 {
     const cdc_config *cfg = task->cfg;
     bool given = cdc_config_has(cfg, "from.topics");
+    bool others = given && !cdc_config_has(cfg, "topics.ddl") &&
+                  !cdc_topic_by_table(cdc_config_str(cfg, "topics.data"));
     size_t room = given ? cdc_config_count(cfg, "from.topics") : task->topics.n;
-    cdc_topic_arrays to = {.data = cdc_arena_zalloc(ar, room * sizeof *to.data),
-                           .partitions = cdc_arena_zalloc(ar, room * sizeof *to.partitions),
-                           .hashed = cdc_arena_zalloc(ar, room * sizeof *to.hashed),
-                           .places = cdc_arena_zalloc(ar, room * sizeof *to.places)};
+    const cdc_topic_rule *by_table = cdc_topic_rules_by_table(&task->topics);
+    cdc_topic_arrays to;
     *out = (cdc_topic_names){.ndata = 0};
-    if (to.data == NULL || to.partitions == NULL || to.hashed == NULL || to.places == NULL) {
-        return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the names of topics");
+    if (!given && by_table != NULL) {
+        return cdc_router_no_list(task, by_table, err);
     }
-    for (size_t i = 0; given && i < room; i++) {
+    cdc_rc rc = cdc_router_arrays(&to, room, ar, err);
+    for (size_t i = 0; given && i < room && rc == CDC_OK; i++) {
         to.data[to.n] = cdc_config_item(cfg, "from.topics", i);
         to.places[to.n] = "topics";
         to.partitions[to.n++] = (int32_t)cdc_config_int(cfg, "topics.partitions");
     }
-    cdc_rc rc = given ? CDC_OK : cdc_router_own(task, ar, &to, err);
-    *out = (cdc_topic_names){.data = to.data,
-                             .partitions = to.partitions,
-                             .hashed = to.hashed,
-                             .places = to.places,
-                             .ndata = to.n};
-    return rc == CDC_OK ? cdc_router_ddl_topics(task, ar, out, err) : rc;
+    if (rc == CDC_OK && !given) {
+        rc = cdc_router_own(task, &to, ar, err);
+    }
+    cdc_router_names(&to, out);
+    return rc == CDC_OK ? cdc_router_ddl_topics(task, others, ar, out, err) : rc;
+}
+
+cdc_rc cdc_router_topics_of(const cdc_task *task, const cdc_catalog *cat, cdc_arena *ar,
+                            cdc_topic_names *out, cdc_error *err)
+{
+    cdc_topic_arrays to;
+    *out = (cdc_topic_names){.ndata = 0};
+    cdc_rc rc = cdc_router_arrays(&to, task->topics.n + cat->ntables, ar, err);
+    if (rc == CDC_OK) {
+        rc = cdc_router_own(task, &to, ar, err);
+    }
+    for (size_t i = 0; i < cat->ntables && rc == CDC_OK; i++) {
+        const cdc_catalog_table *tbl = &cat->tables[i];
+        const cdc_topic_rule *rule = cdc_topic_rules_find(&task->topics, tbl->database, tbl->name);
+        if (cdc_topic_by_table(rule->topic)) {
+            rc = cdc_router_add(&to, task, rule, tbl, ar, err);
+        }
+    }
+    cdc_router_names(&to, out);
+    return rc == CDC_OK ? cdc_router_ddl_topics(task, false, ar, out, err) : rc;
 }
 
 /* Is it one of the task's other topics, as far as these have fixed names? */
@@ -744,6 +793,6 @@ cdc_rc cdc_router_transactions_topic(const cdc_task *task, cdc_arena *ar, const 
 {
     const char *pattern = cdc_config_str(task->cfg, "topics.transactions");
     bool none = pattern == NULL || pattern[0] == '\0';
-    *out = none ? "" : cdc_router_fixed(task, pattern, ar, err);
+    *out = none ? "" : cdc_router_named(task, pattern, NULL, ar, err);
     return *out != NULL ? cdc_router_own_name(task, *out, ar, err) : err->rc;
 }

@@ -82,6 +82,11 @@ typedef struct cdc_topic_names {
 cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *out,
                          cdc_error *err) CDC_MUST_CHECK;
 
+/* The topics that a task with a source writes while its tables are those of the catalog: of every
+ * rule, and where its template has {database} or {table}, of each table that it is for. */
+cdc_rc cdc_router_topics_of(const cdc_task *task, const cdc_catalog *cat, cdc_arena *ar,
+                            cdc_topic_names *out, cdc_error *err) CDC_MUST_CHECK;
+
 /* topics.oversize of a task whose message.oversize is side-topic, "" of others; named after the one
  * topic of from.topics like the DDL topic. */
 cdc_rc cdc_router_side_topic(const cdc_task *task, cdc_arena *ar, const char **out,

@@ -554,3 +554,11 @@ def test_target_cluster(ends, redis_cluster):
     assert found.bad() == {("target_data", "fail")}
     run_line(redis_cluster.node_of("user:1"), found.one("target_data", "fail")["cure"])
     assert Precheck(sluice, path, *quiet).bad() == set()
+
+
+def test_topics_of_databases(redis_sluice, redis_source, kafka, names):
+    task = redis_sluice.task(target=None, topics={"data": "{task}.{database}"})
+    assert "has its topic when it has keys" in redis_sluice.run("topics", task, "create", status=1).stderr
+    redis_source.run("SET", "key", "value", db=3)
+    redis_sluice.run("topics", task, "create")
+    assert {topic for topic in kafka.topics() if topic.startswith(names.task)} == {f"{names.task}.3"}

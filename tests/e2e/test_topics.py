@@ -183,6 +183,40 @@ def test_topics_are_made_as_the_task_says(source, kafka, sluice, names):
     assert f"{names.task}.own\t1\t0\t0" in listed and "would" not in listed
 
 
+def test_topics_of_tables_are_made(source, kafka, sluice, names):
+    """Templates with {database} and {table}: of the tables that the source has."""
+    database, task_name = names.database, names.task
+    topics = {"data": "{task}.{database}.{table}", "partitions": 2, "policy": "pk", "create": False, "rules": [
+        {"match": "*.order*", "topic": "{task}.o.{table}", "partitions": 5},
+        {"match": f"{database}.log", "topic": "{task}.log", "partitions": 1, "policy": "single"}]}
+    task = sluice.task(target=None, phases=ALL_PHASES, topics={**topics, "retention_hours": 48},
+                       objects={"include": [f"{database}.*"], "exclude": [f"{database}.left*"]})
+    source.execute(f"CREATE DATABASE {database}")
+    none = sluice.run("topics", task, "create", status=1)
+    assert "has nothing yet" in none.stderr
+    source.execute(*(f"CREATE TABLE {database}.{table} (id INT PRIMARY KEY)"
+                     for table in ("orders", "order_items", "log", "other", "left_out")),
+                   *(f"INSERT INTO {database}.{table} VALUES (1)" for table in ("orders", "other", "log")))
+    wanted = {f"{task_name}.o.orders": 5, f"{task_name}.o.order_items": 5, f"{task_name}.log": 1,
+              f"{task_name}.{database}.other": 2, f"{task_name}.ddl": 1}
+    planned = sluice.run("topics", task, "create", "--dry-run").stdout.splitlines()[1:]
+    lines = {topic: rest for topic, rest in (line.split("\t", 1) for line in planned) if topic in wanted}
+    assert {topic: int(line.split("partitions=")[1].split()[0]) for topic, line in lines.items()} == wanted
+    assert all(line.startswith("would be made") and "retention.ms=172800000" in line for line in lines.values())
+    assert not wanted.keys() & kafka.topics()
+    missing = sluice.run("topics", task, status=1).stdout
+    assert all(f"{topic}\tmissing\n" in missing for topic in wanted)
+    sluice.run("topics", task, "create")
+    made = kafka.admin().list_topics(timeout=30).topics
+    assert {topic: len(made[topic].partitions) for topic in made if topic.startswith(task_name)} == wanted
+    assert settings(kafka, f"{task_name}.o.orders")["retention.ms"] == "172800000"
+    sluice.run("capture", task, "--until-caught-up")  # finds all that it needs: it may make none
+    assert [r.json["table"] for r in read_topic(kafka.address, f"{task_name}.o.orders")] == ["orders"]
+    assert [r.json["table"] for r in read_topic(kafka.address, f"{task_name}.log")] == ["log"]
+    gone = sluice.task(target=None, topics=topics, source={"hosts": ["127.0.0.1:1"]})
+    assert "could not be asked for its tables" in sluice.run("topics", gone, "create", status=3).stderr
+
+
 def test_topics_that_cannot_be_made(kafka, sluice, names):
     task = sluice.task(topics={"replication_factor": 3})
     process = sluice.run("topics", task, "create", "--dry-run", status=1)

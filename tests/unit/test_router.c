@@ -105,8 +105,9 @@ static void test_names(void **state)
     assert_string_equal(error.code, "topic_name");
 }
 
-/* Names joined by spaces, the DDL topics behind a '|'. */
-static cdc_rc topics(const char *extra, char *out, size_t size)
+/* Names joined by spaces, the DDL topics behind a '|'; of a catalog with partitions, and '#' where
+ * keys are hashed. */
+static cdc_rc topics_of(const char *extra, const cdc_catalog *cat, char *out, size_t size)
 {
     char text[1024];
     cdc_task task;
@@ -118,7 +119,8 @@ static cdc_rc topics(const char *extra, char *out, size_t size)
         fail_msg("%s", error.text);
     }
     cdc_arena_init(&ar, 4096, 65536);
-    cdc_rc rc = cdc_router_topics(&task, &ar, &names, &error);
+    cdc_rc rc = cat != NULL ? cdc_router_topics_of(&task, cat, &ar, &names, &error)
+                            : cdc_router_topics(&task, &ar, &names, &error);
     out[0] = '\0';
     for (size_t i = 0; rc == CDC_OK && i < names.ndata + names.nddl; i++) {
         bool ddl = i >= names.ndata;
@@ -128,10 +130,20 @@ static cdc_rc topics(const char *extra, char *out, size_t size)
                  : i > 0          ? " "
                                   : "",
                  ddl ? names.ddl[i - names.ndata] : names.data[i]);
+        at = strlen(out);
+        if (cat != NULL && !ddl) {
+            snprintf(out + at, size - at, "=%d%s", (int)names.partitions[i],
+                     names.hashed[i] ? "#" : "");
+        }
     }
     cdc_arena_fini(&ar);
     cdc_task_fini(&task);
     return rc;
+}
+
+static cdc_rc topics(const char *extra, char *out, size_t size)
+{
+    return topics_of(extra, NULL, out, size);
 }
 
 static void test_topics_of_an_applier(void **state)
@@ -162,6 +174,38 @@ static void test_topics_of_an_applier(void **state)
     }
 }
 
+static void test_topics_of_tables(void **state)
+{
+    (void)state;
+    cdc_catalog_table found[] = {{.database = "a", .name = "x"},
+                                 {.database = "a", .name = "y"},
+                                 {.database = "a", .name = "y$"},
+                                 {.database = "b", .name = "y_"},
+                                 {.database = "b", .name = "z"}};
+    const cdc_catalog cat = {.tables = found, .ntables = 5};
+    const cdc_catalog empty = {.ntables = 0};
+    const struct {
+        const cdc_catalog *cat;
+        const char *extra, *names;
+    } cases[] = {
+        {&cat, "topics: {data: '{database}', partitions: 2}\n", "a=2 b=2|shop.ddl"},
+        {&cat,
+         "topics: {rules: [{match: a.*, topic: 'of.{table}', partitions: 3, policy: pk}, "
+         "{match: c.d, topic: none}, {match: '*.z', topic: '{task}.{database}.{table}'}]}\n",
+         "shop=1 none=1 of.x=3# of.y=3# of.y_=3# shop.b.z=1|shop.ddl"},
+        {&cat, "topics: {data: '{table}', ddl: ''}\nfrom: {topics: [q]}\ntarget: {type: fake}\n",
+         "x=1 y=1 y_=1 z=1"},
+        {&empty, "topics: {data: '{table}'}\n", "|shop.ddl"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char names[256];
+        char extra[512];
+        snprintf(extra, sizeof extra, "source: {type: fake}\n%s", cases[i].extra);
+        assert_int_equal(topics_of(extra, cases[i].cat, names, sizeof names), CDC_OK);
+        assert_string_equal(names, cases[i].names);
+    }
+}
+
 static void test_topic_per_table_needs_a_list(void **state)
 {
     (void)state;
@@ -180,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_canal_hash),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_topics_of_an_applier),
+        cmocka_unit_test(test_topics_of_tables),
         cmocka_unit_test(test_topic_per_table_needs_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
