@@ -416,3 +416,43 @@ bool cdc_mysql_type_range(const cdc_column *col, cdc_mysql_range *out)
     }
     return false;
 }
+
+/* --- as the binlog tells it --- */
+
+static bool is_wide(const char *word, size_t n)
+{
+    static const char *const names[] = {"tinyint", "smallint", "mediumint", "int",
+                                        "bigint",  "float",    "double",    "year"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i]) == n && strncasecmp(names[i], word, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *cdc_mysql_type_plain(const char *type_text, cdc_arena *ar)
+{
+    size_t n = strlen(type_text);
+    const char *word = NULL;
+    cdc_cursor c = cdc_cursor_of(type_text, n);
+    size_t len = take_word(&c, &word);
+    if (len == 3 ? strncasecmp(word, "set", 3) == 0
+                 : len == 4 && strncasecmp(word, "enum", 4) == 0) {
+        return cdc_arena_strndup(ar, type_text, n); /* its labels may be anything */
+    }
+    if (strcasecmp(type_text, "geomcollection") == 0) {
+        return "geometrycollection";
+    }
+    const char *comment = strstr(type_text, " /*");
+    const char *zeros = strcasestr(type_text, " zerofill");
+    n = comment != NULL ? (size_t)(comment - type_text) : n;
+    n = zeros != NULL && (size_t)(zeros - type_text) < n ? (size_t)(zeros - type_text) : n;
+    char *out = cdc_arena_strndup(ar, type_text, n);
+    char *open = out != NULL && is_wide(word, len) && out[len] == '(' ? out + len : NULL;
+    char *close = open != NULL ? strchr(open, ')') : NULL;
+    if (close != NULL) {
+        memmove(open, close + 1, strlen(close));
+    }
+    return out;
+}

@@ -19,6 +19,10 @@
 cdc_rc cdc_mysql_type_parse(const char *type_text, cdc_column *col, cdc_arena *ar,
                             cdc_error *err) CDC_MUST_CHECK;
 
+/* A column type as information_schema prints it, as the binlog would tell it: without display
+ * width, ZEROFILL, FLOAT(M,D) and comments. In the arena; NULL: out of memory. */
+const char *cdc_mysql_type_plain(const char *type_text, cdc_arena *ar);
+
 /* Range of an integer type. */
 typedef struct cdc_mysql_range {
     uint64_t max;       /* largest value of the type as declared */

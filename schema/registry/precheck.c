@@ -1,5 +1,7 @@
 #include "schema/registry/precheck.h"
 
+#include <stdlib.h>
+
 #include "schema/registry/answer.h"
 
 enum { PATH_BYTES_MAX = 64 * 1024 };
@@ -10,8 +12,10 @@ typedef struct cdc_registry_check {
     const cdc_config *cfg;
     cdc_registry_link *link;
     cdc_checklist *list;
-    const json_t *subjects; /* the task's */
-    json_t *there;          /* those of the registry */
+    json_t *subjects; /* the task's */
+    json_t *there;    /* those of the registry */
+    bool registers;
+    char level[64]; /* compatibility of subjects without one of their own */
 } cdc_registry_check;
 
 /* --- connection --- */
@@ -106,12 +110,12 @@ static cdc_rc ask_word(cdc_registry_check *ck, const char *path, const char *nam
 
 /* --- compatibility --- */
 
-/* Of all subjects: not every registry tells a subject's own apart from none. */
-static cdc_rc check_compatibility(cdc_registry_check *ck, cdc_error *err)
+/* Of subjects that have none of their own. */
+static cdc_rc check_level(cdc_registry_check *ck, cdc_error *err)
 {
-    char level[64];
+    char *level = ck->level;
     const char *url = cdc_registry_link_url(ck->link);
-    cdc_rc rc = ask_word(ck, "/config", "compatibilityLevel", level, sizeof level, err);
+    cdc_rc rc = ask_word(ck, "/config", "compatibilityLevel", level, sizeof ck->level, err);
     if (rc == CDC_OK && strcmp(level, "NONE") == 0) {
         cdc_checklist_add(ck->list, "registry_compatibility", CDC_CHECK_WARN, url,
                           "its compatibility is NONE: a change of a table is taken even if readers "
@@ -124,6 +128,124 @@ static cdc_rc check_compatibility(cdc_registry_check *ck, cdc_error *err)
                                            : "its compatibility is not told%s",
                           level);
     }
+    return rc;
+}
+
+/* {"schema":"..."}; freed by the caller. */
+static char *body_of(const char *schema)
+{
+    json_t *root = json_pack("{s:s}", "schema", schema);
+    char *body = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return body;
+}
+
+/* What a registry tells against a schema, in the words of either kind of registry. */
+static void take_reasons(const json_t *answer, cdc_buffer *out)
+{
+    const json_t *messages = json_object_get(answer, "messages");
+    const char *reason = json_string_value(json_object_get(answer, "reason"));
+    if (reason != NULL) {
+        cdc_buffer_add_str(out, reason);
+    }
+    for (size_t i = 0; i < json_array_size(messages); i++) {
+        const char *message = json_string_value(json_array_get(messages, i));
+        cdc_buffer_add_str(out, out->len > 0 ? "; " : "");
+        cdc_buffer_add_str(out, message != NULL ? message : "");
+    }
+}
+
+typedef struct cdc_registry_verdict {
+    bool told, fits; /* fits also where it is not told */
+    cdc_buffer reasons;
+} cdc_registry_verdict;
+
+/* Would the subject take the schema? The reasons are freed by the caller. */
+static cdc_rc ask_fit(cdc_registry_check *ck, const char *subject, const char *schema,
+                      const char *against, cdc_registry_verdict *out, cdc_error *err)
+{
+    cdc_registry_answer ans;
+    cdc_buffer path;
+    char *body = body_of(schema);
+    cdc_buffer_init(&path, PATH_BYTES_MAX);
+    cdc_buffer_init(&out->reasons, PATH_BYTES_MAX);
+    path_of(&path, "/compatibility/subjects/", subject, against);
+    out->told = false;
+    cdc_rc rc = body != NULL ? cdc_registry_ask_once(ck->link, "asking for compatibility",
+                                                     cdc_buffer_cstr(&path), body, &ans, err)
+                             : cdc_error_set(err, CDC_FATAL, "no_memory", "no memory for a schema");
+    if (rc == CDC_OK) {
+        const json_t *word = json_object_get(ans.json, "is_compatible");
+        out->told = ans.status == 200 && json_is_boolean(word);
+        out->fits = !out->told || json_is_true(word);
+        take_reasons(ans.json, &out->reasons);
+        json_decref(ans.json);
+    }
+    free(body);
+    cdc_buffer_fini(&path);
+    return rc;
+}
+
+/* A subject's own level. Some registries tell NONE where a subject has none of its own: whether it
+ * takes a schema that no record is compatible with tells them apart. */
+static cdc_rc ask_subject_level(cdc_registry_check *ck, const char *subject, char *level,
+                                size_t size, bool *none, cdc_error *err)
+{
+    cdc_buffer path;
+    cdc_registry_verdict verdict;
+    cdc_buffer_init(&path, PATH_BYTES_MAX);
+    path_of(&path, "/config/", subject, "");
+    *none = false;
+    cdc_rc rc = ask_word(ck, cdc_buffer_cstr(&path), "compatibilityLevel", level, size, err);
+    if (rc == CDC_OK && strcmp(level, "NONE") == 0) {
+        rc = ask_fit(ck, subject, "\"null\"", "/versions/latest", &verdict, err);
+        *none = verdict.told && verdict.fits;
+        cdc_buffer_fini(&verdict.reasons);
+    }
+    cdc_buffer_fini(&path);
+    return rc;
+}
+
+static cdc_rc check_subject_level(cdc_registry_check *ck, const char *subject, char *level,
+                                  size_t size, cdc_error *err)
+{
+    bool none = false;
+    cdc_rc rc = ask_subject_level(ck, subject, level, size, &none, err);
+    if (rc == CDC_OK && none && strcmp(ck->level, "NONE") != 0) {
+        cdc_checklist_add(ck->list, "registry_compatibility", CDC_CHECK_WARN, subject,
+                          "the compatibility of this subject is NONE: a change of its table is "
+                          "taken even if readers of the older schemas cannot read on");
+        cdc_checklist_cure(ck->list, ASK "--data '{\"compatibility\":\"BACKWARD\"}' %s/config/%s",
+                           cdc_registry_link_url(ck->link), subject);
+    }
+    return rc;
+}
+
+/* The schema against those that the subject has: the newest, or all of them if its level says so.
+ */
+static cdc_rc check_fit(cdc_registry_check *ck, const char *subject, const char *schema,
+                        const char *level, cdc_error *err)
+{
+    cdc_registry_verdict verdict;
+    bool own = level[0] != '\0' && strcmp(level, "NONE") != 0;
+    bool all = strstr(own ? level : ck->level, "_TRANSITIVE") != NULL;
+    cdc_rc rc =
+        ask_fit(ck, subject, schema,
+                all ? "/versions?verbose=true" : "/versions/latest?verbose=true", &verdict, err);
+    if (rc == CDC_OK && !verdict.fits) {
+        cdc_checklist_add(ck->list, "registry_compatibility", CDC_CHECK_FAIL, subject,
+                          "the registry would refuse the schema of the table as it is now: it is "
+                          "not compatible with %s. The registry says: %.500s",
+                          all ? "the subject's versions" : "the subject's newest version",
+                          verdict.reasons.len > 0 ? cdc_buffer_cstr(&verdict.reasons)
+                                                  : "nothing more");
+        cdc_checklist_cure(ck->list,
+                           "lower the subject's compatibility: " ASK
+                           "--data '{\"compatibility\":\"NONE\"}' %s/config/%s; or give the rows "
+                           "another subject (message.registry.subjects, topics.data)",
+                           cdc_registry_link_url(ck->link), subject);
+    }
+    cdc_buffer_fini(&verdict.reasons);
     return rc;
 }
 
@@ -169,35 +291,87 @@ static cdc_rc check_register(cdc_registry_check *ck, const char *subject, cdc_bu
     return CDC_OK;
 }
 
-static cdc_rc check_subjects(cdc_registry_check *ck, cdc_buffer *path, cdc_error *err)
+/* Is this very schema under the subject? */
+static cdc_rc ask_for(cdc_registry_check *ck, const char *subject, const char *schema, bool *there,
+                      cdc_buffer *path, cdc_error *err)
 {
-    bool registers = cdc_config_bool(ck->cfg, "message.registry.auto_register");
-    const char *item = registers ? "registry_register" : "registry_subjects";
-    cdc_rc rc = registers ? check_mode(ck, err) : CDC_OK;
-    for (size_t i = 0; rc == CDC_OK && i < json_array_size(ck->subjects); i++) {
-        const char *subject = json_string_value(json_array_get(ck->subjects, i));
-        if (registers) {
-            rc = check_register(ck, subject, path, err);
-        } else if (!is_there(ck, subject)) {
-            cdc_checklist_add(ck->list, item, CDC_CHECK_FAIL, subject,
-                              "the registry does not have this subject, or the account may not see "
-                              "it, and message.registry.auto_register is false");
-            cdc_checklist_cure(ck->list, "register its schema there; or let one capture do it: "
-                                         "message.registry.auto_register: true");
-        }
+    cdc_registry_answer ans;
+    char *body = body_of(schema);
+    path_of(path, "/subjects/", subject, "");
+    cdc_rc rc = body != NULL ? cdc_registry_ask_once(ck->link, "looking up a schema",
+                                                     cdc_buffer_cstr(path), body, &ans, err)
+                             : cdc_error_set(err, CDC_FATAL, "no_memory", "no memory for a schema");
+    if (rc == CDC_OK) {
+        *there = ans.status == 200;
+        json_decref(ans.json);
     }
-    if (rc == CDC_OK && !cdc_checklist_has(ck->list, item)) {
-        cdc_checklist_add(ck->list, item, CDC_CHECK_PASS, cdc_registry_link_url(ck->link),
-                          registers ? "new schemas are taken from the account"
-                                    : "the subjects of all tables are there");
+    free(body);
+    return rc;
+}
+
+static void fail_subject(cdc_registry_check *ck, const char *subject, const char *reason)
+{
+    cdc_checklist_add(ck->list, "registry_subjects", CDC_CHECK_FAIL, subject,
+                      "%s, and message.registry.auto_register is false", reason);
+    cdc_checklist_cure(ck->list, "register the table's schema there; or let one capture do it: "
+                                 "message.registry.auto_register: true");
+}
+
+/* A subject that the registry has. */
+static cdc_rc check_schemas(cdc_registry_check *ck, const char *subject, const json_t *schemas,
+                            cdc_buffer *path, cdc_error *err)
+{
+    char level[64];
+    cdc_rc rc = check_subject_level(ck, subject, level, sizeof level, err);
+    for (size_t i = 0; rc == CDC_OK && i < json_array_size(schemas); i++) {
+        const char *schema = json_string_value(json_array_get(schemas, i));
+        bool there = false;
+        rc = ask_for(ck, subject, schema, &there, path, err);
+        if (rc == CDC_OK && !there && ck->registers) {
+            rc = check_fit(ck, subject, schema, level, err);
+        } else if (rc == CDC_OK && !there) {
+            fail_subject(ck, subject,
+                         "the subject does not have the schema of the table as it is now");
+        }
     }
     return rc;
 }
 
-cdc_rc cdc_registry_precheck(const cdc_task *task, const json_t *subjects, cdc_checklist *list,
+static cdc_rc check_subjects(cdc_registry_check *ck, cdc_buffer *path, cdc_error *err)
+{
+    const char *item = ck->registers ? "registry_register" : "registry_subjects";
+    const char *subject;
+    const json_t *schemas;
+    cdc_rc rc = ck->registers ? check_mode(ck, err) : CDC_OK;
+    json_object_foreach(ck->subjects, subject, schemas)
+    {
+        bool there = is_there(ck, subject);
+        if (rc == CDC_OK && ck->registers) {
+            rc = check_register(ck, subject, path, err);
+        } else if (rc == CDC_OK && !there) {
+            fail_subject(ck, subject,
+                         "the registry does not have this subject, or the account may not see it");
+        }
+        if (rc == CDC_OK && there) {
+            rc = check_schemas(ck, subject, schemas, path, err);
+        }
+    }
+    if (rc == CDC_OK && !cdc_checklist_has(ck->list, item)) {
+        cdc_checklist_add(ck->list, item, CDC_CHECK_PASS, cdc_registry_link_url(ck->link),
+                          ck->registers ? "new schemas are taken from the account"
+                                        : "the schemas of all tables are there");
+    }
+    return rc;
+}
+
+cdc_rc cdc_registry_precheck(const cdc_task *task, json_t *subjects, cdc_checklist *list,
                              cdc_error *err)
 {
-    cdc_registry_check ck = {.cfg = task->cfg, .list = list, .subjects = subjects};
+    cdc_registry_check ck = {.cfg = task->cfg,
+                             .list = list,
+                             .subjects = subjects,
+                             .registers =
+                                 cdc_config_bool(task->cfg, "message.registry.auto_register")};
     cdc_buffer path;
     cdc_buffer_init(&path, PATH_BYTES_MAX);
     cdc_rc rc = cdc_registry_link_new(&ck.link, task, err);
@@ -205,8 +379,8 @@ cdc_rc cdc_registry_precheck(const cdc_task *task, const json_t *subjects, cdc_c
         check_connect(&ck);
     }
     if (rc == CDC_OK && ck.there != NULL) {
-        rc = check_compatibility(&ck, err);
-        if (rc == CDC_OK && json_array_size(subjects) > 0) {
+        rc = check_level(&ck, err);
+        if (rc == CDC_OK && json_object_size(subjects) > 0) {
             rc = check_subjects(&ck, &path, err);
         }
         if (rc == CDC_RETRY) { /* it went away meanwhile */

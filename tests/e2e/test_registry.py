@@ -159,7 +159,7 @@ def test_precheck_of_the_right_to_register(one_row, sluice, registry):
         assert len(items) == 4 and all("give it the right" in i["reason"] for i in items)
 
 
-def test_precheck_of_subjects_that_must_be_there(one_row, sluice, registry, names):
+def test_precheck_of_subjects_that_must_be_there(one_row, source, sluice, registry, names):
     found = checked(sluice, registry, url=registry.url, auto_register=False)
     assert found.bad() == {("registry_subjects", "fail")}
     missing = {i["object"] for i in found.of("registry_subjects")}
@@ -167,3 +167,43 @@ def test_precheck_of_subjects_that_must_be_there(one_row, sluice, registry, name
     sluice.run("capture", whole, "--until-caught-up")
     assert missing == {s for s in registry.ask("/subjects") if s.startswith(names.topic)}
     assert checked(sluice, registry, url=registry.url, auto_register=False).bad() == set()
+    source.execute(f"ALTER TABLE {names.database}.t ADD COLUMN a INT")
+    found = checked(sluice, registry, url=registry.url, auto_register=False)
+    assert found.bad() == {("registry_subjects", "fail")}
+    item = found.one("registry_subjects", "fail")
+    assert item["object"] == subject_of(registry, names)
+    assert "does not have the schema of the table as it is now" in item["reason"]
+
+
+def subject_of(registry, names):
+    """That of the rows of t."""
+    subject, = [s for s in registry.ask("/subjects") if s.startswith(names.topic) and s.endswith(".t.Envelope")]
+    return subject
+
+
+def test_precheck_of_a_table_that_changed(one_row, source, sluice, registry, names):
+    """What the registry would refuse when the first row comes is said before, with its reason."""
+    sluice.run("capture", task_with(sluice, registry, url=registry.url), "--until-caught-up")
+    table, subject = f"{names.database}.t", subject_of(registry, names)
+    source.execute(f"ALTER TABLE {table} ADD COLUMN a INT", f"INSERT INTO {table} VALUES (2, 2)")
+    assert checked(sluice, registry, url=registry.url).bad() == set()
+    sluice.run("capture", task_with(sluice, registry, url=registry.url), "--until-caught-up")
+    before = registry.ask(f"/subjects/{subject}/versions")
+    source.execute(f"ALTER TABLE {table} MODIFY a VARCHAR(9)")
+    item = checked(sluice, registry, url=registry.url).one("registry_compatibility", "fail")
+    assert item["object"] == subject and "at /fields/" in item["reason"] and subject in item["cure"]
+    assert registry.ask(f"/subjects/{subject}/versions") == before
+    question = f"/compatibility/subjects/{subject}/versions"
+    with Proxy(registry) as proxy:  # as Confluent's registry says it, and of all versions
+        proxy.answers["GET", f"/config/{subject}"] = (200, {"compatibilityLevel": "FULL_TRANSITIVE"})
+        proxy.answers["POST", f"{question}?verbose=true"] = (
+            200, {"is_compatible": False, "messages": ["READER_FIELD_MISSING_DEFAULT_VALUE", "and more"]})
+        item = checked(sluice, registry, url=proxy.url).one("registry_compatibility", "fail")
+        assert "READER_FIELD_MISSING_DEFAULT_VALUE; and more" in item["reason"]
+        proxy.answers = {("GET", f"/config/{subject}"): (200, {"compatibilityLevel": "NONE"})}
+        for tail in ("", "?verbose=true"):
+            proxy.answers["POST", f"{question}/latest{tail}"] = (200, {"is_compatible": True})
+        found = checked(sluice, registry, url=proxy.url)
+        assert found.bad() == {("registry_compatibility", "warn")}
+        item = found.one("registry_compatibility", "warn")
+        assert item["object"] == subject and item["cure"].endswith(f"/config/{subject}")
