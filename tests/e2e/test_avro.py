@@ -6,6 +6,7 @@ import json
 import os
 import re
 import struct
+import threading
 import time
 
 import pymysql
@@ -236,6 +237,108 @@ def test_changes_and_definitions(source, target, sluice, names, registry, reader
         assert len({schema_id(r.value) for r in records + ddl}) == 1
 
 
+class Flow(threading.Thread):
+    """Inserts and updates rows of a table until it is left, whatever columns the table has then."""
+
+    def __init__(self, server, table):
+        super().__init__(daemon=True)
+        self.server, self.table = server, table
+        self.made, self.fault = 0, None
+        self._end = threading.Event()
+
+    def run(self):
+        try:
+            with self.server.connect() as connection, connection.cursor() as cursor:
+                while not self._end.is_set():
+                    number = self.made + 2
+                    cursor.execute(f"INSERT INTO {self.table} (id, a) VALUES ({number}, {number})")
+                    cursor.execute(f"UPDATE {self.table} SET a = -id WHERE id = {number}")
+                    self.made += 1
+        except Exception as fault:  # told by more()
+            self.fault = fault
+
+    def more(self, rows=20):
+        goal = self.made + rows
+        wait_until(lambda: self.made >= goal or self.fault, 60, f"{rows} more rows")
+        assert self.fault is None, self.fault
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self.join(60)
+
+
+class OldReader(threading.Thread):
+    """Reads on and on with the schema that it was made with, as a program does that nobody touches."""
+
+    def __init__(self, kafka, topic, deserializer):
+        super().__init__(daemon=True)
+        self._reader = TopicReader(kafka.address, topic)
+        self._deserializer = deserializer
+        self.rows, self.fault = [], None
+        self._end = threading.Event()
+
+    def run(self):
+        try:
+            while not self._end.is_set():
+                for record in self._reader.read()[len(self.rows):]:
+                    self.rows += self._deserializer.value(record)["data"]
+        except Exception as fault:  # the test looks at it
+            self.fault = fault
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self.join(60)
+
+
+# what is done to t (id, a INT, b VARCHAR(10), c INT)
+EVOLUTION = ["ADD COLUMN d DATETIME(3) AFTER a", "DROP COLUMN c", "RENAME COLUMN b TO bb", "MODIFY a BIGINT",
+             "MODIFY bb VARCHAR(300) FIRST", "MODIFY a BIGINT NOT NULL DEFAULT 7", "MODIFY a BIGINT NULL"]
+
+
+@pytest.mark.parametrize("level", ["BACKWARD", "FULL"])
+def test_evolution_while_rows_flow(source, target, sluice, names, registry, reader, kafka, level):
+    """A column more, one less, another name, a wider type, another order, NOT NULL and back: the target
+    is equal, and who began with the first version reads on."""
+    table = f"{names.database}.t"
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {table} (id INT PRIMARY KEY, a INT, b VARCHAR(10) DEFAULT 'x', c INT)",
+                   f"INSERT INTO {table} (id, a) VALUES (1, 1)")
+    registry.compatibility(level)
+    task = avro_task(sluice, registry, phases=["schema", "full", "incremental"])
+    capture, applier = sluice.capture(task), sluice.apply(task)
+    first = schema_id(reader.wait(1)[0].value)
+    old = Deserializer(registry, registry.ask(f"/schemas/ids/{first}")["schema"])
+    with OldReader(kafka, names.topic, old) as old_reader:
+        with Flow(source, table) as flow:
+            flow.more()
+            for change in EVOLUTION:
+                source.execute(f"ALTER TABLE {table} {change}")
+                flow.more()
+        assert flow.fault is None, flow.fault
+        wait_until(lambda: tables_equal(source, target, names.database, "t"), 90, "both ends equal")
+        wait_until(lambda: old_reader.fault or len(old_reader.rows) > 2 * flow.made, 60,
+                   "the old reader to be there")
+    assert old_reader.fault is None, old_reader.fault
+    capture.stop()
+    applier.stop()
+    columns = f"SHOW COLUMNS FROM {table}"
+    assert [c[0] for c in source.query(columns)] == [c[0] for c in target.query(columns)]
+    rows = old_reader.rows
+    assert sorted({row["id"] for row in rows}) == list(range(1, flow.made + 2))
+    assert all(list(row) == ["id", "a", "b", "c"] and abs(row["a"]) == row["id"] for row in rows)
+    assert (rows[1]["b"], rows[-1]["b"]) == ("x", None)  # who reads b does not know its new name
+    ids = {schema_id(record.value) for record in reader.read()}
+    assert len(ids) == 6  # NOT NULL and back is none of its own
+
+
 def partitions_of(kafka, topic, ids):
     """{id: partitions of its records}; ids: of the rows that a record tells of."""
     found = {}
@@ -294,7 +397,7 @@ def test_incompatible(source, sluice, names, registry):
 
 
 def tables_equal(source, target, database, tables):
-    same = [f"SELECT * FROM {database}.{table} ORDER BY 1" for table in tables]
+    same = [f"SELECT * FROM {database}.{table} ORDER BY id" for table in tables]
     try:
         return all(source.query(query) == target.query(query) for query in same)
     except pymysql.Error:  # they may not be there yet
@@ -370,6 +473,27 @@ def test_only_what_is_registered(source, sluice, names, registry):
         "registry": {"url": registry.url, "auto_register": False}})
     done = sluice.run("capture", task, "--until-caught-up", status=1)
     assert "registry_not_registered" in done.stderr
+
+
+@pytest.mark.parametrize("subjects", ["topic", "record", "topic-record"])
+def test_names_of_subjects(source, sluice, names, registry, reader, subjects):
+    """Key and value each have their own, by each of the three ways to name them."""
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {names.database}.t (id INT, k VARCHAR(9), v INT, PRIMARY KEY (k, id))",
+                   f"INSERT INTO {names.database}.t VALUES (1, 'x', 2)")
+    task = avro_task(sluice, registry, message={"registry": {"url": registry.url, "subjects": subjects}})
+    before = set(registry.ask("/subjects"))
+    sluice.run("capture", task, "--until-caught-up")
+    space = f"{names.task}.{names.database}.t".replace("-", "_x2d")
+    wanted = {"topic": {"key": f"{names.topic}-key", "value": f"{names.topic}-value"},
+              "record": {"key": f"{space}.Key", "value": f"{space}.Envelope"},
+              "topic-record": {"key": f"{names.topic}-{space}.Key", "value": f"{names.topic}-{space}.Envelope"}}
+    assert set(registry.ask("/subjects")) - before == set(wanted[subjects].values())
+    record, = reader.read()
+    for part, payload in (("key", record.key), ("value", record.value)):
+        latest = registry.ask(f"/subjects/{wanted[subjects][part]}/versions/latest")
+        assert latest["id"] == schema_id(payload)
+    assert Deserializer(registry).key(record) == {"k": "x", "id": 1}
 
 
 def test_precise_topics(source, sluice, names, registry):
