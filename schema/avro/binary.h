@@ -33,6 +33,11 @@ static inline bool cdc_avro_put_bytes(cdc_writer *w, const char *s, size_t n)
     return true;
 }
 
+static inline bool cdc_avro_put_name(cdc_writer *w, const char *s)
+{
+    return cdc_avro_put_bytes(w, s, strlen(s));
+}
+
 static inline int64_t cdc_avro_take_long(cdc_cursor *c)
 {
     uint64_t z = 0;

@@ -255,11 +255,6 @@ static bool check_names(const cdc_avro_described *what, const char *database, co
     return same;
 }
 
-static bool put_name(cdc_writer *w, const char *s)
-{
-    return cdc_avro_put_bytes(w, s, strlen(s));
-}
-
 /* As the encoder writes them: in one block, in the columns' order. */
 static bool keep_told(cdc_avro_definition *def)
 {
@@ -271,7 +266,8 @@ static bool keep_told(cdc_avro_definition *def)
     if (ok) {
         w.p = cdc_avro_put_long(w.p, tbl->ncols);
         for (uint32_t i = 0; i < tbl->ncols && ok; i++) {
-            ok = put_name(&w, tbl->cols[i].name) && put_name(&w, tbl->cols[i].type_text);
+            ok = cdc_avro_put_name(&w, tbl->cols[i].name) &&
+                 cdc_avro_put_name(&w, tbl->cols[i].type_text);
         }
         *w.p++ = 0;
         cdc_writer_end(&w);
@@ -280,7 +276,7 @@ static bool keep_told(cdc_avro_definition *def)
     if (ok) {
         w.p = cdc_avro_put_long(w.p, tbl->nkeys);
         for (uint32_t i = 0; i < tbl->nkeys && ok; i++) {
-            ok = put_name(&w, tbl->cols[tbl->keys[i]].name);
+            ok = cdc_avro_put_name(&w, tbl->cols[tbl->keys[i]].name);
         }
         *w.p++ = 0;
         cdc_writer_end(&w);

@@ -118,25 +118,20 @@ cdc_rc cdc_avro_pair_refresh(cdc_avro_pair *pair, const cdc_avro_ids *ids, cdc_e
 
 /* --- constant fields --- */
 
-static bool put_name(cdc_writer *w, const char *s)
-{
-    return cdc_avro_put_bytes(w, s, strlen(s));
-}
-
 static bool make_head(cdc_avro_form *form, const cdc_table *tbl)
 {
     cdc_writer w;
     if (!cdc_writer_begin(&w, &form->head)) {
         return false;
     }
-    bool ok = put_name(&w, tbl->database) && put_name(&w, tbl->name);
+    bool ok = cdc_avro_put_name(&w, tbl->database) && cdc_avro_put_name(&w, tbl->name);
     if (ok && tbl->nkeys == 0) {
         *w.p++ = 0;
     } else if (ok) {
         *w.p++ = 2;
         w.p = cdc_avro_put_long(w.p, tbl->nkeys);
         for (uint32_t i = 0; i < tbl->nkeys && ok; i++) {
-            ok = put_name(&w, tbl->cols[tbl->keys[i]].name);
+            ok = cdc_avro_put_name(&w, tbl->cols[tbl->keys[i]].name);
         }
         if (ok) {
             *w.p++ = 0;
@@ -175,7 +170,7 @@ static bool make_tail(cdc_avro_form *form, const cdc_table *tbl)
     w.p = cdc_avro_put_long(w.p + 3, tbl->ncols);
     bool ok = true;
     for (uint32_t i = 0; i < tbl->ncols && ok; i++) {
-        ok = put_name(&w, tbl->cols[i].name) && cdc_writer_room(&w, 0);
+        ok = cdc_avro_put_name(&w, tbl->cols[i].name) && cdc_writer_room(&w, 0);
         if (ok) {
             put_java_type(form, &w, &tbl->cols[i], i);
         }
@@ -186,7 +181,8 @@ static bool make_tail(cdc_avro_form *form, const cdc_table *tbl)
         w.p = cdc_avro_put_long(w.p + 2, tbl->ncols);
     }
     for (uint32_t i = 0; i < tbl->ncols && ok; i++) {
-        ok = put_name(&w, tbl->cols[i].name) && put_name(&w, tbl->cols[i].type_text);
+        ok = cdc_avro_put_name(&w, tbl->cols[i].name) &&
+             cdc_avro_put_name(&w, tbl->cols[i].type_text);
     }
     if (ok) {
         *w.p++ = 0;

@@ -195,6 +195,14 @@ void cdc_registry_quote(cdc_buffer *out, const char *name)
     }
 }
 
+char *cdc_registry_body(const char *schema)
+{
+    json_t *root = json_pack("{s:s}", "schema", schema);
+    char *body = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return body;
+}
+
 /* --- one try --- */
 
 /* Is it of no use to try again? */

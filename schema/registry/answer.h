@@ -18,6 +18,9 @@ const char *cdc_registry_link_url(const cdc_registry_link *link); /* the one tha
 /* A name as a part of a path, percent-encoded. */
 void cdc_registry_quote(cdc_buffer *out, const char *name);
 
+/* The body {"schema":"..."}, freed by the caller; NULL: out of memory. */
+char *cdc_registry_body(const char *schema);
+
 typedef struct cdc_registry_answer {
     long status;
     json_t *json;   /* NULL: no JSON; freed by the caller */

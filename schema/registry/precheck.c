@@ -131,15 +131,6 @@ static cdc_rc check_level(cdc_registry_check *ck, cdc_error *err)
     return rc;
 }
 
-/* {"schema":"..."}; freed by the caller. */
-static char *body_of(const char *schema)
-{
-    json_t *root = json_pack("{s:s}", "schema", schema);
-    char *body = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-    json_decref(root);
-    return body;
-}
-
 /* What a registry tells against a schema, in the words of either kind of registry. */
 static void take_reasons(const json_t *answer, cdc_buffer *out)
 {
@@ -166,7 +157,7 @@ static cdc_rc ask_fit(cdc_registry_check *ck, const char *subject, const char *s
 {
     cdc_registry_answer ans;
     cdc_buffer path;
-    char *body = body_of(schema);
+    char *body = cdc_registry_body(schema);
     cdc_buffer_init(&path, PATH_BYTES_MAX);
     cdc_buffer_init(&out->reasons, PATH_BYTES_MAX);
     path_of(&path, "/compatibility/subjects/", subject, against);
@@ -296,7 +287,7 @@ static cdc_rc ask_for(cdc_registry_check *ck, const char *subject, const char *s
                       cdc_buffer *path, cdc_error *err)
 {
     cdc_registry_answer ans;
-    char *body = body_of(schema);
+    char *body = cdc_registry_body(schema);
     path_of(path, "/subjects/", subject, "");
     cdc_rc rc = body != NULL ? cdc_registry_ask_once(ck->link, "looking up a schema",
                                                      cdc_buffer_cstr(path), body, &ans, err)

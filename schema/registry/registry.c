@@ -78,15 +78,6 @@ static uint32_t hash_text(uint32_t h, const char *s)
     return h;
 }
 
-/* {"schema":"..."} */
-static char *make_body(const char *schema)
-{
-    json_t *root = json_pack("{s:s}", "schema", schema);
-    char *body = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-    json_decref(root);
-    return body;
-}
-
 /* With auto_register off: what the subject has instead, for the message. */
 static cdc_rc fail_lookup(cdc_registry *reg, const char *subject, const cdc_registry_answer *ans,
                           cdc_error *err)
@@ -167,7 +158,7 @@ cdc_rc cdc_registry_id(cdc_registry *reg, const char *subject, const char *schem
         *id = known->id;
         return CDC_OK;
     }
-    char *body = make_body(schema);
+    char *body = cdc_registry_body(schema);
     if (body == NULL) {
         return cdc_error_set(err, CDC_FATAL, "no_memory", "subject %s: no memory for its schema",
                              subject);
