@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "merge.h"
 #include "moves.h"
 #include "topics/header.h"
 #include "topics/router.h"
@@ -30,9 +31,10 @@ struct cdc_intake {
     uint32_t n;
     uint32_t latest; /* partition of the last record */
     _Atomic bool *held;
-    _Atomic bool holds; /* any of them */
-    bool *paused;       /* the thread's: it has told the consumer */
-    cdc_moves *moves;
+    _Atomic bool holds;   /* any of them */
+    bool *paused;         /* the thread's: it has told the consumer */
+    cdc_moves *moves;     /* or... */
+    cdc_merge *merge;     /* ...with target.atomic: transaction */
     bool moving;          /* the thread's: what the last batch has said */
     pthread_mutex_t lock; /* of the three below */
     int64_t *ends;
@@ -46,6 +48,7 @@ struct cdc_intake {
     cdc_error err;
     cdc_arena names;
     const char *side; /* topic of the oversize messages; "": none */
+    const char *transactions;
     cdc_metric *records, *bytes, *skipped;
 };
 
@@ -101,6 +104,12 @@ cdc_rc cdc_intake_decode(const cdc_codec *codec, void *handle, const cdc_message
     return CDC_OK;
 }
 
+/* Is anything on its way, so that no target transaction may end? */
+static bool cdc_intake_is_open(const cdc_intake *in)
+{
+    return in->merge != NULL ? cdc_merge_open(in->merge) : cdc_moves_open(in->moves);
+}
+
 /* A message that was too large for the data topic. */
 static cdc_rc cdc_intake_side(cdc_intake *in, const cdc_message *msg, cdc_batch *batch)
 {
@@ -117,6 +126,7 @@ static cdc_rc cdc_intake_side(cdc_intake *in, const cdc_message *msg, cdc_batch 
     cdc_intake_apply_header(&h, msg, ev);
     ev->op = CDC_OP_COMMIT;
     ev->after_ddl = 0; /* it waits for nothing */
+    ev->moving = cdc_intake_is_open(in);
     CDC_LOG(CDC_LOG_WARN, "oversize_left_out", CDC_STR("topic", msg->topic),
             CDC_NUM("offset", msg->offset), CDC_NUM("bytes", msg->key.len + msg->value.len),
             CDC_STR("transaction", ev->txn), CDC_STR("position", ev->pos_text));
@@ -139,16 +149,26 @@ static cdc_rc cdc_intake_record(cdc_intake *in, uint32_t part, cdc_message *msg,
         rc = CDC_OK;
     }
     for (uint32_t i = first; i < batch->nevents; i++) {
-        cdc_moves_pass(in->moves, part, &batch->events[i]);
+        if (in->merge != NULL) {
+            batch->events[i].moving = true; /* until the transaction is whole */
+        } else {
+            cdc_moves_pass(in->moves, part, &batch->events[i]);
+        }
     }
     return rc;
+}
+
+static int64_t cdc_intake_waits_at(const cdc_intake *in, uint32_t part)
+{
+    return in->merge != NULL ? cdc_merge_waits_at(in->merge, part)
+                             : cdc_moves_waits_at(in->moves, part);
 }
 
 static bool cdc_intake_at_end(cdc_intake *in)
 {
     for (uint32_t i = 0; i < in->n; i++) {
         const cdc_offset *at = &in->offsets[i];
-        int64_t next = cdc_moves_waits_at(in->moves, i);
+        int64_t next = cdc_intake_waits_at(in, i);
         next = next >= 0 ? next : cdc_consumer_position(in->consumer, at->topic, at->partition);
         if (!atomic_load(&in->held[i]) && next < in->ends[i]) {
             return false;
@@ -187,6 +207,9 @@ static uint32_t cdc_intake_part(cdc_intake *in, cdc_message *msg)
 static cdc_rc cdc_intake_message(cdc_intake *in, cdc_message *msg, cdc_batch *batch)
 {
     uint32_t part = cdc_intake_part(in, msg);
+    if (in->merge != NULL && strcmp(msg->topic, in->side) != 0) {
+        return cdc_merge_take(in->merge, part, msg, &in->err);
+    }
     if (!atomic_load(&in->held[part])) {
         bool waits = false;
         cdc_rc rc = cdc_moves_take(in->moves, part, msg, &waits, &in->err);
@@ -199,11 +222,52 @@ static cdc_rc cdc_intake_message(cdc_intake *in, cdc_message *msg, cdc_batch *ba
     return CDC_OK;
 }
 
+/* The transaction that was handed on is whole: its record's topic goes on. */
+static cdc_rc cdc_intake_end(cdc_intake *in, const cdc_offset *at, cdc_batch *batch)
+{
+    const char *pos = batch->nevents > 0 ? batch->events[batch->nevents - 1].pos_text : NULL;
+    cdc_event *ev = cdc_batch_add(batch);
+    if (ev == NULL) {
+        return cdc_error_set(&in->err, CDC_FATAL, "no_memory", "out of memory for a record");
+    }
+    ev->op = CDC_OP_COMMIT;
+    ev->txn = ev->task = "";
+    ev->topic = at->topic;
+    ev->partition = at->partition;
+    ev->offset = at->next - 1;
+    ev->pos_text = pos;
+    return CDC_OK;
+}
+
+/* As cdc_intake_one. */
+static cdc_rc cdc_intake_in_order(cdc_intake *in, int timeout_ms, cdc_batch *batch)
+{
+    cdc_message msg = {.handle = NULL};
+    cdc_offset at;
+    uint32_t part = 0;
+    cdc_rc rc = cdc_merge_next(in->merge, &msg, &part, &in->err);
+    if (rc == CDC_OK) {
+        rc = cdc_intake_record(in, part, &msg, batch);
+    }
+    if ((rc == CDC_OK || rc == CDC_AGAIN) && cdc_merge_end(in->merge, &at)) {
+        rc = cdc_intake_end(in, &at, batch);
+    }
+    if (rc == CDC_AGAIN) {
+        rc = cdc_consumer_poll(in->consumer, &msg, timeout_ms, &in->err);
+        rc = rc == CDC_OK ? cdc_intake_message(in, &msg, batch) : rc;
+    }
+    cdc_consumer_release(&msg);
+    return rc;
+}
+
 /* The next record: one that waits no longer, or a new one. */
 static cdc_rc cdc_intake_one(cdc_intake *in, int timeout_ms, cdc_batch *batch)
 {
     cdc_message msg;
     uint32_t part = 0;
+    if (in->merge != NULL) {
+        return cdc_intake_in_order(in, timeout_ms, batch);
+    }
     bool kept = cdc_moves_next(in->moves, &msg, &part);
     cdc_rc rc = kept ? CDC_OK : cdc_consumer_poll(in->consumer, &msg, timeout_ms, &in->err);
     if (rc == CDC_OK) {
@@ -218,15 +282,17 @@ static cdc_rc cdc_intake_fill(cdc_intake *in, cdc_batch *batch)
 {
     bool near = !atomic_load(&in->answered) || atomic_load(&in->holds);
     int patience = near ? ASKED_MS : POLL_MS;
-    cdc_rc rc = cdc_moves_look(in->moves, cdc_clock_mono_ms(), &in->err);
+    int64_t now_ms = cdc_clock_mono_ms();
+    cdc_rc rc = in->merge != NULL ? cdc_merge_look(in->merge, now_ms, &in->err)
+                                  : cdc_moves_look(in->moves, now_ms, &in->err);
     while (rc == CDC_OK && batch->nevents < BATCH_EVENTS && cdc_batch_bytes(batch) < BATCH_BYTES) {
         rc = cdc_intake_one(in, batch->nevents == 0 ? patience : 0, batch);
         if (atomic_load(&in->stop)) {
             return CDC_EOF;
         }
     }
-    bool settled = in->moving && !cdc_moves_open(in->moves);
-    batch->moving = in->moving = cdc_moves_open(in->moves);
+    bool settled = in->moving && !cdc_intake_is_open(in);
+    batch->moving = in->moving = cdc_intake_is_open(in);
     if ((rc == CDC_AGAIN || rc == CDC_OK) &&
         (cdc_intake_answer(in, batch) || batch->nevents > 0 || settled)) {
         return CDC_OK;
@@ -305,6 +371,9 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
     cdc_arena_init(&in->names, 1024, 64 * 1024);
     cdc_rc rc = cdc_router_side_topic(env->task, &in->names, &in->side, err);
     if (rc == CDC_OK) {
+        rc = cdc_router_transactions_topic(env->task, &in->names, &in->transactions, err);
+    }
+    if (rc == CDC_OK) {
         rc = codec->open(&in->codec_handle, env, err);
     }
     if (rc == CDC_OK) {
@@ -317,7 +386,10 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
     in->held = calloc(n, sizeof *in->held);
     in->paused = calloc(n, sizeof *in->paused);
     in->queue = cdc_queue_new(QUEUE_BYTES, BATCH_BYTES_MAX);
-    if (in->held != NULL) {
+    if (env->task->whole) {
+        const cdc_merge_read read = {consumer, offsets, n, in->transactions};
+        rc = cdc_merge_new(&in->merge, env, &read, err);
+    } else if (in->held != NULL) {
         const cdc_moves_read read = {consumer, offsets, in->held, n};
         rc = cdc_moves_new(&in->moves, env, &read, err);
     }
@@ -356,6 +428,7 @@ void cdc_intake_stop(cdc_intake *in)
     }
     cdc_queue_free(in->queue);
     cdc_moves_free(in->moves);
+    cdc_merge_free(in->merge);
     cdc_arena_fini(&in->names);
     pthread_mutex_destroy(&in->lock);
     free(in->ends);
@@ -375,7 +448,9 @@ void cdc_intake_ask(cdc_intake *in, const int64_t *ends, uint64_t question)
 
 void cdc_intake_steer(cdc_intake *in, bool on)
 {
-    cdc_moves_steer(in->moves, on);
+    if (in->moves != NULL) {
+        cdc_moves_steer(in->moves, on);
+    }
 }
 
 void cdc_intake_hold(cdc_intake *in, uint32_t part)

@@ -35,6 +35,7 @@ struct cdc_order {
     uint64_t round;        /* the newest question */
     bool open;             /* ...is not answered yet */
     bool fresh, skip;
+    bool total; /* records come in the source's order: all before a stop are applied */
     bool resume;
     cdc_metric *skipped;
 };
@@ -53,6 +54,7 @@ cdc_rc cdc_order_new(cdc_order **out, const cdc_env *env, cdc_ddl_feed *feed, cd
         return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the order of DDL");
     }
     *od = (cdc_order){.env = env, .feed = feed, .ends = ends};
+    od->total = env->task->whole;
     od->skip = on_ddl != NULL && strcmp(on_ddl, "skip") == 0;
     od->skipped = cdc_metrics_number(env->metrics, CDC_COUNTER, "sluice_ddl_missing_total", "",
                                      "Definition changes that were in no topic and passed over");
@@ -221,7 +223,7 @@ bool cdc_order_is_stopped(const cdc_order *od, uint32_t part)
 /* Has everything been applied, or is stopped, that was there when the question was asked? */
 static bool cdc_order_was_reached(const cdc_order *od, uint64_t round)
 {
-    for (uint32_t i = 0; i < od->n && od->nstopped < od->n; i++) {
+    for (uint32_t i = 0; i < od->n && od->nstopped < (od->total ? 1 : od->n); i++) {
         if (!od->parts[i].stopped && (round == 0 || od->parts[i].reached < round)) {
             return false;
         }

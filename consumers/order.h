@@ -10,6 +10,9 @@
  * partition. The rows of a stopped partition are passed over by the session and read again later;
  * nothing waits in memory but definition changes.
  *
+ * With target.atomic: transaction records come in the source's order, whatever their partition: a
+ * stop of one is a stop of all, and everything before it is applied.
+ *
  * Several tasks: their ids are counted apart, and a topic is one task's. The applier's thread. */
 #ifndef CDC_ORDER_H
 #define CDC_ORDER_H

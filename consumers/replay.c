@@ -125,6 +125,9 @@ static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, cdc_error
     const cdc_sink *sink = ss->rp->sink;
     const cdc_event *ev = def->events[def->n - 1];
     bool barrier = ev->barrier;
+    if (barrier && ss->transactions != NULL) {
+        return cdc_order_done(ss->order, def, err); /* what comes is in order already */
+    }
     cdc_rc rc = ss->open ? cdc_session_commit(ss, err) : CDC_OK;
     if (rc == CDC_OK && (barrier || cdc_order_is_repeated(ss->order, def))) {
         CDC_LOG(CDC_LOG_WARN, barrier ? "repartitioned" : "ddl_repeated", CDC_NUM("id", ev->id),
@@ -145,17 +148,6 @@ static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, cdc_error
     return rc == CDC_OK && barrier
                ? cdc_error_set(err, CDC_RETRY, REPARTITIONED, "a topic has other partitions")
                : rc;
-}
-
-/* A record of topics.oversize: it is not applied; that it was seen is kept with the next commit. */
-static cdc_rc cdc_session_left_out(cdc_session *ss, const cdc_event *ev, cdc_error *err)
-{
-    cdc_rc rc = ss->open ? CDC_OK : cdc_session_begin(ss, err);
-    if (rc == CDC_OK) {
-        ss->offsets[cdc_session_part(ss, ev->topic, ev->partition)].next = ev->offset + 1;
-        cdc_metric_add(ss->rp->left_out, 1);
-    }
-    return rc;
 }
 
 /* Every definition change that is due. */
@@ -204,6 +196,20 @@ static cdc_rc cdc_session_end_full(cdc_session *ss, cdc_error *err)
     return CDC_OK;
 }
 
+/* A record of topics.oversize: it is not applied; that it was seen is kept with the next commit. Or
+ * the end of a whole transaction. */
+static cdc_rc cdc_session_left_out(cdc_session *ss, const cdc_event *ev, cdc_error *err)
+{
+    cdc_rc rc = ss->open ? CDC_OK : cdc_session_begin(ss, err);
+    if (rc == CDC_OK) {
+        ss->offsets[cdc_session_part(ss, ev->topic, ev->partition)].next = ev->offset + 1;
+        cdc_metric_add(ss->rp->left_out, ev->topic == ss->transactions ? 0 : 1);
+    }
+    return rc == CDC_OK && ss->transactions != NULL && cdc_session_is_full(ss)
+               ? cdc_session_end_full(ss, err)
+               : rc;
+}
+
 static cdc_rc cdc_session_row(cdc_session *ss, uint32_t part, const cdc_event *ev, cdc_error *err)
 {
     /* What a full copy drops is all that came before it. */
@@ -238,6 +244,34 @@ static bool cdc_session_is_half(const cdc_session *ss, const cdc_event *ev)
     return false;
 }
 
+static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err);
+
+/* The record is behind a definition change that is not applied yet, or is one. */
+static cdc_rc cdc_session_stopped(cdc_session *ss, uint32_t part, const cdc_event *ev,
+                                  cdc_admission admission, cdc_error *err)
+{
+    if (ss->transactions != NULL && admission == CDC_ORDER_TAKEN) {
+        (void)cdc_error_set(err, CDC_FATAL, "transaction_ddl",
+                            "a definition change among the rows: target.atomic: transaction needs "
+                            "the capture's topics.ddl to be a topic of its own");
+        return cdc_session_where(ev, err);
+    }
+    cdc_rc rc = cdc_session_definitions(ss, err);
+    if (rc == CDC_OK && admission == CDC_ORDER_STOP && !cdc_order_is_stopped(ss->order, part)) {
+        return cdc_session_event(ss, ev, err);
+    }
+    if (rc == CDC_OK && ss->transactions != NULL) {
+        ss->reread = true; /* nothing behind it may be applied before it */
+    } else if (rc == CDC_OK && admission == CDC_ORDER_STOP) {
+        cdc_order_pass_over(ss->order, part);
+        ss->lost[part] = ss->lost[part] == 0 ? ev->id : ss->lost[part];
+        ss->torn =
+            ss->torn || (ev->op == CDC_OP_INSERT && ev->move > 0 && !cdc_session_is_half(ss, ev));
+        cdc_intake_hold(ss->intake, part);
+    }
+    return rc;
+}
+
 static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err)
 {
     ss->moving = ev->moving;
@@ -257,18 +291,7 @@ static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error 
     if (admission == CDC_ORDER_PASS) {
         return cdc_session_row(ss, part, ev, err);
     }
-    rc = cdc_session_definitions(ss, err);
-    if (rc == CDC_OK && admission == CDC_ORDER_STOP && !cdc_order_is_stopped(ss->order, part)) {
-        return cdc_session_event(ss, ev, err);
-    }
-    if (rc == CDC_OK && admission == CDC_ORDER_STOP) {
-        cdc_order_pass_over(ss->order, part);
-        ss->lost[part] = ss->lost[part] == 0 ? ev->id : ss->lost[part];
-        ss->torn =
-            ss->torn || (ev->op == CDC_OP_INSERT && ev->move > 0 && !cdc_session_is_half(ss, ev));
-        cdc_intake_hold(ss->intake, part);
-    }
-    return rc;
+    return cdc_session_stopped(ss, part, ev, admission, err);
 }
 
 static bool cdc_session_must_resume(const cdc_session *ss)
@@ -278,9 +301,9 @@ static bool cdc_session_must_resume(const cdc_session *ss)
 
 static cdc_rc cdc_session_batch(cdc_session *ss, const cdc_batch *batch, cdc_error *err)
 {
-    if (batch->nevents > 0) {
-        const char *pos = batch->events[batch->nevents - 1].pos_text;
-        snprintf(ss->position, sizeof ss->position, "%s", pos != NULL ? pos : "");
+    const char *pos = batch->nevents > 0 ? batch->events[batch->nevents - 1].pos_text : NULL;
+    if (pos != NULL) {
+        snprintf(ss->position, sizeof ss->position, "%s", pos);
     }
     for (uint32_t i = 0; i < batch->nevents && !cdc_session_must_resume(ss); i++) {
         cdc_rc rc = cdc_session_event(ss, &batch->events[i], err);

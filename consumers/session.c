@@ -22,9 +22,20 @@ static cdc_rc cdc_session_first_offset(cdc_session *ss, cdc_offset *at, bool exi
         return rc;
     }
     at->next = CDC_OFFSET_EARLIEST;
-    /* A partition that was added since has nothing that could be before the start. */
-    if (start == NULL || strcmp(start, "earliest") == 0 || ss->joined) {
+    /* A partition that was added since has nothing that could be before the start; of the records
+     * of transactions those are passed that are applied. */
+    if (start == NULL || strcmp(start, "earliest") == 0 || ss->joined ||
+        (at->topic == ss->transactions && !ss->fresh)) {
         return CDC_OK;
+    }
+    if (ss->rp->env->task->whole) {
+        return cdc_error_refuse(
+            err, "transaction_start",
+            "from.start %s may lie in the midst of a transaction, and target.atomic is "
+            "transaction: "
+            "start once with target.atomic: partition and --until-caught-up, then set "
+            "target.atomic: transaction again",
+            start);
     }
     /* Asked again after a restart, the answer would be another. */
     ss->fresh = false;
@@ -86,6 +97,19 @@ static cdc_rc cdc_session_open_side(cdc_session *ss, cdc_error *err)
                             "applied to the target, each is told here and counted in "
                             "sluice_oversize_left_out_total; with split they would be applied"));
     return cdc_session_topic(ss, side, 1, CDC_TOPIC_SIDE, err);
+}
+
+/* The records of transactions; asked for after the data topics, whose offsets tell what is applied.
+ */
+static cdc_rc cdc_session_open_transactions(cdc_session *ss, cdc_error *err)
+{
+    if (!ss->rp->env->task->whole) {
+        return CDC_OK;
+    }
+    cdc_rc rc =
+        cdc_router_transactions_topic(ss->rp->env->task, &ss->arena, &ss->transactions, err);
+    return rc == CDC_OK ? cdc_session_topic(ss, ss->transactions, 1, CDC_TOPIC_TRANSACTIONS, err)
+                        : rc;
 }
 
 /* The DDL topics come before the data topics: a definition change that is left out as older than
@@ -170,6 +194,9 @@ static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
     ss->ndata = ss->n;
     if (rc == CDC_OK) {
         rc = cdc_session_open_side(ss, err);
+    }
+    if (rc == CDC_OK) {
+        rc = cdc_session_open_transactions(ss, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_ends_ask(ss->tails, ss->offsets, ss->n, ss->ends, err);

@@ -31,18 +31,19 @@ typedef struct cdc_session {
     cdc_arena arena; /* names and arrays below */
     cdc_offset
         *offsets; /* every partition read: the offset behind the last record handed to the sink */
-    cdc_offset *changed; /* scratch: those that a commit writes */
-    int64_t *committed;  /* by partition: what the target holds */
-    int64_t *ends;       /* by partition: where Kafka ended when the session began */
-    int64_t *asked;      /* ...and when the order of DDL asked */
-    uint32_t n, ndata;   /* partitions; those of data topics come first */
-    uint32_t latest;     /* partition of the last record */
-    bool joined;         /* the target knows a partition of the topic in hand */
-    bool fresh;          /* the target has applied nothing of the task yet */
-    bool anchored;       /* ...and where it begins does not depend on when it is asked */
-    bool open;           /* a target transaction is open */
-    bool *unfinished;    /* by partition: the last event in it was not the last of its source
-                            transaction, or of its record */
+    cdc_offset *changed;      /* scratch: those that a commit writes */
+    int64_t *committed;       /* by partition: what the target holds */
+    int64_t *ends;            /* by partition: where Kafka ended when the session began */
+    int64_t *asked;           /* ...and when the order of DDL asked */
+    uint32_t n, ndata;        /* partitions; those of data topics come first */
+    uint32_t latest;          /* partition of the last record */
+    const char *transactions; /* target.atomic is transaction: the topic that tells them */
+    bool joined;              /* the target knows a partition of the topic in hand */
+    bool fresh;               /* the target has applied nothing of the task yet */
+    bool anchored;            /* ...and where it begins does not depend on when it is asked */
+    bool open;                /* a target transaction is open */
+    bool *unfinished;         /* by partition: the last event in it was not the last of its source
+                                 transaction, or of its record */
     uint32_t nunfinished;
     bool moving;    /* a row is on its way from one partition to another */
     bool torn;      /* ...whose second record alone was passed over */

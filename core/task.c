@@ -525,6 +525,45 @@ static cdc_rc cdc_task_check_cleanup(cdc_task *task, cdc_error *err)
     return CDC_OK;
 }
 
+/* Whole transactions over several partitions: what they need, and what would break them. */
+static cdc_rc cdc_task_check_atomic(cdc_task *task, cdc_error *err)
+{
+    static const char path[] = "target.atomic";
+    const cdc_config *cfg = task->cfg;
+    const char *atomic = cdc_config_has(cfg, path) ? cdc_config_str(cfg, path) : NULL;
+    const char *group =
+        cdc_config_has(cfg, "target.appliers") ? cdc_config_str(cfg, "target.appliers") : NULL;
+    task->whole = cdc_task_is(atomic, "transaction");
+    if (!task->whole) {
+        return CDC_OK;
+    }
+    if (cdc_config_str(cfg, "topics.transactions")[0] == '\0') {
+        return cdc_task_fault(task, path, err,
+                              "%s: transaction needs the records of transactions; name their topic "
+                              "in topics.transactions (the capture's too)",
+                              path);
+    }
+    if (cdc_config_str(cfg, "topics.ddl")[0] == '\0') {
+        return cdc_task_fault(task, path, err,
+                              "%s: transaction needs DDL in a topic of its own; remove topics.ddl: "
+                              "\"\"",
+                              path);
+    }
+    if (!task->exactly_once) {
+        return cdc_task_fault(task, path, err,
+                              "%s: transaction needs each message once; set delivery: "
+                              "exactly-once",
+                              path);
+    }
+    if (cdc_task_is(group, "group")) {
+        return cdc_task_fault(task, path, err,
+                              "%s: transaction is for one process that reads all partitions; "
+                              "remove target.appliers: group",
+                              path);
+    }
+    return CDC_OK;
+}
+
 /* A row that moves may keep its key, so a DELETE that comes again would take away what its INSERT
  * has brought. */
 static cdc_rc cdc_task_check_topics(cdc_task *task, cdc_error *err)
@@ -546,7 +585,8 @@ static cdc_rc cdc_task_check_topics(cdc_task *task, cdc_error *err)
                 cdc_policy_name(rule->policy), rule->place);
         }
     }
-    return cdc_task_check_cleanup(task, err);
+    rc = cdc_task_check_cleanup(task, err);
+    return rc == CDC_OK ? cdc_task_check_atomic(task, err) : rc;
 }
 
 static cdc_rc cdc_task_check(cdc_task *task, cdc_error *err)

@@ -31,6 +31,7 @@ typedef struct cdc_task {
     const char *target_type; /* NULL: tracking only */
     bool phase_schema, phase_full, phase_incremental;
     bool exactly_once;
+    bool whole; /* target.atomic is transaction */
     cdc_oversize oversize;
     bool commands;                        /* the source gives commands (Redis), not rows and DDL */
     uint32_t message_rows;                /* rows or commands in one message */

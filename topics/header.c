@@ -291,6 +291,20 @@ static bool cdc_header_next(cdc_bytes *in, cdc_pair *pair)
     return true;
 }
 
+bool cdc_header_find(cdc_bytes in, const char *name, cdc_bytes *out)
+{
+    size_t len = strlen(name);
+    const char *at = in.p != NULL ? memmem(in.p, in.len, name, len) : NULL;
+    if (at == NULL) {
+        return false;
+    }
+    out->p = at + len;
+    size_t left = in.len - (size_t)(out->p - in.p);
+    const char *end = memchr(out->p, ';', left);
+    out->len = end != NULL ? (size_t)(end - out->p) : left;
+    return true;
+}
+
 static cdc_rc cdc_header_malformed(cdc_bytes in, cdc_error *err)
 {
     /* It may be anybody's bytes: only what is printable goes into the text. */

@@ -15,6 +15,10 @@
  * row). */
 void cdc_header_encode(cdc_buffer *out, const char *task, const char *src, const cdc_event *ev);
 
+/* The value of a pair as it is written, without parsing the rest; name is ";id=". False: it is not
+ * there. */
+bool cdc_header_find(cdc_bytes in, const char *name, cdc_bytes *out);
+
 /* Appends the message's id, for who must put messages in order without decoding them. */
 void cdc_header_add_id(cdc_buffer *out, uint64_t id);
 

@@ -38,6 +38,13 @@ const cdc_option sink_mysql_options[] = {
      .choices = "report|keep|overwrite",
      .help = "What is done when a row is there already, or is not there: stop and report, keep "
              "the target's, overwrite it."},
+    {.path = "target.atomic",
+     .type = CDC_OPTION_ENUM,
+     .def = "partition",
+     .choices = "partition|transaction",
+     .help = "What is applied at once: a source transaction's rows of each partition for "
+             "themselves; or whole transactions in the source's order, put together by "
+             "topics.transactions."},
     {.path = "target.workers",
      .type = CDC_OPTION_INT,
      .def = "4",

@@ -2,13 +2,13 @@
 another while somebody reads the target."""
 
 import random
-import threading
 
 from confluent_kafka.admin import ConfigResource, ConfigSource
 
 from lib.kafka_reader import read_topic
 from lib.load import same
 from lib.wait import wait_until
+from lib.watch import Watcher
 
 ALL_PHASES = ["schema", "full", "incremental"]
 ROWS = 60
@@ -67,32 +67,6 @@ def test_rules_of_single_tables(source, target, kafka, sluice, names):
     assert {r.json["table"] for r in read_topic(kafka.address, names.task)} == {"other"}
     listed = sluice.run("topics", task).stdout
     assert f"{names.task}.orders\t4\t" in listed and f"{names.task}.items\t2\t" in listed
-
-
-class Watcher:
-    """Reads the target all the time: every row is there, and once."""
-
-    def __init__(self, server, statement):
-        self.server, self.statement = server, statement
-        self.seen, self.done = {}, threading.Event()
-        self.thread = threading.Thread(target=self.watch)
-
-    def watch(self):
-        with self.server.connect() as connection:
-            connection.autocommit(True)
-            cursor = connection.cursor()
-            while not self.done.is_set():
-                cursor.execute(self.statement)
-                row = tuple(cursor.fetchone())
-                self.seen[row] = self.seen.get(row, 0) + 1
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.done.set()
-        self.thread.join()
 
 
 # policy, columns that it hashes, and the column that the test changes

@@ -1,12 +1,14 @@
 """The transactions topic: a record for each source transaction, whatever happens to the capture."""
 
 import random
+import threading
 import time
 
 from lib.kafka_reader import read_topic
-from lib.load import Load
+from lib.load import Load, same
 from lib.transactions import check_transactions
 from lib.wait import wait_until
+from lib.watch import Watcher
 
 BIG = 15000
 
@@ -49,3 +51,165 @@ def test_every_message_belongs_to_one_record(source, kafka, sluice, names):
     assert any(r["id"].startswith("full:") for r in records)
     assert any(p["topic"] == f"{names.task}.ddl" for r in records for p in r["partitions"])
     assert len(records) > 30  # some transactions found no row to change
+
+
+ACCOUNTS, TOTAL, ROWS = 40, 80_000, 100_000
+
+
+class Bank(threading.Thread):
+    """Transfers between the accounts of two tables, each with a line in a third."""
+
+    def __init__(self, server, database, seed):
+        super().__init__(daemon=True)
+        self.server, self.database, self.dice = server, database, random.Random(seed)
+        self.done, self.transfers, self.error = threading.Event(), 0, None
+
+    def run(self):
+        try:
+            with self.server.connect(autocommit=False, database=self.database) as connection:
+                cursor = connection.cursor()
+                while not self.done.is_set():
+                    for _ in range(self.dice.choice([1, 1, 2, 20])):
+                        self.transfer(cursor)
+                    connection.commit()
+                    time.sleep(0.004)
+        except Exception as error:  # handed to the test by end()
+            self.error = error
+
+    def transfer(self, cursor):
+        amount, a, b = self.dice.randint(1, 9), self.dice.randrange(ACCOUNTS), self.dice.randrange(ACCOUNTS)
+        if self.dice.random() < 0.2:  # a row that goes to another partition
+            cursor.execute("UPDATE a SET id = id + 1000 WHERE who = %s", (a,))
+        cursor.execute("UPDATE a SET balance = balance - %s, n = n + 1 WHERE who = %s", (amount, a))
+        cursor.execute("UPDATE b SET balance = balance + %s, n = n + 1 WHERE who = %s", (amount, b))
+        cursor.execute("INSERT INTO log (amount) VALUES (%s)", (amount,))
+        self.transfers += 1
+
+    def end(self):
+        self.done.set()
+        self.join(60)
+        assert not self.is_alive()
+        if self.error is not None:
+            raise self.error
+
+
+def create_bank(source, database):
+    account = "id INT PRIMARY KEY, who INT NOT NULL, balance INT NOT NULL, n INT NOT NULL"
+    rows = ", ".join(f"({i}, {i}, {TOTAL // 2 // ACCOUNTS}, 0)" for i in range(ACCOUNTS))
+    source.execute(
+        f"CREATE DATABASE {database}",
+        f"CREATE TABLE {database}.a ({account})", f"CREATE TABLE {database}.b ({account})",
+        f"CREATE TABLE {database}.log (id INT AUTO_INCREMENT PRIMARY KEY, amount INT NOT NULL)",
+        f"CREATE TABLE {database}.big (id INT PRIMARY KEY, t VARCHAR(20))",
+        f"INSERT INTO {database}.a VALUES {rows}", f"INSERT INTO {database}.b VALUES {rows}")
+
+
+def bank_task(sluice, database, atomic="transaction", **more):
+    return sluice.task({
+        "phases": ["schema", "full", "incremental"], "objects": {"include": [f"{database}.*"]},
+        "target": {"atomic": atomic},
+        "topics": {"policy": "pk", "partitions": 4, "transactions": "{task}.tx",
+                   "repartition": "barrier", "rules": [
+            {"match": f"{database}.b", "topic": "{task}.b", "policy": "table", "partitions": 2},
+            {"match": f"{database}.log", "topic": "{task}.log", "policy": "single", "partitions": 1},
+        ]}, **more})
+
+
+def watched(database):
+    """0 whenever transactions are whole, and how many rows of the large one are there."""
+    sums = [f"(SELECT {what} FROM {database}.{table})" for what, table in [
+        ("SUM(balance)", "a"), ("SUM(balance)", "b"), ("SUM(n)", "a"), ("SUM(n)", "b"),
+        ("COUNT(*)", "log"), ("COUNT(*)", "a"), ("COUNT(*)", "big")]]
+    a, b, n_a, n_b, log, rows, big = sums
+    return f"SELECT {a} + {b} - {TOTAL}, {n_a} - {n_b}, {n_a} - {log}, {rows} - {ACCOUNTS}, {big}"
+
+
+def large_transaction(source, database):
+    with source.connect(autocommit=False, database=database) as connection:
+        cursor = connection.cursor()
+        cursor.execute("UPDATE a SET balance = balance - 5, n = n + 1 WHERE who = 1")
+        cursor.execute("INSERT INTO big SELECT id, 'x' FROM digits")
+        cursor.execute("INSERT INTO log (amount) VALUES (5)")
+        cursor.execute("UPDATE b SET balance = balance + 5, n = n + 1 WHERE who = 2")
+        connection.commit()
+
+
+def test_the_target_has_whole_transactions(source, target, sluice, names):
+    database, dice = names.database, random.Random(5)
+    create_bank(source, database)
+    digits = "(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5" \
+             " UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)"
+    source.execute(f"CREATE VIEW {database}.digits AS SELECT p.d + 10 * q.d + 100 * r.d + 1000 * s.d"
+                   f" + 10000 * t.d AS id FROM {digits} p, {digits} q, {digits} r, {digits} s, {digits} t")
+    task = bank_task(sluice, database)
+    running = {"capture": sluice.capture(task), "apply": sluice.apply(task)}
+    for table in ("a", "b"):
+        same(source, target, f"{database}.{table}", deadline_s=60)
+    bank = Bank(source, database, 5)
+    with Watcher(target, watched(database)) as watcher:
+        bank.start()
+        for kill in range(12):
+            if kill == 3:
+                source.execute(f"ALTER TABLE {database}.a ADD COLUMN more INT")
+            if kill == 6:
+                large_transaction(source, database)
+            if kill == 8:
+                source.execute(f"ALTER TABLE {database}.log ADD COLUMN note TEXT, ADD KEY (amount)")
+            time.sleep(0.5 * dice.random())
+            name = "capture" if kill % 3 == 2 else "apply"
+            running[name].kill()
+            running[name] = sluice.start(name, task)
+            running[name].wait_event("ready", 60)
+        wait_until(lambda: bank.error or bank.transfers > 200, 60, "transfers")
+        bank.end()
+        for table in ("a", "b", "log", "big"):
+            same(source, target, f"{database}.{table}", deadline_s=120)
+    for process in running.values():
+        process.stop()
+    assert watcher.seen.keys() <= {(0, 0, 0, 0, 0), (0, 0, 0, 0, ROWS)}, watcher.seen
+    assert sum(watcher.seen.values()) > 100
+
+
+def whole_while(bank, target, database, change):
+    """Transfers, and a change in their midst; whoever reads the target sees whole transactions."""
+    with Watcher(target, watched(database)) as watcher:
+        bank.start()
+        wait_until(lambda: bank.error or bank.transfers > 50, 60, "transfers")
+        change()
+        wait_until(lambda: bank.error or bank.transfers > 150, 60, "transfers")
+        bank.end()
+        for table in ("a", "b", "log"):
+            same(bank.server, target, f"{database}.{table}", deadline_s=90)
+    assert watcher.seen.keys() == {(0, 0, 0, 0, 0)}, watcher.seen
+
+
+def test_partitions_are_added_and_atomic_is_changed(source, target, kafka, sluice, names):
+    database = names.database
+    create_bank(source, database)
+    task = bank_task(sluice, database, "partition")
+    capture, applier = sluice.capture(task), sluice.apply(task)
+    bank = Bank(source, database, 9)
+    bank.start()
+    wait_until(lambda: bank.error or bank.transfers > 50, 60, "transfers")
+    applier.kill()  # partitions are applied up to different places
+    task = bank_task(sluice, database)
+    applier = sluice.apply(task)
+    bank.end()
+    for table in ("a", "b", "log"):
+        same(source, target, f"{database}.{table}", deadline_s=60)
+
+    def more_partitions():
+        kafka.add_partitions(names.task, 6)
+        capture.stop()
+        again = sluice.capture(task)
+        again.wait_event("repartitioned", 60, topic=names.task)
+
+    whole_while(Bank(source, database, 10), target, database, more_partitions)
+    assert {r.partition for r in read_topic(kafka.address, names.task)} == set(range(6))
+    applier.stop()
+    late = sluice.task({"name": f"{names.task}-late", "source": None, "phases": None, "objects": None, "from": {
+        "topics": [names.task, f"{names.task}.b", f"{names.task}.log"], "start": "latest"},
+        "target": {"atomic": "transaction"},
+        "topics": {"transactions": f"{names.task}.tx", "ddl": f"{names.task}.ddl"}}, file="late.yaml")
+    refused = sluice.run("apply", late, status=None)
+    assert refused.returncode != 0 and "transaction_start" in refused.stderr

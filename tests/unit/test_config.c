@@ -249,6 +249,29 @@ static void test_required(void **state)
     cdc_task_fini(&task);
 }
 
+static void test_whole_transactions(void **state)
+{
+    (void)state;
+    static const char atomic[] =
+        HEAD SOURCE "target: {type: mysql, hosts: [h:3307], user: v, atomic: transaction}\n";
+    char text[1000];
+    cdc_task task = good(HEAD SOURCE TARGET "topics: {transactions: tx}\n");
+    assert_false(task.whole);
+    cdc_task_fini(&task);
+    snprintf(text, sizeof text, "%stopics: {transactions: tx}\n", atomic);
+    task = good(text);
+    assert_true(task.whole);
+    cdc_task_fini(&task);
+    bad(atomic, "t.yaml:4:49: target.atomic: transaction needs the records of transactions; name "
+                "their topic in topics.transactions (the capture's too)");
+    snprintf(text, sizeof text, "%stopics: {transactions: tx, ddl: ''}\n", atomic);
+    bad(text, "t.yaml:4:49: target.atomic: transaction needs DDL in a topic of its own; remove "
+              "topics.ddl: \"\"");
+    snprintf(text, sizeof text, "%stopics: {transactions: tx}\ndelivery: at-least-once\n", atomic);
+    bad(text, "t.yaml:4:49: target.atomic: transaction needs each message once; set delivery: "
+              "exactly-once");
+}
+
 static void test_reserved(void **state)
 {
     (void)state;
@@ -690,6 +713,7 @@ int main(void)
         cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_types_and_ranges),
         cmocka_unit_test(test_required),
+        cmocka_unit_test(test_whole_transactions),
         cmocka_unit_test(test_reserved),
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_topic_rules),
