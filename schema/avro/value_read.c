@@ -1,3 +1,5 @@
+#include <float.h>
+
 #include "core/clock.h"
 #include "schema/avro/binary.h"
 #include "schema/avro/decimal.h"
@@ -121,7 +123,11 @@ static const char *read_real(const cdc_avro_node *branch, cdc_cursor *c, const c
     if (col->kind != CDC_FLOAT && col->kind != CDC_DOUBLE) {
         return fault_type;
     }
-    return out->d - out->d == 0 ? NULL : fault_range;
+    bool fits = out->d - out->d == 0; /* neither infinite nor no number */
+    if (fits && col->kind == CDC_FLOAT) {
+        fits = out->d >= -FLT_MAX && out->d <= FLT_MAX && (double)(float)out->d == out->d;
+    }
+    return fits ? NULL : fault_range;
 }
 
 /* Text as MySQL prints it. */

@@ -722,6 +722,44 @@ static void test_malformed(void **state)
     cdc_buffer_fini(&value);
 }
 
+/* A generic message whose double is said to be a float's. */
+static cdc_rc decode_as_float(const char *number)
+{
+    const avro_kit_column columns[] = {{"id", "int", "1"}, {"r", "double", number}};
+    cdc_value values[2];
+    cdc_buffer key;
+    cdc_buffer value;
+    cdc_buffer_init(&key, 1 << 20);
+    cdc_buffer_init(&value, 1 << 20);
+    kit.opt.generic = true;
+    cdc_table *tbl = avro_kit_table(&kit, "t", columns, 2, values, &error);
+    cdc_event ev = event_of(tbl, CDC_OP_INSERT, NULL, values);
+    encode(&ev, &key, &value);
+    char *type = memmem(value.data, value.len, "\014double", 7);
+    assert_non_null(type);
+    size_t rest = value.len - (size_t)(type + 7 - value.data);
+    memcpy(type, "\012float", 6);
+    memmove(type + 6, type + 7, rest);
+    cdc_avro_decoder *dec = cdc_avro_decoder_new(&kit.ids);
+    cdc_batch *batch = cdc_batch_new(1 << 20);
+    cdc_rc rc = cdc_avro_decode(dec, (cdc_bytes){value.data, value.len - 1}, batch, &error);
+    cdc_batch_free(batch);
+    cdc_avro_decoder_free(dec);
+    cdc_table_unref(tbl);
+    cdc_buffer_fini(&key);
+    cdc_buffer_fini(&value);
+    return rc;
+}
+
+static void test_float_has_32_bits(void **state)
+{
+    (void)state;
+    assert_int_equal(decode_as_float("0.5"), CDC_OK);
+    assert_int_equal(decode_as_float("0.1"), CDC_FATAL);
+    assert_non_null(strstr(error.text, "a value out of the column's range"));
+    assert_int_equal(decode_as_float("1e300"), CDC_FATAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -733,6 +771,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_statement, setup, teardown),
         cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_float_has_32_bits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_generations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_schema_of_another_table, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids_given_anew, setup, teardown),
