@@ -278,7 +278,7 @@ static cdc_rc cdc_merge_add_share(cdc_merge *mg, const cdc_transaction_part *of,
         return CDC_OK;
     }
     if ((uint32_t)of->partition >= topic->n) {
-        return cdc_error_set(err, CDC_RETRY, "repartitioned",
+        return cdc_error_set(err, CDC_RETRY, CDC_REPARTITIONED,
                              "topic %s has got partition %d since this applier began to read",
                              of->topic, (int)of->partition);
     }

@@ -14,6 +14,9 @@
 
 #include "topics/consumer.h"
 
+/* Code: no failure, the session is to begin anew. */
+#define CDC_REPARTITIONED "repartitioned"
+
 typedef struct cdc_merge cdc_merge;
 
 /* What is read; all is borrowed. */
@@ -35,8 +38,8 @@ cdc_rc cdc_merge_take(cdc_merge *mg, uint32_t part, cdc_message *msg,
                       cdc_error *err) CDC_MUST_CHECK;
 
 /* OK: the next message in order; release it. AGAIN: it has not been read yet, or the transaction is
- * at its end. RETRY "repartitioned": the transaction has messages in partitions that are not read,
- * because they are new. FATAL. */
+ * at its end. RETRY, CDC_REPARTITIONED: the transaction has messages in partitions that are not
+ * read, because they are new. FATAL. */
 cdc_rc cdc_merge_next(cdc_merge *mg, cdc_message *msg, uint32_t *part,
                       cdc_error *err) CDC_MUST_CHECK;
 /* The transaction in hand is whole: *at is where the topic of transactions goes on. Once for each;

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/stop.h"
+#include "merge.h"
 #include "session.h"
 
 enum {
@@ -17,8 +18,6 @@ enum {
     CAREFUL_ROWS =
         20000, /* after an error rows go one by one for so many rows, unless it is met again */
 };
-
-#define REPARTITIONED "repartitioned" /* no failure: the session is to begin anew */
 
 /* --- applying --- */
 
@@ -119,7 +118,7 @@ static void cdc_session_note_definition(cdc_session *ss, const cdc_definition *d
 }
 
 /* A definition change whose place has come: a target transaction of its own. What is open belongs
- * before it. Behind a barrier there are other partitions: RETRY, with REPARTITIONED. */
+ * before it. Behind a barrier there are other partitions: RETRY, with CDC_REPARTITIONED. */
 static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, cdc_error *err)
 {
     const cdc_sink *sink = ss->rp->sink;
@@ -146,7 +145,7 @@ static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, cdc_error
     cdc_retry_success(&ss->rp->retry);
     rc = cdc_order_done(ss->order, def, err);
     return rc == CDC_OK && barrier
-               ? cdc_error_set(err, CDC_RETRY, REPARTITIONED, "a topic has other partitions")
+               ? cdc_error_set(err, CDC_RETRY, CDC_REPARTITIONED, "a topic has other partitions")
                : rc;
 }
 
@@ -545,7 +544,7 @@ cdc_rc cdc_replay_run(const cdc_env *env, const cdc_sink *sink, const cdc_codec 
         if (rc == CDC_OK) {
             return CDC_OK;
         }
-        if (careful || (rc == CDC_RETRY && strcmp(err->code, REPARTITIONED) == 0)) {
+        if (careful || (rc == CDC_RETRY && strcmp(err->code, CDC_REPARTITIONED) == 0)) {
             continue;
         }
         rc = cdc_replay_after_failure(&rp, rc, err);

@@ -407,6 +407,19 @@ static cdc_rc cdc_check_items(const cdc_config *cfg, const cdc_setting *set, con
     return CDC_OK;
 }
 
+/* Printed again, each takes six characters, and YAML has no key of more than 1024. */
+static cdc_rc cdc_check_name(const cdc_config *cfg, const cdc_node *member, const char *path,
+                             cdc_error *err)
+{
+    for (const char *c = member->name; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7F) {
+            return cdc_config_fault(cfg, member, err,
+                                    "%s has a name with a control character; remove it", path);
+        }
+    }
+    return CDC_OK;
+}
+
 static cdc_rc cdc_check_map(const cdc_config *cfg, const cdc_node *node, const char *path,
                             unsigned levels, cdc_error *err)
 {
@@ -416,8 +429,11 @@ static cdc_rc cdc_check_map(const cdc_config *cfg, const cdc_node *node, const c
                                 cdc_node_word(node));
     }
     for (const cdc_node *member = node->first; member != NULL; member = member->next) {
-        cdc_rc rc = CDC_OK;
+        cdc_rc rc = cdc_check_name(cfg, member, path, err);
         cdc_path_join(below, sizeof below, path, member->name);
+        if (rc != CDC_OK) {
+            return rc;
+        }
         if (levels > 1) {
             rc = cdc_check_map(cfg, member, below, levels - 1, err);
         } else if (member->kind != CDC_NODE_SCALAR) {

@@ -211,6 +211,8 @@ static void test_types_and_ranges(void **state)
         "t.yaml:2:1: kafka must be a map (name: value), not a single value");
     bad("name: t\nkafka: {bootstrap.servers: [a, b]}\n" SOURCE,
         "t.yaml:2:9: kafka.bootstrap.servers must be a single value, not a list");
+    bad("name: t\nkafka: {\"a\\tb\": c}\n" SOURCE,
+        "t.yaml:2:9: kafka has a name with a control character; remove it");
     bad("name: t\nkafka: {bootstrap.servers: }\n" SOURCE,
         "t.yaml:2:9: kafka.bootstrap.servers has no value; give one or remove the line");
     bad(GOOD "topics: {rules: {match: a}}\n",
