@@ -444,8 +444,7 @@ def test_target_eviction(ends):
 
 def test_target_memory(ends):
     source, target, sluice, task = ends
-    source.pipeline([("SET", f"user:{i}", "x" * 50_000) for i in range(400)])
-    wait_until(lambda: float(source.info("stats")["instantaneous_input_kbps"]) < 50, 20)
+    source.run("DEBUG", "POPULATE", 400, "user", 50_000)  # written, they would ask for more backlog
     used = int(target.info("memory")["used_memory"])
     target.run("CONFIG", "SET", "maxmemory", used + 5_000_000)
     found = Precheck(sluice, task())
