@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "topics/ends.h"
+#include "topics/header.h"
 
 enum {
     KEPT_BYTES_MAX = 4 * 1024 * 1024, /* then the partitions of what waits are paused */
@@ -46,23 +47,18 @@ typedef struct cdc_move {
 
 static cdc_move cdc_moves_header(cdc_bytes header)
 {
-    static const char mark[] = ";move=";
-    cdc_move move = {.is = false};
-    const char *at = header.p != NULL ? memmem(header.p, header.len, mark, sizeof mark - 1) : NULL;
-    const char *end = header.p + header.len;
+    cdc_bytes text = {.len = 0};
     uint64_t number[2] = {0, 0};
-    int i = 0;
-    for (at = at != NULL ? at + sizeof mark - 1 : end; at < end && i < 2 && *at != ';'; at++) {
-        if (*at == ':') {
-            i++;
+    int n = 0;
+    (void)cdc_header_find(header, ";move=", &text);
+    for (size_t i = 0; i < text.len && n < 2; i++) {
+        if (text.p[i] == ':') {
+            n++;
         } else {
-            number[i] = number[i] * 10 + (uint64_t)(*at - '0'); /* cdc_header_parse checks it */
+            number[n] = number[n] * 10 + (uint64_t)(text.p[i] - '0'); /* cdc_header_parse checks */
         }
-        move.is = true;
     }
-    move.partition = (int32_t)number[0];
-    move.id = number[1];
-    return move;
+    return (cdc_move){.is = text.len > 0, .partition = (int32_t)number[0], .id = number[1]};
 }
 
 static uint32_t cdc_moves_find(const cdc_moves *mv, const char *topic, int32_t partition)
