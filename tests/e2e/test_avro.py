@@ -237,14 +237,30 @@ def test_changes_and_definitions(source, target, sluice, names, registry, reader
         assert len({schema_id(r.value) for r in records + ddl}) == 1
 
 
-class Flow(threading.Thread):
+class Background(threading.Thread):
+    """Runs until the end of the block, told by _end; what it has met is in fault."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.fault = None
+        self._end = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self.join(60)
+
+
+class Flow(Background):
     """Inserts and updates rows of a table until it is left, whatever columns the table has then."""
 
     def __init__(self, server, table):
-        super().__init__(daemon=True)
+        super().__init__()
         self.server, self.table = server, table
-        self.made, self.fault = 0, None
-        self._end = threading.Event()
+        self.made = 0
 
     def run(self):
         try:
@@ -262,24 +278,15 @@ class Flow(threading.Thread):
         wait_until(lambda: self.made >= goal or self.fault, 60, f"{rows} more rows")
         assert self.fault is None, self.fault
 
-    def __enter__(self):
-        self.start()
-        return self
 
-    def __exit__(self, *_):
-        self._end.set()
-        self.join(60)
-
-
-class OldReader(threading.Thread):
+class OldReader(Background):
     """Reads on and on with the schema that it was made with, as a program does that nobody touches."""
 
     def __init__(self, kafka, topic, deserializer):
-        super().__init__(daemon=True)
+        super().__init__()
         self._reader = TopicReader(kafka.address, topic)
         self._deserializer = deserializer
-        self.rows, self.fault = [], None
-        self._end = threading.Event()
+        self.rows = []
 
     def run(self):
         try:
@@ -288,14 +295,6 @@ class OldReader(threading.Thread):
                     self.rows += self._deserializer.value(record)["data"]
         except Exception as fault:  # the test looks at it
             self.fault = fault
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self.join(60)
 
 
 # what is done to t (id, a INT, b VARCHAR(10), c INT)
