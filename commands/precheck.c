@@ -11,7 +11,7 @@
 #include "core/stop.h"
 #include "schema/codec.h"
 #include "topics/precheck.h"
-#include "topics/router.h"
+#include "topics/router_names.h"
 
 enum {
     ANSWER_BYTES_MAX = 1024 * 1024 * 1024,

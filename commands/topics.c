@@ -4,7 +4,7 @@
 #include "topics/admin.h"
 #include "topics/checkpoint.h"
 #include "topics/consumer.h"
-#include "topics/router.h"
+#include "topics/router_names.h"
 
 #define OUTPUT_BYTES_MAX (8 * 1024 * 1024)
 

@@ -6,7 +6,7 @@
 #include "checkpoint.h"
 #include "producer.h"
 #include "rights.h"
-#include "router.h"
+#include "router_names.h"
 
 enum {
     ANSWER_MS = 5000,
