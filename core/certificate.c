@@ -44,3 +44,16 @@ cdc_certificate_fault cdc_certificate_fault_of(int code, const char **text)
         return CDC_CERTIFICATE_UNTRUSTED;
     }
 }
+
+bool cdc_certificate_is_alert(const char *text)
+{
+    static const char *const alerts[] = {"alert certificate required", "alert bad certificate",
+                                         "alert unknown ca",           "alert certificate unknown",
+                                         "alert certificate expired",  "alert handshake failure"};
+    for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
+        if (strstr(text, alerts[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -19,4 +19,8 @@ typedef enum cdc_certificate_fault {
 /* By OpenSSL's code for it (X509_V_ERR_...), with its words: static. */
 cdc_certificate_fault cdc_certificate_fault_of(int code, const char **text);
 
+/* Does a client library's text hold the TLS alert of a server that does not take our certificate,
+ * or wants one? With TLS 1.3 that comes behind the handshake, as the first that is read. */
+bool cdc_certificate_is_alert(const char *text);
+
 #endif

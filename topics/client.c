@@ -20,21 +20,6 @@ static bool cdc_client_theirs(rd_kafka_resp_err_t code, const char *text)
     return code == RD_KAFKA_RESP_ERR__SSL && strstr(text, "certificate verify failed") != NULL;
 }
 
-/* ...about ours, which a broker tells by an alert of TLS? With TLS 1.3 that comes behind the
- * handshake, as the first that is read. */
-static bool cdc_client_ours(const char *text)
-{
-    static const char *const alerts[] = {"alert certificate required", "alert bad certificate",
-                                         "alert unknown ca",           "alert certificate unknown",
-                                         "alert certificate expired",  "alert handshake failure"};
-    for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
-        if (strstr(text, alerts[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void cdc_client_on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     cdc_client *cl = opaque;
@@ -48,7 +33,7 @@ static void cdc_client_on_error(rd_kafka_t *rk, int code, const char *reason, vo
     }
     reason = reason != NULL ? reason : "";
     bool refusal = resp == RD_KAFKA_RESP_ERR__AUTHENTICATION || cdc_client_theirs(resp, reason) ||
-                   cdc_client_ours(reason);
+                   cdc_certificate_is_alert(reason);
     if (cl->refused && !refusal) {
         return; /* the reason to be told is known */
     }
@@ -205,7 +190,7 @@ static cdc_rc cdc_client_denied_tls(cdc_client *cl, const char *doing, cdc_error
     const char *why;
     int broker = cdc_client_broker_len(cl);
     const char *own = cdc_properties_given(cl->env, "ssl.certificate.location");
-    if (cdc_client_ours(cl->last_text)) {
+    if (cdc_certificate_is_alert(cl->last_text)) {
         return cdc_error_set(err, CDC_FATAL, "kafka_tls",
                              "%s: %.*s does not let us in with %s (%s): give "
                              "kafka.ssl.certificate.location and kafka.ssl.key.location of a "
@@ -243,7 +228,7 @@ static bool cdc_client_scram_trap(const char *mechanism)
 static cdc_rc cdc_client_denied(cdc_client *cl, const char *doing, cdc_error *err)
 {
     if (cl->last != RD_KAFKA_RESP_ERR__AUTHENTICATION &&
-        (cdc_client_theirs(cl->last, cl->last_text) || cdc_client_ours(cl->last_text))) {
+        (cdc_client_theirs(cl->last, cl->last_text) || cdc_certificate_is_alert(cl->last_text))) {
         return cdc_client_denied_tls(cl, doing, err);
     }
     const char *mechanism = cdc_properties_given(cl->env, "sasl.mechanism");

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "core/certificate.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/retry.h"
@@ -22,6 +23,7 @@ struct cdc_registry_link {
     struct curl_slist *headers;
     const char *urls[CDC_TASK_REGISTRIES_MAX]; /* the configuration's */
     size_t nurls, current;
+    bool certificate; /* we have one of ours to show */
     int64_t wait_ms;
     cdc_buffer body, url;
     uint32_t generation;
@@ -131,6 +133,7 @@ cdc_rc cdc_registry_link_new(cdc_registry_link **out, const cdc_task *task, cdc_
     cdc_buffer_init(&link->body, BODY_BYTES_MAX);
     cdc_buffer_init(&link->url, 1024 * 1024);
     link->generation = 1;
+    link->certificate = cdc_config_has(task->cfg, "message.registry.tls.cert");
     link->socket = CURL_SOCKET_BAD;
     link->wait_ms = task->retry_connect_ms < WAIT_MS ? task->retry_connect_ms : WAIT_MS;
     take_urls(link, task->cfg);
@@ -213,7 +216,6 @@ static bool is_final(CURLcode code)
     case CURLE_URL_MALFORMAT:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_WRITE_ERROR: /* an answer larger than BODY_BYTES_MAX */
         return true;
@@ -274,19 +276,49 @@ static void read_answer(cdc_registry_link *link, cdc_registry_answer *out)
     }
 }
 
+/* A registry that wants a certificate of ours says so by an alert, which may be lost with the
+ * connection that it cuts: then one of the next tries meets it. */
+static cdc_rc fail_connection(const cdc_registry_link *link, const char *doing, CURLcode code,
+                              cdc_error *err)
+{
+    const char *url = cdc_registry_link_url(link);
+    const char *why = link->fault[0] != '\0' ? link->fault : curl_easy_strerror(code);
+    bool cut = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
+    if (code == CURLE_SSL_CERTPROBLEM) {
+        return cdc_error_refuse(err, "registry_certificate",
+                                "%s: schema registry %s: our certificate cannot be used (%s); "
+                                "message.registry.tls.cert and message.registry.tls.key are PEM "
+                                "files of a certificate and of its key",
+                                doing, url, why);
+    }
+    if (cdc_certificate_is_alert(why)) {
+        return cdc_error_refuse(
+            err, "registry_certificate",
+            "%s: schema registry %s does not let us in with %s (%s); give "
+            "message.registry.tls.cert and message.registry.tls.key of a "
+            "certificate whose CA it trusts",
+            doing, url, link->certificate ? "our certificate" : "no certificate of ours", why);
+    }
+    if (is_final(code)) {
+        return cdc_error_set(err, CDC_FATAL, "registry_connection",
+                             "%s: schema registry %s: %s; check message.registry.url and "
+                             "message.registry.tls",
+                             doing, url, why);
+    }
+    return cdc_error_set(err, CDC_RETRY, "registry_unreachable", "%s: schema registry %s: %s%s",
+                         doing, url, why,
+                         cut && strncmp(url, "https", 5) == 0
+                             ? "; if it wants a certificate of ours: message.registry.tls.cert"
+                             : "");
+}
+
 /* One try at the current URL. RETRY: it may pass. */
 static cdc_rc try_once(cdc_registry_link *link, const char *doing, const char *path,
                        const char *body, cdc_registry_answer *out, cdc_error *err)
 {
-    const char *url = link->urls[link->current];
     CURLcode code = perform(link, path, body);
     if (code != CURLE_OK) {
-        bool final = is_final(code);
-        return cdc_error_set(err, final ? CDC_FATAL : CDC_RETRY,
-                             final ? "registry_connection" : "registry_unreachable",
-                             "%s: schema registry %s: %s%s", doing, url,
-                             link->fault[0] != '\0' ? link->fault : curl_easy_strerror(code),
-                             final ? "; check message.registry.url and message.registry.tls" : "");
+        return fail_connection(link, doing, code, err);
     }
     read_answer(link, out);
     if (out->status < 500 && out->status != 429 && out->status != 408) {
@@ -295,8 +327,9 @@ static cdc_rc try_once(cdc_registry_link *link, const char *doing, const char *p
     json_decref(out->json);
     out->json = NULL;
     return cdc_error_set(err, CDC_RETRY, "registry_unavailable",
-                         "%s: schema registry %s answers %ld%s%s; see its log", doing, url,
-                         out->status, out->text[0] != '\0' ? ": " : "", out->text);
+                         "%s: schema registry %s answers %ld%s%s; see its log", doing,
+                         cdc_registry_link_url(link), out->status, out->text[0] != '\0' ? ": " : "",
+                         out->text);
 }
 
 cdc_rc cdc_registry_ask(cdc_registry_link *link, const char *doing, const char *path,

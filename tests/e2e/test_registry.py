@@ -50,6 +50,34 @@ def test_tls(one_row, sluice, registry, reader):
     check_row(reader, registry)
 
 
+def files(cert, key):
+    return {"cert": str(cert), "key": str(key)}
+
+
+def test_tls_with_a_client_certificate(one_row, sluice, registry, reader, tmp_path):
+    with Proxy(registry, certificate=(TLS / "server.pem", TLS / "server.key"),
+               client_ca=TLS / "ca.pem") as proxy:
+        def task(**ours):
+            return task_with(sluice, registry, url=proxy.url, tls={"ca": str(TLS / "ca.pem"), **ours})
+
+        for ours, words in [
+                ({}, "with no certificate of ours"),
+                (files(TLS / "other-ca.pem", TLS / "other-ca.key"), "with our certificate"),
+                (files(TLS / "client.pem", TLS / "server.key"), "our certificate cannot be used"),
+                (files(TLS / "client.pem", tmp_path / "none.key"), "our certificate cannot be used")]:
+            last = sluice.run("capture", task(**ours), "--until-caught-up", status=3).stderr.splitlines()[-1]
+            assert "code=registry_certificate" in last and words in last
+            assert "message.registry.tls.cert" in last and "message.registry.tls.key" in last
+        found = checked(sluice, registry, url=proxy.url, tls={"ca": str(TLS / "ca.pem")})
+        assert "message.registry.tls.cert" in found.one("registry_connect", "fail")["reason"]
+        assert proxy.asked == [] and reader.read() == []
+        ours = files(TLS / "client.pem", TLS / "client.key")
+        assert checked(sluice, registry, url=proxy.url,
+                       tls={"ca": str(TLS / "ca.pem"), **ours}).bad() == set()
+        sluice.run("capture", task(**ours), "--until-caught-up")
+    check_row(reader, registry)
+
+
 @pytest.mark.parametrize("status, code, exit_status", [
     (403, "registry_rights", 3), (404, "registry_not_found", 1),
     (422, "registry_schema_refused", 1), (418, "registry_refused", 1)])

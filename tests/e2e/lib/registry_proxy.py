@@ -52,9 +52,11 @@ class Handler(BaseHTTPRequestHandler):
 
 class Proxy:
     """account: "user:password" or "Bearer token"; status: what every question is answered with;
-    answers: (status, JSON) by method and path."""
+    answers: (status, JSON) by method and path; client_ca: who must have signed the client's
+    certificate."""
 
-    def __init__(self, registry, account=None, status=None, delay_s=0, certificate=None, answers=None):
+    def __init__(self, registry, account=None, status=None, delay_s=0, certificate=None, client_ca=None,
+                 answers=None):
         if account is not None and not account.startswith("Bearer "):
             account = "Basic " + base64.b64encode(account.encode()).decode()
         self.registry, self.account, self.status = registry, account, status
@@ -68,6 +70,9 @@ class Proxy:
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
+            if client_ca is not None:
+                context.load_verify_locations(client_ca)
+                context.verify_mode = ssl.CERT_REQUIRED
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
             self._scheme = "https"
 
