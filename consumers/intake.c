@@ -207,8 +207,9 @@ static uint32_t cdc_intake_part(cdc_intake *in, cdc_message *msg)
 static cdc_rc cdc_intake_message(cdc_intake *in, cdc_message *msg, cdc_batch *batch)
 {
     uint32_t part = cdc_intake_part(in, msg);
-    if (in->merge != NULL && strcmp(msg->topic, in->side) != 0) {
-        return cdc_merge_take(in->merge, part, msg, &in->err);
+    if (in->merge != NULL) {
+        return strcmp(msg->topic, in->side) == 0 ? cdc_intake_record(in, part, msg, batch)
+                                                 : cdc_merge_take(in->merge, part, msg, &in->err);
     }
     if (!atomic_load(&in->held[part])) {
         bool waits = false;
@@ -387,7 +388,7 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
     in->paused = calloc(n, sizeof *in->paused);
     in->queue = cdc_queue_new(QUEUE_BYTES, BATCH_BYTES_MAX);
     if (env->task->whole) {
-        const cdc_merge_read read = {consumer, offsets, n, in->transactions};
+        const cdc_merge_read read = {consumer, offsets, n, in->transactions, in->side};
         rc = cdc_merge_new(&in->merge, env, &read, err);
     } else if (in->held != NULL) {
         const cdc_moves_read read = {consumer, offsets, in->held, n};

@@ -81,11 +81,12 @@ static cdc_rc cdc_merge_memory(cdc_error *err)
     return cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for whole transactions");
 }
 
-static void cdc_merge_group(cdc_merge *mg)
+/* What is too large is taken by nobody here, so no transaction may wait for it. */
+static void cdc_merge_group(cdc_merge *mg, const char *side)
 {
     for (uint32_t i = 0; i < mg->n; i++) {
         cdc_merge_topic *latest = mg->ntopics > 0 ? &mg->topics[mg->ntopics - 1] : NULL;
-        if (i == mg->records) {
+        if (i == mg->records || strcmp(mg->offsets[i].topic, side) == 0) {
             continue;
         }
         if (latest != NULL && strcmp(latest->name, mg->offsets[i].topic) == 0) {
@@ -132,7 +133,7 @@ cdc_rc cdc_merge_new(cdc_merge **out, const cdc_env *env, const cdc_merge_read *
             mg->records = i;
         }
     }
-    cdc_merge_group(mg);
+    cdc_merge_group(mg, read->side);
     return CDC_OK;
 }
 

@@ -26,6 +26,8 @@ typedef struct cdc_merge_read {
                                   or more is what the target knows */
     uint32_t n;
     const char *transactions; /* the topic; its partition 0 is among them */
+    const char *side; /* topics.oversize, "": none: may be among them, and is no part of what is put
+                         in order */
 } cdc_merge_read;
 
 cdc_rc cdc_merge_new(cdc_merge **out, const cdc_env *env, const cdc_merge_read *read,

@@ -59,9 +59,10 @@ ACCOUNTS, TOTAL, ROWS = 40, 80_000, 100_000
 class Bank(threading.Thread):
     """Transfers between the accounts of two tables, each with a line in a third."""
 
-    def __init__(self, server, database, seed):
+    def __init__(self, server, database, seed, papers=None):
+        """papers: how many bytes each third transfer adds to the table of that name."""
         super().__init__(daemon=True)
-        self.server, self.database, self.dice = server, database, random.Random(seed)
+        self.server, self.database, self.dice, self.papers = server, database, random.Random(seed), papers
         self.done, self.transfers, self.error = threading.Event(), 0, None
 
     def run(self):
@@ -82,6 +83,8 @@ class Bank(threading.Thread):
             cursor.execute("UPDATE a SET id = id + 1000 WHERE who = %s", (a,))
         cursor.execute("UPDATE a SET balance = balance - %s, n = n + 1 WHERE who = %s", (amount, a))
         cursor.execute("UPDATE b SET balance = balance + %s, n = n + 1 WHERE who = %s", (amount, b))
+        if self.papers is not None and self.transfers % 3 == 0:
+            cursor.execute("INSERT INTO papers (t) VALUES (%s)", ("p" * self.papers,))
         cursor.execute("INSERT INTO log (amount) VALUES (%s)", (amount,))
         self.transfers += 1
 
@@ -213,3 +216,34 @@ def test_partitions_are_added_and_atomic_is_changed(source, target, kafka, sluic
         "topics": {"transactions": f"{names.task}.tx", "ddl": f"{names.task}.ddl"}}, file="late.yaml")
     refused = sluice.run("apply", late, status=None)
     assert refused.returncode != 0 and "transaction_start" in refused.stderr
+
+
+def test_whole_transactions_in_avro(source, target, kafka, registry, sluice, names):
+    """Over kills of both ends. What is too large goes to its own topic, as a part of its transaction,
+    and is not applied; all else of the transaction is."""
+    database = names.database
+    create_bank(source, database)
+    source.execute(f"CREATE TABLE {database}.papers (id INT AUTO_INCREMENT PRIMARY KEY, t TEXT)",
+                   f"INSERT INTO {database}.papers VALUES (0, 'small')")
+    task = bank_task(sluice, database, message={
+        "format": "avro", "registry": {"url": registry.url}, "oversize": "side-topic", "max_bytes": 8192})
+    running = {"capture": sluice.capture(task), "apply": sluice.apply(task)}
+    for table in ("a", "b", "papers"):
+        same(source, target, f"{database}.{table}", deadline_s=60)
+
+    def kills():
+        for name in ("apply", "capture"):
+            running[name].kill()
+            running[name] = sluice.start(name, task)
+            running[name].wait_event("ready", 60)
+
+    bank = Bank(source, database, 12, papers=10_000)
+    whole_while(bank, target, database, kills)
+    (large,), = source.query(f"SELECT COUNT(*) FROM {database}.papers WHERE t <> 'small'")
+    assert target.query(f"SELECT t FROM {database}.papers") == (("small",),)
+    assert len(read_topic(kafka.address, f"{names.task}.oversize")) == large > 40
+    assert all(r.value[0] == 0 for topic in (names.task, f"{names.task}.b", f"{names.task}.log")
+               for r in read_topic(kafka.address, topic))
+    wait_until(lambda: running["apply"].events("oversize_left_out"), 60, "a line of what is left out")
+    for process in running.values():
+        process.stop()

@@ -179,7 +179,7 @@ static cdc_merge *open_merge(const int *from)
     next_id = 1;
     ended = 0;
     allocated = 0;
-    const cdc_merge_read read = {.offsets = offsets, .n = PARTS, .transactions = "x"};
+    const cdc_merge_read read = {.offsets = offsets, .n = PARTS, .transactions = "x", .side = ""};
     assert_int_equal(cdc_merge_new(&mg, &env, &read, &err), CDC_OK);
     return mg;
 }
