@@ -15,6 +15,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from lib.avro_c import read_by_avro_c, without_logical_types
 from lib.kafka_reader import TopicReader, read_topic
 from lib.precheck import Precheck
 from lib.proxy import Proxy as TcpProxy
@@ -124,8 +125,18 @@ def check_row(table, row, want):
         assert same_value(got, source), f"{table.name}.{name} {kind}: {row[name]!r} is not {source!r}"
 
 
-def test_all_types(source, target, sluice, names, registry, reader):
-    """Every value as Confluent's deserializer reads it, and at the target."""
+def equal_by_avro_c(tmp_path, registry, records):
+    """What avro-c reads of keys and values is what Confluent's deserializer reads."""
+    got = read_by_avro_c(tmp_path / "schemas", lambda number: registry.ask(f"/schemas/ids/{number}")["schema"],
+                         [part for record in records for part in (record.key, record.value)])
+    read = Deserializer(registry)
+    want = [value for record in records for value in (read.key(record), read.value(record))]
+    for number, (ours, theirs) in enumerate(zip(got, map(without_logical_types, want), strict=True)):
+        assert ours == theirs, records[number // 2]
+
+
+def test_all_types(source, target, sluice, names, registry, reader, tmp_path):
+    """Every value as Confluent's deserializer and avro-c read it, and at the target."""
     database = names.database
     tables = list(tables_for(source, target))
     make(tables, source, target, database)
@@ -148,6 +159,8 @@ def test_all_types(source, target, sluice, names, registry, reader):
     sluice.run("apply", task, "--until-caught-up")
     for table in tables:
         equal_at_both(table, source, target, database)
+    assert {read.value(r)["type"] for r in reader.read()} == {"INSERT", "UPDATE", "DELETE"}
+    equal_by_avro_c(tmp_path, registry, reader.records)
 
 
 def row_of(body, layout):
@@ -156,9 +169,9 @@ def row_of(body, layout):
 
 
 @pytest.mark.parametrize("kind, layout", [("mysql", "row"), ("mysql", "generic"), ("mariadb", "row")])
-def test_every_type_is_read(source, target, sluice, names, registry, reader, kind, layout):
-    """Also those that only one kind of server has; and the precheck knows beforehand which schemas
-    they will have."""
+def test_every_type_is_read(source, target, sluice, names, registry, reader, tmp_path, kind, layout):
+    """Also those that only one kind of server has, and by avro-c; and the precheck knows beforehand
+    which schemas they will have."""
     origin = target if kind == "mariadb" else source
     if origin.kind != kind:
         pytest.skip("Debian sid gives no MySQL")
@@ -176,13 +189,14 @@ def test_every_type_is_read(source, target, sluice, names, registry, reader, kin
         row = row_of(body, layout)
         check_row(table, row, rows.pop(row["id"]))
     assert all(not rows for _, rows in by_name.values())
+    equal_by_avro_c(tmp_path, registry, reader.records)
     options |= {"message": {"registry": {"url": registry.url, "auto_register": False}}}
     found = Precheck(sluice, avro_task(sluice, registry, layout, **options))
     assert [i["status"] for i in found.of("registry_subjects")] == ["pass"], found.of("registry_subjects")
 
 
 @pytest.mark.parametrize("layout, level", [("row", "FULL"), ("row", "BACKWARD"), ("generic", "FULL")])
-def test_changes_and_definitions(source, target, sluice, names, registry, reader, layout,
+def test_changes_and_definitions(source, target, sluice, names, registry, reader, tmp_path, layout,
                                  level):
     """Rows and statements arrive; the schema of a changed table is there before its first row, and
     a reader that began with the first version reads on."""
@@ -223,6 +237,7 @@ def test_changes_and_definitions(source, target, sluice, names, registry, reader
     assert [read.value(r)["type"] for r in records] == [
         "INSERT", "UPDATE", "UPDATE", "INSERT", "INSERT", "INSERT", "DELETE"]
     assert [read.value(r)["type"] for r in ddl].count("ALTER") == 4
+    equal_by_avro_c(tmp_path, registry, records + ddl)
     update = read.value(records[1])
     if layout == "row":
         assert update["old"] == [{"id": 1, "a": 1, "b": "x", "c": None}]
