@@ -393,8 +393,9 @@ def test_a_row_keeps_its_partition(source, sluice, names, registry, kafka):
     assert len(keys) == 2  # INT UNSIGNED is long, BIGINT UNSIGNED is decimal
 
 
-def test_incompatible(source, sluice, names, registry):
-    """A type that older readers cannot read stops the task with the registry's reason."""
+def test_incompatible(source, sluice, names, registry, reader):
+    """A type that older readers cannot read stops the task with the registry's reason, before the
+    first row that has it; each of the two ways out that the line names leads on."""
     registry.compatibility("FULL")
     table = f"{names.database}.t"
     source.execute(f"CREATE DATABASE {names.database}",
@@ -404,10 +405,22 @@ def test_incompatible(source, sluice, names, registry):
     sluice.run("capture", task, "--until-caught-up")
     source.execute(f"ALTER TABLE {table} MODIFY a VARCHAR(20)",
                    f"INSERT INTO {table} VALUES (2, 'x')")
-    done = sluice.run("capture", task, "--until-caught-up", status=1)
-    assert "registry_incompatible" in done.stderr and "PUT" in done.stderr
+    line = sluice.run("capture", task, "--until-caught-up", status=1).stderr.splitlines()[-1]
+    assert "code=registry_incompatible" in line and re.search("The registry says: .*[Ii]ncompatible", line)
+    assert "PUT" in line and "message.registry.subjects" in line
+    read = Deserializer(registry)
+
+    def rows():
+        return [row for r in reader.read() for row in read.value(r)["data"]]
+
+    assert rows() == [{"id": 1, "a": 1}]
+    own = avro_task(sluice, registry, message={"registry": {"url": registry.url, "subjects": "record"}})
+    sluice.run("capture", own, "--until-caught-up")
+    assert rows() == [{"id": 1, "a": 1}, {"id": 2, "a": "x"}]
     registry.compatibility("NONE")
-    sluice.run("capture", task, "--until-caught-up")
+    source.execute(f"INSERT INTO {table} VALUES (3, 'y')")
+    sluice.run("capture", avro_task(sluice, registry), "--until-caught-up")
+    assert rows()[2:] == [{"id": 3, "a": "y"}]
 
 
 def tables_equal(source, target, database, tables):
@@ -479,14 +492,40 @@ def test_registry_away_and_empty(source, target, sluice, names, registry, reader
         assert "restore its data" in done.stderr
 
 
-def test_only_what_is_registered(source, sluice, names, registry):
-    source.execute(f"CREATE DATABASE {names.database}",
-                   f"CREATE TABLE {names.database}.t (id INT PRIMARY KEY)",
-                   f"INSERT INTO {names.database}.t VALUES (1)")
-    task = avro_task(sluice, registry, message={
-        "registry": {"url": registry.url, "auto_register": False}})
-    done = sluice.run("capture", task, "--until-caught-up", status=1)
-    assert "registry_not_registered" in done.stderr
+def test_only_what_is_registered(source, sluice, names, registry, reader):
+    """With auto_register: false nothing is registered: the schemas that are there are used, and a
+    table that changes waits for its next version."""
+    table = f"{names.database}.t"
+    registry.compatibility("FULL")
+    source.execute(f"CREATE DATABASE {names.database}", f"CREATE TABLE {table} (id INT PRIMARY KEY)",
+                   f"INSERT INTO {table} VALUES (1)")
+
+    def capture(auto_register, status=0):
+        task = avro_task(sluice, registry, message={"registry": {"url": registry.url, "auto_register": auto_register}})
+        before = registered()
+        done = sluice.run("capture", task, "--until-caught-up", status=status)
+        assert auto_register == (registered() != before)
+        return done.stderr.splitlines()[-1]
+
+    def registered():
+        return {s: registry.ask(f"/subjects/{s}/versions") for s in registry.ask("/subjects")}
+
+    line = capture(False, 1)
+    assert "code=registry_not_registered" in line and "its newest is none" in line
+    assert reader.read() == []
+    capture(True)
+    source.execute(f"ALTER TABLE {table} ADD COLUMN a INT", f"INSERT INTO {table} VALUES (2, 2)")
+    capture(True)
+    source.execute(f"INSERT INTO {table} VALUES (3, 3)")
+    capture(False)
+    _, second, third = reader.read()
+    assert (schema_id(second.key), schema_id(second.value)) == (schema_id(third.key), schema_id(third.value))
+    source.execute(f"ALTER TABLE {table} ADD COLUMN b INT", f"INSERT INTO {table} VALUES (4, 4, 4)")
+    line = capture(False, 1)
+    assert "code=registry_not_registered" in line and "its newest is version 2, id " in line
+    assert len(reader.read()) == 3
+    capture(True)
+    assert Deserializer(registry).value(reader.read()[3])["data"] == [{"id": 4, "a": 4, "b": 4}]
 
 
 @pytest.mark.parametrize("subjects", ["topic", "record", "topic-record"])
