@@ -46,9 +46,10 @@ static void cdc_topics_plan(cdc_topics *tp, const cdc_topic_info *info, int32_t 
         cdc_buffer_addf(&tp->out, "%s\trefused\t%s\n", name, why.text);
         return;
     }
-    size_t n = cdc_admin_plan(&tp->ce.env, kind, settings);
+    int replicas = cdc_admin_replicas(&tp->ce.env, kind, info->brokers);
+    size_t n = cdc_admin_plan(&tp->ce.env, kind, replicas, settings);
     cdc_buffer_addf(&tp->out, "%s\twould be made\tpartitions=%d replicas=%d", name, (int)wanted,
-                    cdc_admin_replicas(&tp->ce.env, kind, info->brokers));
+                    replicas);
     for (size_t i = 0; i < n; i++) {
         cdc_buffer_addf(&tp->out, " %s=%s", settings[i].name, settings[i].value);
     }

@@ -150,6 +150,13 @@ const cdc_option cdc_task_options[] = {
      .max = 100,
      .help = "Replicas of a topic that sluice creates; _sluice_checkpoints, which all tasks share, "
              "has 3 in any case where there are so many brokers."},
+    {.path = "topics.min_insync_replicas",
+     .type = CDC_OPTION_INT,
+     .def = "2",
+     .min = 0,
+     .max = 100,
+     .help = "min.insync.replicas of a topic that sluice creates with more replicas than that: so "
+             "many have what is acknowledged; 0: as the brokers say."},
     {.path = "topics.retention_hours",
      .type = CDC_OPTION_INT,
      .def = "0",

@@ -203,7 +203,7 @@ static const char *cdc_admin_cleanup(const cdc_env *env, cdc_topic_kind kind)
     return strcmp(cleanup, "compact-delete") == 0 ? "compact,delete" : cleanup;
 }
 
-size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind,
+size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind, int replicas,
                       cdc_topic_setting settings[CDC_TOPIC_SETTINGS_MAX])
 {
     const cdc_config *cfg = env->task->cfg;
@@ -211,7 +211,10 @@ size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind,
     int64_t mb = cdc_config_int(cfg, "topics.retention_mb");
     int64_t max = 65536 + (kind == CDC_TOPIC_SIDE ? (int64_t)CDC_SIDE_BYTES_MAX
                                                   : cdc_config_int(cfg, "message.max_bytes"));
+    int64_t insync = cdc_config_int(cfg, "topics.min_insync_replicas");
     size_t n = 0;
+    /* as many as there are would stop the task with the first broker that is away */
+    cdc_admin_put(settings, &n, "min.insync.replicas", insync < replicas ? insync : 0);
     if (kind == CDC_TOPIC_COMPACTED) {
         /* A start reads the end of it: old segments are to be compacted soon and cheaply. */
         cdc_admin_put_text(settings, &n, "cleanup.policy", "compact");
@@ -233,10 +236,10 @@ size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind,
 }
 
 static void cdc_admin_topic_settings(rd_kafka_NewTopic_t *topic, const cdc_env *env,
-                                     cdc_topic_kind kind)
+                                     cdc_topic_kind kind, int replicas)
 {
     cdc_topic_setting settings[CDC_TOPIC_SETTINGS_MAX];
-    size_t n = cdc_admin_plan(env, kind, settings);
+    size_t n = cdc_admin_plan(env, kind, replicas, settings);
     for (size_t i = 0; i < n; i++) {
         rd_kafka_NewTopic_set_config(topic, settings[i].name, settings[i].value);
     }
@@ -296,7 +299,7 @@ static cdc_rc cdc_admin_request_creation(cdc_client *cl, const char *name, int32
     if (topic == NULL) {
         return cdc_error_set(err, CDC_FATAL, "kafka_refused", "%s: %s", doing, reason);
     }
-    cdc_admin_topic_settings(topic, cl->env, kind);
+    cdc_admin_topic_settings(topic, cl->env, kind, replicas);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(cl->rk);
     rd_kafka_AdminOptions_t *options = cdc_admin_options(cl, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     (void)rd_kafka_AdminOptions_set_validate_only(options, try, reason, sizeof reason);

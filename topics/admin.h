@@ -27,8 +27,9 @@ typedef struct cdc_topic_setting {
 
 #define CDC_TOPIC_SETTINGS_MAX 6
 
-/* Those that differ from the brokers', by what topics and message say; how many. */
-size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind,
+/* Those that differ from the brokers', by what topics and message say; how many. replicas: of the
+ * topic, as cdc_admin_replicas tells. */
+size_t cdc_admin_plan(const cdc_env *env, cdc_topic_kind kind, int replicas,
                       cdc_topic_setting settings[CDC_TOPIC_SETTINGS_MAX]);
 
 /* The replicas of a topic that is made while there are so many brokers; only those of the

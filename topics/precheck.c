@@ -224,7 +224,8 @@ static void cdc_kafka_check_plan(cdc_kafka_check *kc, const cdc_topic_check *top
                                  const cdc_settings *settings)
 {
     cdc_topic_setting plan[CDC_TOPIC_SETTINGS_MAX];
-    size_t n = cdc_admin_plan(kc->env, topic->kind, plan);
+    int replicas = cdc_admin_replicas(kc->env, topic->kind, kc->nbrokers);
+    size_t n = cdc_admin_plan(kc->env, topic->kind, replicas, plan);
     for (size_t i = 0; i < n; i++) {
         const char *value = plan[i].value;
         bool cleanup = strcmp(plan[i].name, "cleanup.policy") == 0;
@@ -318,7 +319,7 @@ static void cdc_kafka_check_insync(cdc_kafka_check *kc, const char *name, bool t
     }
 }
 
-/* min_insync 0: not known; of a topic that is not there it is what the brokers give to all. */
+/* min_insync 0: not known; of a topic that is not there it is what it would get. */
 static void cdc_kafka_check_replicas(cdc_kafka_check *kc, const char *name, bool there,
                                      int replicas, int64_t min_insync)
 {
@@ -357,6 +358,20 @@ static void cdc_kafka_check_existing(cdc_kafka_check *kc, const cdc_topic_check 
 }
 
 /* --- a topic that is not --- */
+
+/* Of a topic that is to be made. */
+static int64_t cdc_kafka_planned_insync(const cdc_kafka_check *kc, cdc_topic_kind kind,
+                                        int replicas)
+{
+    cdc_topic_setting plan[CDC_TOPIC_SETTINGS_MAX];
+    size_t n = cdc_admin_plan(kc->env, kind, replicas, plan);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(plan[i].name, "min.insync.replicas") == 0) {
+            return strtoll(plan[i].value, NULL, 10);
+        }
+    }
+    return kc->min_insync;
+}
 
 static void cdc_kafka_check_missing(cdc_kafka_check *kc, const cdc_topic_check *topic)
 {
@@ -398,7 +413,8 @@ static void cdc_kafka_check_missing(cdc_kafka_check *kc, const cdc_topic_check *
         }
         return;
     }
-    cdc_kafka_check_replicas(kc, topic->name, false, replicas, kc->min_insync);
+    cdc_kafka_check_replicas(kc, topic->name, false, replicas,
+                             cdc_kafka_planned_insync(kc, topic->kind, replicas));
 }
 
 static void cdc_kafka_check_topic(cdc_kafka_check *kc, const cdc_topic_check *topic)
@@ -476,11 +492,24 @@ static cdc_rc cdc_kafka_check_table(cdc_kafka_check *kc, const cdc_catalog_table
     return rc;
 }
 
-static cdc_rc cdc_kafka_check_by_table(cdc_kafka_check *kc, cdc_error *err)
+/* Two tables whose names become one. */
+static void cdc_kafka_check_shared(cdc_kafka_check *kc, cdc_arena *ar)
+{
+    cdc_topic_names names;
+    cdc_error why;
+    cdc_error_clear(&why);
+    if (cdc_router_topics_of(kc->env->task, &kc->list->catalog, ar, &names, &why) != CDC_OK &&
+        strcmp(why.code, "topic_shared") == 0) {
+        cdc_checklist_error(kc->list, "kafka_topics", "topics.rules", &why);
+    }
+}
+
+static cdc_rc cdc_kafka_check_by_table(cdc_kafka_check *kc, cdc_arena *ar, cdc_error *err)
 {
     const cdc_catalog *cat = &kc->list->catalog;
     cdc_buffer done;
     cdc_rc rc = CDC_OK;
+    cdc_kafka_check_shared(kc, ar);
     cdc_buffer_init(&done, 64 * 1024 * 1024);
     cdc_buffer_add_char(&done, '\n');
     for (size_t i = 0; rc == CDC_OK && i < cat->ntables; i++) {
@@ -571,7 +600,7 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
         cdc_kafka_check_topic(kc, &own);
     }
     if (source && cdc_topic_rules_by_table(&task->topics) != NULL) {
-        cdc_rc rc = cdc_kafka_check_by_table(kc, err);
+        cdc_rc rc = cdc_kafka_check_by_table(kc, ar, err);
         rc = rc == CDC_OK ? cdc_kafka_check_statements(kc, err) : rc;
         rc = rc == CDC_OK ? cdc_kafka_check_side(kc, ar, err) : rc;
         return rc == CDC_OK ? cdc_kafka_check_transaction_records(kc, ar, err) : rc;
@@ -586,13 +615,12 @@ static cdc_rc cdc_kafka_check_topics(cdc_kafka_check *kc, cdc_arena *ar, cdc_err
 
 /* --- columns that are hashed --- */
 
-static bool cdc_kafka_has_column(const cdc_env *env, const cdc_catalog_table *tbl, const char *name)
+/* The catalog has no columns that objects.tables leaves out. */
+static bool cdc_kafka_has_column(const cdc_catalog_table *tbl, const char *name)
 {
-    const cdc_rule *rule =
-        cdc_rules_find(cdc_selection_rules(env->selection), tbl->database, tbl->name);
     for (uint32_t i = 0; i < tbl->ncols; i++) {
         if (strcasecmp(tbl->cols[i].name, name) == 0) {
-            return cdc_rule_column(rule, name);
+            return true;
         }
     }
     return false;
@@ -607,7 +635,7 @@ static void cdc_kafka_check_columns(cdc_kafka_check *kc)
         const cdc_topic_rule *rule =
             cdc_topic_rules_find(&env->task->topics, tbl->database, tbl->name);
         for (size_t i = 0; i < rule->ncolumns; i++) {
-            if (!cdc_kafka_has_column(env, tbl, rule->columns[i])) {
+            if (!cdc_kafka_has_column(tbl, rule->columns[i])) {
                 char object[600];
                 snprintf(object, sizeof object, "%s.%s", tbl->database, tbl->name);
                 cdc_checklist_add(kc->list, "topic_columns", CDC_CHECK_FAIL, object,

@@ -174,6 +174,7 @@ static cdc_rc cdc_router_ddl_topics(const cdc_task *task, bool others, cdc_arena
 
 typedef struct cdc_topic_arrays {
     const char **data;
+    const cdc_catalog_table **first; /* whose topic it is; NULL: of all tables of a rule */
     int32_t *partitions;
     bool *hashed;
     const char **places;
@@ -183,10 +184,12 @@ typedef struct cdc_topic_arrays {
 static cdc_rc cdc_router_arrays(cdc_topic_arrays *to, size_t room, cdc_arena *ar, cdc_error *err)
 {
     *to = (cdc_topic_arrays){.data = cdc_arena_zalloc(ar, room * sizeof *to->data),
+                             .first = cdc_arena_zalloc(ar, room * sizeof *to->first),
                              .partitions = cdc_arena_zalloc(ar, room * sizeof *to->partitions),
                              .hashed = cdc_arena_zalloc(ar, room * sizeof *to->hashed),
                              .places = cdc_arena_zalloc(ar, room * sizeof *to->places)};
-    return to->data != NULL && to->partitions != NULL && to->hashed != NULL && to->places != NULL
+    return to->data != NULL && to->first != NULL && to->partitions != NULL && to->hashed != NULL &&
+                   to->places != NULL
                ? CDC_OK
                : cdc_error_set(err, CDC_FATAL, "no_memory",
                                "out of memory for the names of topics");
@@ -201,6 +204,28 @@ static void cdc_router_names(const cdc_topic_arrays *to, cdc_topic_names *out)
                              .ndata = to->n};
 }
 
+static const char *cdc_router_whose(const cdc_catalog_table *tbl, char *text, size_t size)
+{
+    snprintf(text, size, tbl != NULL ? "table %s.%s" : "all tables",
+             tbl != NULL ? tbl->database : "", tbl != NULL ? tbl->name : "");
+    return text;
+}
+
+/* The i-th topic is also that of a table whose rule says another number. */
+static cdc_rc cdc_router_shared(const cdc_topic_arrays *to, size_t i, const cdc_topic_rule *rule,
+                                const cdc_catalog_table *tbl, cdc_error *err)
+{
+    char one[300];
+    char two[300];
+    return cdc_error_refuse(
+        err, "topic_shared",
+        "topic %s is that of %s with %d partitions (%s), and of %s with %d (%s): a character that "
+        "Kafka does not take becomes '_', and a topic has one number of partitions; give one of "
+        "them another topic in topics.rules, or both the same number",
+        to->data[i], cdc_router_whose(to->first[i], one, sizeof one), (int)to->partitions[i],
+        to->places[i], cdc_router_whose(tbl, two, sizeof two), (int)rule->partitions, rule->place);
+}
+
 /* A topic of the rule's, once. */
 static cdc_rc cdc_router_add(cdc_topic_arrays *to, const cdc_task *task, const cdc_topic_rule *rule,
                              const cdc_catalog_table *tbl, cdc_arena *ar, cdc_error *err)
@@ -210,10 +235,15 @@ static cdc_rc cdc_router_add(cdc_topic_arrays *to, const cdc_task *task, const c
         return err->rc;
     }
     size_t at = cdc_router_find(to->data, to->n, name);
-    to->n += at == to->n ? 1 : 0;
-    to->data[at] = name;
-    to->partitions[at] = rule->partitions;
-    to->places[at] = rule->place;
+    if (at < to->n && to->partitions[at] != rule->partitions) {
+        return cdc_router_shared(to, at, rule, tbl, err);
+    }
+    if (at == to->n) {
+        to->data[to->n++] = name;
+        to->first[at] = tbl;
+        to->partitions[at] = rule->partitions;
+        to->places[at] = rule->place;
+    }
     to->hashed[at] = to->hashed[at] || rule->policy != CDC_POLICY_SINGLE;
     return CDC_OK;
 }

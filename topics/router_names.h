@@ -24,7 +24,8 @@ cdc_rc cdc_router_topics(const cdc_task *task, cdc_arena *ar, cdc_topic_names *o
                          cdc_error *err) CDC_MUST_CHECK;
 
 /* The topics that a task with a source writes while its tables are those of the catalog: of every
- * rule, and where its template has {database} or {table}, of each table that it is for. */
+ * rule, and where its template has {database} or {table}, of each table that it is for. FATAL
+ * ("topic_shared"): two tables have one topic, by rules with different numbers of partitions. */
 cdc_rc cdc_router_topics_of(const cdc_task *task, const cdc_catalog *cat, cdc_arena *ar,
                             cdc_topic_names *out, cdc_error *err) CDC_MUST_CHECK;
 

@@ -55,6 +55,27 @@ def test_replicas(cluster, source, sluice, names):
     last = {}  # brokers learn of new topics one by one
     wait_until(told, 30, last, interval_s=0.5)
     assert "min.insync.replicas=1" in last[one, "fail", never]
+    assert cluster.settings(CHECKPOINTS)["min.insync.replicas"] == "2"
+    assert "min.insync.replicas" not in cluster.settings(one)
+
+
+def test_acknowledged_by_two_of_three(cluster, sluice, names):
+    """Topics of three replicas, unless the task says otherwise; the precheck knows what they would have."""
+    def topics(**more):
+        return sluice.task(kafka={"bootstrap.servers": cluster.address},
+                           topics={"replication_factor": 3, **more})
+
+    def made(task, topic):
+        sluice.run("topics", task, "create")
+        return cluster.settings(topic).get("min.insync.replicas")
+
+    planned = sluice.run("topics", topics(), "create", "--dry-run").stdout.splitlines()
+    line, = [line for line in planned if line.startswith(f"{names.topic}\t")]
+    assert "replicas=3 min.insync.replicas=2 " in line
+    assert made(topics(), names.topic) == "2" and cluster.settings(f"{names.task}.ddl")["min.insync.replicas"] == "2"
+    assert made(topics(data=f"{names.topic}.one", min_insync_replicas=1), f"{names.topic}.one") == "1"
+    assert made(topics(data=f"{names.topic}.broker", min_insync_replicas=0), f"{names.topic}.broker") is None
+    assert made(topics(data=f"{names.topic}.all", min_insync_replicas=3), f"{names.topic}.all") is None
 
 
 class Rows:

@@ -352,6 +352,13 @@ def test_topics_of_rules(ends, sluice, names, kafka):
     item = Precheck(sluice, rules(partitions=3, **good), *quiet(source)).one("kafka_topics", "fail")
     assert item["object"] == good["topic"] and "topics.rules[0].partitions: 2" in item["cure"]
     assert ("kafka_topics", "fail") not in Precheck(sluice, rules(partitions=2, **good), *quiet(source)).bad()
+    source.execute(f"CREATE TABLE {names.database}.t$ (id INT PRIMARY KEY)",
+                   f"CREATE TABLE {names.database}.t_ (id INT PRIMARY KEY)")
+    shared = {"topics": {"data": "{task}.{table}", "rules": [{"match": "*.t$", "partitions": 2}]}, "target": None}
+    item = Precheck(sluice, task(shared), *quiet(source)).one("kafka_topics", "fail")
+    assert f"table {names.database}.t$ with 2 partitions" in item["reason"]
+    assert f"table {names.database}.t_ with 1" in item["reason"] and "give one of them another topic" in item["reason"]
+    assert item["reason"] in sluice.run("topics", task(shared), "create", status=3).stderr
 
 
 def test_kafka_not_reachable(ends, sluice):

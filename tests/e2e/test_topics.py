@@ -3,8 +3,6 @@ another while somebody reads the target."""
 
 import random
 
-from confluent_kafka.admin import ConfigResource, ConfigSource
-
 from lib.kafka_reader import read_topic
 from lib.load import same
 from lib.wait import wait_until
@@ -124,14 +122,6 @@ def test_a_row_that_moves_is_never_missing_nor_twice(source, target, kafka, slui
     assert min(stayed) > 20
 
 
-def settings(kafka, topic):
-    """{name: value} of those that were given to the topic itself."""
-    admin = kafka.admin()  # its requests end with it
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-    found = admin.describe_configs([resource])[resource].result(30)
-    return {name: entry.value for name, entry in found.items() if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value}
-
-
 def test_topics_are_made_as_the_task_says(source, kafka, sluice, names):
     source.execute(f"CREATE DATABASE {names.database}")
     task = sluice.task(target=None, topics={
@@ -148,11 +138,11 @@ def test_topics_are_made_as_the_task_says(source, kafka, sluice, names):
     sluice.run("topics", task, status=1)
     sluice.run("topics", task, "create")
     for topic, partitions in topics.items():
-        found = settings(kafka, topic)
+        found = kafka.settings(topic)
         assert int(found["max.message.bytes"]) > 10_000_000
         assert " ".join(f"{n}={found[n]}" for n in ("retention.ms", "retention.bytes", "cleanup.policy")) == kept + (
             "delete" if topic.endswith(".ddl") else "compact,delete")
-    assert settings(kafka, "_sluice_checkpoints")["cleanup.policy"] == "compact"
+    assert kafka.settings("_sluice_checkpoints")["cleanup.policy"] == "compact"
     listed = sluice.run("topics", task, "create", "--dry-run").stdout
     assert f"{names.task}.own\t1\t0\t0" in listed and "would" not in listed
 
@@ -183,7 +173,7 @@ def test_topics_of_tables_are_made(source, kafka, sluice, names):
     sluice.run("topics", task, "create")
     made = kafka.admin().list_topics(timeout=30).topics
     assert {topic: len(made[topic].partitions) for topic in made if topic.startswith(task_name)} == wanted
-    assert settings(kafka, f"{task_name}.o.orders")["retention.ms"] == "172800000"
+    assert kafka.settings(f"{task_name}.o.orders")["retention.ms"] == "172800000"
     sluice.run("capture", task, "--until-caught-up")  # finds all that it needs: it may make none
     assert [r.json["table"] for r in read_topic(kafka.address, f"{task_name}.o.orders")] == ["orders"]
     assert [r.json["table"] for r in read_topic(kafka.address, f"{task_name}.log")] == ["log"]

@@ -206,6 +206,28 @@ static void test_topics_of_tables(void **state)
     }
 }
 
+/* y$ and y_ become one topic, which has one number of partitions. */
+static void test_tables_that_share_a_topic(void **state)
+{
+    (void)state;
+    cdc_catalog_table found[] = {{.database = "a", .name = "y$"}, {.database = "b", .name = "y_"}};
+    const cdc_catalog cat = {.tables = found, .ntables = 2};
+    char names[256];
+    assert_int_equal(topics_of("source: {type: fake}\ntopics: {data: 'of.{table}', partitions: 2, "
+                               "rules: [{match: b.*, partitions: 3}]}\n",
+                               &cat, names, sizeof names),
+                     CDC_FATAL);
+    assert_string_equal(error.code, "topic_shared");
+    assert_non_null(strstr(error.text,
+                           "topic of.y_ is that of table a.y$ with 2 partitions (topics), "
+                           "and of table b.y_ with 3 (topics.rules[0])"));
+    assert_int_equal(topics_of("source: {type: fake}\ntopics: {data: 'of.{table}', partitions: 2, "
+                               "rules: [{match: b.*, policy: pk}]}\n",
+                               &cat, names, sizeof names),
+                     CDC_OK);
+    assert_string_equal(names, "of.y_=2#|shop.ddl");
+}
+
 static void test_topic_per_table_needs_a_list(void **state)
 {
     (void)state;
@@ -225,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_topics_of_an_applier),
         cmocka_unit_test(test_topics_of_tables),
+        cmocka_unit_test(test_tables_that_share_a_topic),
         cmocka_unit_test(test_topic_per_table_needs_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from lib.servers import Kafka, free_port, run_script
+from lib.servers import Kafka, free_port, run_script, topic_settings
 from lib.wait import wait_until
 
 CONTROLLERS = (1, 2, 3)
@@ -72,6 +72,9 @@ class KafkaCluster:
 
     def create_topic(self, name, replicas):
         self._admin.create_topics([NewTopic(name, 1, replicas)])[name].result(30)
+
+    def settings(self, topic):
+        return topic_settings(self._admin, topic)
 
     def partitions(self):
         """(topic, number, what brokers know of it) of all partitions, internal topics' included."""

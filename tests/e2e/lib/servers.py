@@ -15,8 +15,8 @@ import urllib.request
 from pathlib import Path
 
 import pymysql
-from confluent_kafka.admin import (AdminClient, ConfigResource, NewPartitions, NewTopic,
-                                   ResourceType)
+from confluent_kafka.admin import (AdminClient, ConfigResource, ConfigSource, NewPartitions,
+                                   NewTopic, ResourceType)
 
 from lib.wait import wait_until
 
@@ -135,6 +135,14 @@ class Server:
         self.kill()
 
 
+def topic_settings(admin, topic):
+    """{name: value} of those that were given to the topic itself."""
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    found = admin.describe_configs([resource])[resource].result(30)
+    return {name: entry.value for name, entry in found.items()
+            if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value}
+
+
 class Kafka(Server):
     """options: "property=value" of the broker."""
 
@@ -142,6 +150,9 @@ class Kafka(Server):
 
     def admin(self):
         return AdminClient({"bootstrap.servers": self.address})
+
+    def settings(self, topic):
+        return topic_settings(self.admin(), topic)
 
     def create_topic(self, name, partitions=1, **config):
         topic = NewTopic(name, partitions, 1, config={k: str(v) for k, v in config.items()})
