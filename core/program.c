@@ -6,7 +6,6 @@
 
 #include "http.h"
 #include "log.h"
-#include "reload.h"
 #include "stop.h"
 
 typedef struct cdc_arguments {
@@ -87,8 +86,9 @@ static cdc_rc cdc_program_http(const cdc_program *prog, const cdc_env *env, cdc_
     return cdc_http_start(http, env->metrics, listen, path, err);
 }
 
+/* *again: another run is due, by the task file as it is now. */
 static cdc_rc cdc_program_run(const cdc_program *prog, const cdc_arguments *args, cdc_task *task,
-                              cdc_error *err)
+                              bool *again, cdc_error *err)
 {
     cdc_selection *selection = NULL;
     cdc_http *http = NULL;
@@ -108,12 +108,13 @@ static cdc_rc cdc_program_run(const cdc_program *prog, const cdc_arguments *args
     if (rc != CDC_OK) {
         goto out;
     }
-    rc = cdc_reload_start(&reload, args->task, prog->tables, &env, err);
+    rc = cdc_reload_start(&reload, args->task, prog->tables, &env, prog->check, err);
     if (rc != CDC_OK) {
         goto out;
     }
     rc = prog->run(&env, args->until_caught_up, err);
 out:
+    *again = rc == CDC_OK && cdc_reload_again(reload) && cdc_stop_take_back();
     cdc_reload_stop(reload);
     cdc_http_stop(http);
     cdc_limits_fini(&env.limits);
@@ -175,31 +176,43 @@ static cdc_rc cdc_program_precheck(const cdc_program *prog, const cdc_task *task
     return rc;
 }
 
+static cdc_rc cdc_program_once(const cdc_program *prog, const cdc_arguments *args, bool *again,
+                               cdc_error *err)
+{
+    cdc_task task = {0};
+    *again = false;
+    cdc_rc rc = cdc_task_load(&task, args->task, prog->tables, err);
+    if (rc == CDC_OK) {
+        cdc_log_set_context(prog->name, task.name);
+        rc = args->precheck ? cdc_program_precheck(prog, &task, err)
+                            : cdc_program_run(prog, args, &task, again, err);
+    }
+    if (rc == CDC_OK && !args->precheck && !*again) {
+        CDC_LOG(CDC_LOG_INFO, "stopped",
+                CDC_STR("reason", cdc_stop_requested() ? "signal" : "done"));
+    } else if (rc != CDC_OK) {
+        cdc_log_error("failed", err);
+    }
+    cdc_log_set_context(prog->name, NULL); /* the task's name goes with the task */
+    cdc_task_fini(&task);
+    return rc;
+}
+
 int cdc_program_main(const cdc_program *prog, int argc, char **argv)
 {
     cdc_error err;
-    cdc_task task = {0};
     cdc_arguments args = {0};
+    bool again = true;
     cdc_error_clear(&err);
     cdc_reload_block();
     cdc_stop_install();
     cdc_log_set_context(prog->name, NULL);
     cdc_rc rc = cdc_program_arguments(prog, argc, argv, &args, &err);
-    if (rc == CDC_OK) {
-        rc = cdc_task_load(&task, args.task, prog->tables, &err);
-    }
-    if (rc == CDC_OK) {
-        cdc_log_set_context(prog->name, task.name);
-        rc = args.precheck ? cdc_program_precheck(prog, &task, &err)
-                           : cdc_program_run(prog, &args, &task, &err);
-    }
-    if (rc == CDC_OK && !args.precheck) {
-        CDC_LOG(CDC_LOG_INFO, "stopped",
-                CDC_STR("reason", cdc_stop_requested() ? "signal" : "done"));
-    } else if (rc != CDC_OK) {
+    if (rc != CDC_OK) {
         cdc_log_error("failed", &err);
     }
-    cdc_log_set_context(prog->name, NULL); /* the task's name goes with the task */
-    cdc_task_fini(&task);
+    while (rc == CDC_OK && again) {
+        rc = cdc_program_once(prog, &args, &again, &err);
+    }
     return rc == CDC_OK ? CDC_EXIT_OK : (int)err.exit;
 }

@@ -4,6 +4,7 @@
 #define CDC_PROGRAM_H
 
 #include "plugin.h"
+#include "reload.h"
 
 typedef struct cdc_program {
     const char *name; /* "capture", "apply" */
@@ -13,6 +14,7 @@ typedef struct cdc_program {
     /* The part of `sluice precheck` that needs the database's client library. */
     cdc_rc (*precheck)(const cdc_env *env, cdc_checklist *list, cdc_error *err);
     const cdc_check *const *checks; /* the whole product's */
+    cdc_reload_check *check;
 } cdc_program;
 
 /* NAME TASK [--until-caught-up] [--log-level debug|info|warn|error] [--log-json]; returns the exit

@@ -6,14 +6,16 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "stop.h"
 
 struct cdc_reload {
     const char *path;
     const cdc_option *const *tables;
     const cdc_env *env;
+    cdc_reload_check *check;
     cdc_task newest; /* the last file that was taken; cfg NULL: none yet. The thread's */
     pthread_t thread;
-    _Atomic bool ending;
+    _Atomic bool ending, again;
 };
 
 static void cdc_reload_set(sigset_t *set)
@@ -37,6 +39,8 @@ static cdc_rc cdc_reload_read(const cdc_reload *rl, cdc_task *task, cdc_error *e
     if (rc == CDC_OK) {
         rc = cdc_selection_new(&selection, task->cfg, err);
         cdc_selection_free(selection);
+        const cdc_env env = {.task = task};
+        rc = rc == CDC_OK && rl->check != NULL ? rl->check(&env, err) : rc;
         if (rc != CDC_OK) {
             cdc_task_fini(task);
         }
@@ -78,7 +82,11 @@ void cdc_reload_now(cdc_reload *rl)
     cdc_limits_set(&rl->env->limits, task.cfg);
     CDC_LOG(CDC_LOG_INFO, "task_file_read", CDC_STR("file", rl->path),
             CDC_STR("changed", cdc_buffer_cstr(&rates.names)));
-    if (others.names.len > 0) {
+    if (strcmp(cdc_buffer_cstr(&others.names), "kafka") == 0) {
+        CDC_LOG(CDC_LOG_INFO, "restart", CDC_STR("file", rl->path), CDC_STR("changed", "kafka"));
+        atomic_store(&rl->again, true);
+        cdc_stop_request();
+    } else if (others.names.len > 0) {
         CDC_LOG(CDC_LOG_WARN, "restart_needed", CDC_STR("file", rl->path),
                 CDC_STR("changed", cdc_buffer_cstr(&others.names)));
     }
@@ -101,7 +109,7 @@ static void *cdc_reload_main(void *arg)
 }
 
 cdc_rc cdc_reload_start(cdc_reload **out, const char *path, const cdc_option *const *tables,
-                        const cdc_env *env, cdc_error *err)
+                        const cdc_env *env, cdc_reload_check *check, cdc_error *err)
 {
     cdc_reload *rl = calloc(1, sizeof *rl);
     *out = rl;
@@ -109,6 +117,7 @@ cdc_rc cdc_reload_start(cdc_reload **out, const char *path, const cdc_option *co
         rl->path = path;
         rl->tables = tables;
         rl->env = env;
+        rl->check = check;
     }
     if (rl == NULL || pthread_create(&rl->thread, NULL, cdc_reload_main, rl) != 0) {
         free(rl);
@@ -117,6 +126,11 @@ cdc_rc cdc_reload_start(cdc_reload **out, const char *path, const cdc_option *co
                              "out of memory or threads to wait for SIGHUP");
     }
     return CDC_OK;
+}
+
+bool cdc_reload_again(const cdc_reload *rl)
+{
+    return rl != NULL && atomic_load(&rl->again);
 }
 
 void cdc_reload_stop(cdc_reload *rl)

@@ -12,6 +12,7 @@
 
 /* The eventfd is written once and never read, so that every thread that waits on it wakes up. */
 static atomic_bool requested;
+static atomic_bool signalled;
 static atomic_int wake_fd = -1;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -35,6 +36,7 @@ void cdc_stop_request(void)
 static void cdc_stop_signal(int signo)
 {
     (void)signo;
+    atomic_store(&signalled, true);
     cdc_stop_request();
 }
 
@@ -78,4 +80,14 @@ void cdc_stop_reset(void)
         /* nothing was written */
     }
     atomic_store(&requested, false);
+}
+
+bool cdc_stop_take_back(void)
+{
+    cdc_stop_reset();
+    if (atomic_load(&signalled)) { /* perhaps just now, and forgotten by the line above */
+        cdc_stop_request();
+        return false;
+    }
+    return true;
 }

@@ -2,6 +2,7 @@
 #include "capture.h"
 #include "core/program.h"
 #include "schema/codec.h"
+#include "topics/properties.h"
 
 extern const cdc_source CDC_SOURCE; /* set by the build */
 extern const cdc_option *const cdc_all_options[];
@@ -27,6 +28,7 @@ int main(int argc, char **argv)
                               .tables = cdc_all_options,
                               .run = cdc_capture_main,
                               .precheck = CDC_SOURCE.precheck,
-                              .checks = cdc_all_checks};
+                              .checks = cdc_all_checks,
+                              .check = cdc_properties_check};
     return cdc_program_main(&prog, argc, argv);
 }

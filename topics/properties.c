@@ -406,3 +406,28 @@ cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc
     *out = conf;
     return rc;
 }
+
+/* What fits to what, acks to transactions for one, a handle finds out. */
+static cdc_rc cdc_properties_fit(rd_kafka_conf_t *conf, const cdc_env *env, cdc_error *err)
+{
+    char reason[512];
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    if (rk == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return cdc_error_set(err, CDC_FATAL, "config", "%s: kafka: %s",
+                             cdc_config_where(env->task->cfg, "kafka"), reason);
+    }
+    rd_kafka_destroy(rk);
+    return CDC_OK;
+}
+
+cdc_rc cdc_properties_check(const cdc_env *env, cdc_error *err)
+{
+    rd_kafka_conf_t *conf = NULL;
+    cdc_rc rc = cdc_properties_new(&conf, CDC_CLIENT_CONSUMER, env, err);
+    if (rc == CDC_OK) {
+        rd_kafka_conf_destroy(conf);
+        rc = cdc_properties_new(&conf, CDC_CLIENT_PRODUCER, env, err);
+    }
+    return rc == CDC_OK ? cdc_properties_fit(conf, env, err) : rc;
+}

@@ -23,6 +23,10 @@ typedef enum cdc_client_kind {
 cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc_env *env,
                           cdc_error *err) CDC_MUST_CHECK;
 
+/* A cdc_reload_check: would they be taken, of a producer and of a consumer? Connects to nobody for
+ * longer than it takes to ask. */
+cdc_rc cdc_properties_check(const cdc_env *env, cdc_error *err) CDC_MUST_CHECK;
+
 /* What the task says for a property, or NULL. */
 const char *cdc_properties_given(const cdc_env *env, const char *name);
 

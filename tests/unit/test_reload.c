@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/reload.h"
+#include "core/stop.h"
 
 extern const cdc_option *const cdc_all_options[];
 
@@ -32,6 +33,13 @@ static void write_file(const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+static cdc_rc check(const cdc_env *read, cdc_error *err)
+{
+    return cdc_config_lookup(read->task->cfg, "kafka", "acks") == NULL
+               ? CDC_OK
+               : cdc_error_set(err, CDC_FATAL, "config", "%s: no acks here", path);
+}
+
 static int open_reload(void **state)
 {
     (void)state;
@@ -43,7 +51,7 @@ static int open_reload(void **state)
     assert_int_equal(cdc_task_load(&task, path, cdc_all_options, &err), CDC_OK);
     env = (cdc_env){.task = &task};
     assert_int_equal(cdc_limits_init(&env.limits, task.cfg, &err), CDC_OK);
-    return cdc_reload_start(&reload, path, cdc_all_options, &env, &err) == CDC_OK ? 0 : -1;
+    return cdc_reload_start(&reload, path, cdc_all_options, &env, check, &err) == CDC_OK ? 0 : -1;
 }
 
 static int close_reload(void **state)
@@ -106,6 +114,8 @@ static void test_a_bad_file_is_refused(void **state)
         HEAD "incremental: {rows_per_second: many}\n",
         HEAD "incremental: {rows_per_second: 5}\nphases: []\n",
         HEAD "incremental: {rows_per_second: 5}\nobjects: {include: [nodot]}\n",
+        "name: t\nkafka: {bootstrap.servers: b:1, acks: all}\nsource: {type: mysql, hosts: h:3306, "
+        "user: u, password: p1}\nincremental: {rows_per_second: 5}\n",
         "",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -115,6 +125,29 @@ static void test_a_bad_file_is_refused(void **state)
         assert_ptr_equal(strchr(log, '\n'), log + strlen(log) - 1); /* one line */
         assert_int_equal(rates().rows, 10);
     }
+    assert_false(cdc_stop_requested());
+}
+
+/* Of Kafka's settings alone: the program begins anew, unless a signal has asked it to end. */
+static void test_another_kafka_begins_anew(void **state)
+{
+    (void)state;
+    cdc_stop_install();
+    for (int end = 0; end < 2; end++) {
+        const char *log = log_of_reading("name: t\nkafka: {bootstrap.servers: b:1, linger.ms: 5}\n"
+                                         "source: {type: mysql, hosts: h:3306, user: u, password: "
+                                         "p1}\nincremental: {rows_per_second: 11}\n");
+        assert_non_null(strstr(log, "event=restart "));
+        assert_null(strstr(log, "restart_needed"));
+        assert_true(cdc_reload_again(reload));
+        assert_true(cdc_stop_requested());
+        if (end == 1) {
+            assert_int_equal(raise(SIGTERM), 0);
+        }
+        assert_int_equal(cdc_stop_take_back(), end == 0);
+        assert_int_equal(cdc_stop_requested(), end == 1);
+    }
+    cdc_stop_reset();
 }
 
 static void test_other_changes_are_named(void **state)
@@ -126,6 +159,8 @@ static void test_other_changes_are_named(void **state)
                                      "full: {threads: 3}\nincremental: {rows_per_second: 11}\n");
     assert_int_equal(rates().rows, 11);
     assert_non_null(strstr(log, "event=restart_needed"));
+    assert_false(cdc_reload_again(reload));
+    assert_false(cdc_stop_requested());
     const char *named = strstr(log, "restart_needed");
     assert_non_null(strstr(named, "kafka"));
     assert_non_null(strstr(named, "source.password"));
@@ -153,10 +188,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_reload, close_reload)
     const struct CMUnitTest tests[] = {
-        TEST(test_rates_take_effect),
-        TEST(test_a_bad_file_is_refused),
-        TEST(test_other_changes_are_named),
-        TEST(test_the_signal),
+        TEST(test_rates_take_effect),         TEST(test_a_bad_file_is_refused),
+        TEST(test_other_changes_are_named),   TEST(test_the_signal),
+        TEST(test_another_kafka_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
