@@ -29,6 +29,7 @@ static const cdc_status_field fields[] = {
     {"bytes_per_second", "sluice_record_bytes_per_second", "sluice_bytes_per_second"},
     {"lag_ms", "sluice_lag_ms", NULL},
     {"heartbeat", "heartbeat", NULL},
+    {"partitions", "partitions", NULL},
     {"last_error", "last_error", NULL},
     {"ready", "ready", NULL},
     {"healthy", "healthy", NULL},
@@ -190,6 +191,9 @@ static void cdc_status_text(const char *name, const json_t *program, cdc_buffer 
                     cdc_status_word(program, "phase"),
                     json_is_true(json_object_get(program, "healthy")) ? "" : ", NOT HEALTHY");
     cdc_buffer_addf(out, "          position %s\n", cdc_status_word(program, "position"));
+    if (json_is_string(json_object_get(program, "partitions"))) {
+        cdc_buffer_addf(out, "          partitions %s\n", cdc_status_word(program, "partitions"));
+    }
     cdc_buffer_addf(out, "          rows %.0f (%.0f/s), bytes %.0f (%.0f/s), lag ",
                     cdc_status_num(program, "rows"), cdc_status_num(program, "rows_per_second"),
                     cdc_status_num(program, "bytes"), cdc_status_num(program, "bytes_per_second"));

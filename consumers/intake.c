@@ -31,12 +31,13 @@ struct cdc_intake {
     uint32_t n;
     uint32_t latest; /* partition of the last record */
     _Atomic bool *held;
-    _Atomic bool holds;   /* any of them */
-    bool *paused;         /* the thread's: it has told the consumer */
-    cdc_moves *moves;     /* or... */
-    cdc_merge *merge;     /* ...with target.atomic: transaction */
-    bool moving;          /* the thread's: what the last batch has said */
-    pthread_mutex_t lock; /* of the three below */
+    _Atomic bool holds;       /* any of them */
+    bool *paused;             /* the thread's: it has told the consumer */
+    cdc_moves *moves;         /* or... */
+    cdc_merge *merge;         /* ...with target.atomic: transaction */
+    cdc_elsewhere *elsewhere; /* of a group */
+    bool moving;              /* the thread's: what the last batch has said */
+    pthread_mutex_t lock;     /* of the three below */
     int64_t *ends;
     uint64_t question;
     _Atomic bool answered; /* written under the lock */
@@ -278,11 +279,18 @@ static cdc_rc cdc_intake_one(cdc_intake *in, int timeout_ms, cdc_batch *batch)
     return rc;
 }
 
+/* How long to wait for a record. */
+static int cdc_intake_patience(cdc_intake *in)
+{
+    bool near = !atomic_load(&in->answered) || atomic_load(&in->holds) ||
+                (in->elsewhere != NULL && cdc_elsewhere_waits(in->elsewhere));
+    return near ? ASKED_MS : POLL_MS;
+}
+
 /* Fills a batch: waits for the first record, then takes what is there. */
 static cdc_rc cdc_intake_fill(cdc_intake *in, cdc_batch *batch)
 {
-    bool near = !atomic_load(&in->answered) || atomic_load(&in->holds);
-    int patience = near ? ASKED_MS : POLL_MS;
+    int patience = cdc_intake_patience(in);
     int64_t now_ms = cdc_clock_mono_ms();
     cdc_rc rc = in->merge != NULL ? cdc_merge_look(in->merge, now_ms, &in->err)
                                   : cdc_moves_look(in->moves, now_ms, &in->err);
@@ -353,9 +361,9 @@ static void cdc_intake_metrics(cdc_intake *in)
 }
 
 cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *codec,
-                        cdc_consumer *consumer, const cdc_offset *offsets, const int64_t *ends,
-                        uint32_t n, cdc_error *err)
+                        const cdc_intake_read *read, cdc_error *err)
 {
+    uint32_t n = read->n;
     cdc_intake *in = calloc(1, sizeof *in);
     *out = in;
     if (in == NULL) {
@@ -363,9 +371,10 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
     }
     in->env = env;
     in->codec = codec;
-    in->consumer = consumer;
-    in->offsets = offsets;
+    in->consumer = read->consumer;
+    in->offsets = read->offsets;
     in->n = n;
+    in->elsewhere = read->elsewhere;
     pthread_mutex_init(&in->lock, NULL);
     cdc_error_clear(&in->err);
     cdc_intake_metrics(in);
@@ -378,27 +387,27 @@ cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *c
         rc = codec->open(&in->codec_handle, env, err);
     }
     if (rc == CDC_OK) {
-        rc = cdc_consumer_assign(consumer, offsets, n, err);
+        rc = cdc_consumer_assign(in->consumer, in->offsets, n, err);
     }
     if (rc != CDC_OK) {
         goto fail;
     }
-    in->ends = malloc(n * sizeof *in->ends);
-    in->held = calloc(n, sizeof *in->held);
-    in->paused = calloc(n, sizeof *in->paused);
+    in->ends = calloc(n + 1, sizeof *in->ends);
+    in->held = calloc(n + 1, sizeof *in->held);
+    in->paused = calloc(n + 1, sizeof *in->paused);
     in->queue = cdc_queue_new(QUEUE_BYTES, BATCH_BYTES_MAX);
     if (env->task->whole) {
-        const cdc_merge_read read = {consumer, offsets, n, in->transactions, in->side};
-        rc = cdc_merge_new(&in->merge, env, &read, err);
+        const cdc_merge_read merge = {in->consumer, in->offsets, n, in->transactions, in->side};
+        rc = cdc_merge_new(&in->merge, env, &merge, err);
     } else if (in->held != NULL) {
-        const cdc_moves_read read = {consumer, offsets, in->held, n};
-        rc = cdc_moves_new(&in->moves, env, &read, err);
+        const cdc_moves_read moves = {in->consumer, in->offsets, in->held, n, in->elsewhere};
+        rc = cdc_moves_new(&in->moves, env, &moves, err);
     }
     if (rc != CDC_OK) {
         goto fail;
     }
     if (in->ends != NULL && in->held != NULL && in->paused != NULL && in->queue != NULL) {
-        memcpy(in->ends, ends, n * sizeof *ends);
+        memcpy(in->ends, read->ends, n * sizeof *in->ends);
         in->runs = pthread_create(&in->thread, NULL, cdc_intake_main, in) == 0;
     }
     if (in->runs) {

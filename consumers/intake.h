@@ -5,6 +5,7 @@
 
 #include "core/plugin.h"
 #include "core/queue.h"
+#include "elsewhere.h"
 #include "topics/consumer.h"
 
 typedef struct cdc_intake cdc_intake;
@@ -14,9 +15,16 @@ typedef struct cdc_intake cdc_intake;
  * behind which the intake is caught up. */
 /* Also the offsets of the topic of oversize messages may be among them: its records are not decoded
  * but told in the log, and become events of kind CDC_OP_COMMIT, which only move the offset. */
+/* elsewhere: of an applier group, else NULL. */
+typedef struct cdc_intake_read {
+    cdc_consumer *consumer;
+    const cdc_offset *offsets;
+    const int64_t *ends;
+    uint32_t n;
+    cdc_elsewhere *elsewhere;
+} cdc_intake_read;
 cdc_rc cdc_intake_start(cdc_intake **out, const cdc_env *env, const cdc_codec *codec,
-                        cdc_consumer *consumer, const cdc_offset *offsets, const int64_t *ends,
-                        uint32_t n, cdc_error *err) CDC_MUST_CHECK;
+                        const cdc_intake_read *read, cdc_error *err) CDC_MUST_CHECK;
 void cdc_intake_stop(cdc_intake *in); /* NULL is fine */
 
 /* Asks anew: a batch will be caught_up with this question when everything up to these ends, one for

@@ -35,13 +35,13 @@ typedef struct cdc_merge_part {
 } cdc_merge_part;
 
 /* A partition's messages of the transaction in hand that are not handed on. */
-typedef struct cdc_share {
+typedef struct cdc_merge_share {
     uint32_t part;
     uint64_t first, last, count;
     uint64_t done;
     bool begun;
     bool cut; /* its first ones were applied earlier */
-} cdc_share;
+} cdc_merge_share;
 
 typedef struct cdc_merge_topic {
     const char *name;
@@ -66,7 +66,7 @@ struct cdc_merge {
     bool handed;       /* a message was handed on: what comes now was not applied earlier */
     uint64_t expected; /* the id behind the last one handed on */
     uint64_t done;     /* id up to which all transactions are handed on */
-    cdc_share *shares;
+    cdc_merge_share *shares;
     uint32_t nshares, shares_cap;
     cdc_ends *ends; /* made when it is first needed */
     cdc_offset *asked;
@@ -285,17 +285,17 @@ static cdc_rc cdc_merge_add_share(cdc_merge *mg, const cdc_transaction_part *of,
     }
     if (mg->nshares == mg->shares_cap) {
         uint32_t cap = mg->shares_cap > 0 ? 2 * mg->shares_cap : 16;
-        cdc_share *shares = realloc(mg->shares, cap * sizeof *shares);
+        cdc_merge_share *shares = realloc(mg->shares, cap * sizeof *shares);
         if (shares == NULL) {
             return cdc_merge_memory(err);
         }
         mg->shares = shares;
         mg->shares_cap = cap;
     }
-    mg->shares[mg->nshares++] = (cdc_share){.part = topic->first + (uint32_t)of->partition,
-                                            .first = of->first,
-                                            .last = of->last,
-                                            .count = of->count};
+    mg->shares[mg->nshares++] = (cdc_merge_share){.part = topic->first + (uint32_t)of->partition,
+                                                  .first = of->first,
+                                                  .last = of->last,
+                                                  .count = of->count};
     return CDC_OK;
 }
 
@@ -369,7 +369,7 @@ bool cdc_merge_end(cdc_merge *mg, cdc_offset *at)
 
 /* --- handing on --- */
 
-static cdc_rc cdc_merge_missing(const cdc_merge *mg, const cdc_share *sh, uint64_t found,
+static cdc_rc cdc_merge_missing(const cdc_merge *mg, const cdc_merge_share *sh, uint64_t found,
                                 cdc_error *err)
 {
     char what[64] = "the partition is at its end";
@@ -395,14 +395,14 @@ static void cdc_merge_drop_share(cdc_merge *mg, uint32_t i)
 
 /* All that the partition had of the transaction was applied, by an applier that did not wait for
  * the others. */
-static bool cdc_merge_was_applied(const cdc_merge *mg, const cdc_share *sh)
+static bool cdc_merge_was_applied(const cdc_merge *mg, const cdc_merge_share *sh)
 {
     const cdc_merge_part *pt = &mg->parts[sh->part];
     return pt->known && !pt->passed;
 }
 
 /* Is the partition's first message the share's next one? *applied: the share is done with. */
-static cdc_rc cdc_merge_fits(cdc_merge *mg, cdc_share *sh, bool *applied, cdc_error *err)
+static cdc_rc cdc_merge_fits(cdc_merge *mg, cdc_merge_share *sh, bool *applied, cdc_error *err)
 {
     uint64_t id = mg->parts[sh->part].first->id;
     *applied = false;
@@ -467,7 +467,7 @@ cdc_rc cdc_merge_next(cdc_merge *mg, cdc_message *msg, uint32_t *part, cdc_error
     if (rc != CDC_OK || i == NOBODY) {
         return rc == CDC_OK ? CDC_AGAIN : rc;
     }
-    cdc_share *sh = &mg->shares[i];
+    cdc_merge_share *sh = &mg->shares[i];
     cdc_merge_part *pt = &mg->parts[sh->part];
     uint64_t id = pt->first->id;
     sh->begun = pt->passed = true;

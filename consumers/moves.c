@@ -162,7 +162,37 @@ static uint32_t cdc_moves_needs(const cdc_moves *mv, const cdc_message *msg)
         return NOBODY; /* it came before */
     }
     uint32_t from = cdc_moves_find(mv, msg->topic, move.partition);
-    return from != NOBODY && cdc_moves_passed(mv, from) < move.id ? from : NOBODY;
+    bool waits = from != NOBODY && cdc_moves_passed(mv, from) < move.id &&
+                 (mv->read.elsewhere == NULL ||
+                  !cdc_elsewhere_knows(mv->read.elsewhere, msg->topic, move.partition, move.id));
+    return waits ? from : NOBODY;
+}
+
+/* Behind a definition change that is not applied yet? */
+static bool cdc_moves_is_behind(const cdc_moves *mv, const cdc_message *msg)
+{
+    cdc_arena ar;
+    cdc_header header;
+    cdc_error ignored;
+    cdc_error_clear(&ignored);
+    cdc_arena_init(&ar, 1024, 64 * 1024);
+    bool behind = cdc_header_parse(msg->header, &ar, &header, &ignored) != CDC_OK ||
+                  cdc_elsewhere_is_behind(mv->read.elsewhere,
+                                          header.task != NULL ? header.task : "", header.ddl);
+    cdc_arena_fini(&ar);
+    return behind;
+}
+
+/* ...which another process of the group has not applied yet. */
+static bool cdc_moves_needs_others(const cdc_moves *mv, const cdc_message *msg)
+{
+    if (mv->read.elsewhere == NULL) {
+        return false;
+    }
+    cdc_move move = cdc_moves_header(msg->header);
+    return move.is && move.id > 0 && cdc_moves_find(mv, msg->topic, move.partition) == NOBODY &&
+           !cdc_elsewhere_passed(mv->read.elsewhere, msg->topic, move.partition, move.id) &&
+           !cdc_moves_is_behind(mv, msg);
 }
 
 /* Does something that is on its way, or waits, need this partition? */
@@ -197,6 +227,9 @@ static bool cdc_moves_must_wait(const cdc_moves *mv, uint32_t part, const cdc_me
     uint32_t from = cdc_moves_needs(mv, msg);
     if (from != NOBODY) {
         return !atomic_load(&mv->read.held[from]);
+    }
+    if (cdc_moves_needs_others(mv, msg)) {
+        return true;
     }
     return mv->nawaits > 0 && atomic_load(&mv->steer) && !cdc_moves_any_held(mv) &&
            !cdc_moves_wanted(mv, part);
@@ -268,7 +301,7 @@ void cdc_moves_pass(cdc_moves *mv, uint32_t part, cdc_event *ev)
     if (pt->awaits > 0 && ev->id >= pt->awaits) {
         cdc_moves_settle(mv, part);
     }
-    uint32_t to = ev->op == CDC_OP_DELETE && ev->move > 0
+    uint32_t to = ev->op == CDC_OP_DELETE && ev->move > 0 && mv->read.elsewhere == NULL
                       ? cdc_moves_find(mv, ev->topic, ev->move - 1)
                       : NOBODY;
     if (to != NOBODY && mv->parts[to].passed <= ev->id) {

@@ -12,10 +12,15 @@
  *
  * Records that wait are kept in memory up to a limit; then their partition is paused. While a
  * target transaction grows only because something is on its way, cdc_moves_steer lets nothing
- * through but what ends that. The intake's thread. */
+ * through but what ends that.
+ *
+ * In an applier group an INSERT also waits for a DELETE that another process applies (elsewhere.h),
+ * and nothing is marked `moving`: a transaction that waits for others' must not keep its own from
+ * being committed, for which they may wait. The intake's thread. */
 #ifndef CDC_MOVES_H
 #define CDC_MOVES_H
 
+#include "elsewhere.h"
 #include "topics/consumer.h"
 
 typedef struct cdc_moves cdc_moves;
@@ -26,6 +31,7 @@ typedef struct cdc_moves_read {
     const cdc_offset *offsets; /* the partitions */
     _Atomic bool *held;        /* of each: it is not read any more; another thread sets it */
     uint32_t n;
+    cdc_elsewhere *elsewhere; /* of a group: what others apply; NULL: all partitions are ours */
 } cdc_moves_read;
 
 cdc_rc cdc_moves_new(cdc_moves **out, const cdc_env *env, const cdc_moves_read *read,

@@ -35,7 +35,8 @@ struct cdc_order {
     uint64_t round;        /* the newest question */
     bool open;             /* ...is not answered yet */
     bool fresh, skip;
-    bool total; /* records come in the source's order: all before a stop are applied */
+    bool total;           /* records come in the source's order: all before a stop are applied */
+    cdc_elsewhere *apart; /* of a group: no definition change is among the rows */
     bool resume;
     cdc_metric *skipped;
 };
@@ -72,6 +73,19 @@ cdc_rc cdc_order_parts(cdc_order *od, const cdc_offset *parts, uint32_t n, bool 
     return od->parts != NULL && od->targets != NULL
                ? CDC_OK
                : cdc_error_set(err, CDC_FATAL, "no_memory", "out of memory for the order of DDL");
+}
+
+void cdc_order_apart(cdc_order *od, cdc_elsewhere *elsewhere)
+{
+    od->apart = elsewhere;
+}
+
+static void cdc_order_know(cdc_order *od, cdc_order_task *task, uint64_t id)
+{
+    task->known = id > task->known ? id : task->known;
+    if (od->apart != NULL) {
+        cdc_elsewhere_define(od->apart, task->name, task->known);
+    }
 }
 
 static void cdc_order_drop_found(cdc_order *od)
@@ -274,7 +288,7 @@ static cdc_rc cdc_order_missing(cdc_order *od, cdc_order_task *task, uint64_t id
         CDC_LOG(CDC_LOG_WARN, "ddl_missing", CDC_STR("of", task->name), CDC_NUM("id", id),
                 CDC_STR("why", "it is in no topic, and target.on_ddl_error is skip"));
         cdc_metric_add(od->skipped, 1);
-        task->known = id;
+        cdc_order_know(od, task, id);
         return CDC_OK;
     }
     cdc_ddl_feed_names(od->feed, true, have, sizeof have);
@@ -299,7 +313,7 @@ static uint64_t cdc_order_wanted(const cdc_order *od, size_t task, bool *asked)
         const cdc_order_part *part = &od->parts[i];
         if (part->stopped && part->task == task && cdc_order_behind(od, part)) {
             wanted = wanted == 0 || part->after < wanted ? part->after : wanted;
-            *asked = *asked && cdc_order_was_reached(od, part->round);
+            *asked = *asked && (od->apart != NULL || cdc_order_was_reached(od, part->round));
         }
     }
     return wanted;
@@ -336,7 +350,7 @@ static cdc_rc cdc_order_settle_wanted(cdc_order *od, cdc_error *err)
         if (od->tasks[t].exact) {
             rc = cdc_order_missing(od, &od->tasks[t], wanted, err);
         } else {
-            od->tasks[t].known = wanted;
+            cdc_order_know(od, &od->tasks[t], wanted);
         }
     }
     return rc;
@@ -405,7 +419,7 @@ cdc_rc cdc_order_done(cdc_order *od, cdc_definition *def, cdc_error *err)
         return rc;
     }
     uint64_t id = cdc_definition_last_id(def);
-    od->tasks[task].known = id > od->tasks[task].known ? id : od->tasks[task].known;
+    cdc_order_know(od, &od->tasks[task], id);
     od->tasks[task].exact = true;
     for (cdc_definition **at = &od->found; *at != NULL; at = &(*at)->next) {
         if (*at == def) {

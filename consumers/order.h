@@ -18,6 +18,7 @@
 #define CDC_ORDER_H
 
 #include "ddl_feed.h"
+#include "elsewhere.h"
 
 typedef struct cdc_order cdc_order;
 
@@ -28,6 +29,10 @@ cdc_rc cdc_order_new(cdc_order **out, const cdc_env *env, cdc_ddl_feed *feed, cd
                      cdc_error *err) CDC_MUST_CHECK;
 cdc_rc cdc_order_parts(cdc_order *od, const cdc_offset *parts, uint32_t n, bool fresh,
                        cdc_error *err) CDC_MUST_CHECK;
+/* No definition change is among the rows, and some of them may wait for what other processes apply:
+ * one that is not in the feed is nowhere, and it is not waited until all rows are read. What is
+ * applied is told to those who wait (borrowed). */
+void cdc_order_apart(cdc_order *od, cdc_elsewhere *elsewhere);
 void cdc_order_free(cdc_order *od); /* NULL is fine */
 
 typedef enum cdc_admission {

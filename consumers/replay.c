@@ -14,12 +14,23 @@ enum {
     TXN_MS = 200, /* ...or this age... */
     TXN_BYTES = 4 * 1024 * 1024, /* ...or, of commands, so many bytes, which wait in memory */
     POLL_MS = 100,
-    TICK_MS = 100, /* between looks at the DDL topics while rows come */
+    WAITS_POLL_MS = 10, /* rows wait for another process of the group */
+    TICK_MS = 100,      /* between looks at the DDL topics while rows come */
     CAREFUL_ROWS =
         20000, /* after an error rows go one by one for so many rows, unless it is met again */
 };
 
 /* --- applying --- */
+
+/* These offsets are committed. */
+static void cdc_session_report(cdc_session *ss, const cdc_offset *offsets, uint32_t n)
+{
+    if (ss->share != NULL) {
+        cdc_share_committed(ss->share, offsets, n);
+    } else {
+        cdc_consumer_report(ss->consumer, offsets, n);
+    }
+}
 
 static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
 {
@@ -30,14 +41,15 @@ static cdc_rc cdc_session_commit(cdc_session *ss, cdc_error *err)
             ss->changed[n++] = ss->offsets[i];
         }
     }
-    cdc_rc rc = rp->sink->commit(ss->sink, ss->changed, n, err);
+    uint32_t all = ss->share != NULL ? cdc_share_marks(ss->share, ss->changed, n) : n;
+    cdc_rc rc = rp->sink->commit(ss->sink, ss->changed, all, err);
     if (rc != CDC_OK) {
         return rc;
     }
     for (uint32_t i = 0; i < ss->n; i++) {
         ss->committed[i] = ss->offsets[i].next;
     }
-    cdc_consumer_report(ss->consumer, ss->changed, n);
+    cdc_session_report(ss, ss->changed, n);
     cdc_metrics_word(rp->env->metrics, "position", ss->position);
     cdc_metric_add(rp->commits, 1);
     cdc_metric_add(rp->txns, ss->open_txns);
@@ -114,28 +126,48 @@ static void cdc_session_note_definition(cdc_session *ss, const cdc_definition *d
             }
         }
     }
-    cdc_consumer_report(ss->consumer, def->offsets, def->noffsets);
+    cdc_session_report(ss, def->offsets, def->noffsets);
 }
 
-/* A definition change whose place has come: a target transaction of its own. What is open belongs
- * before it. Behind a barrier there are other partitions: RETRY, with CDC_REPARTITIONED. */
-static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, cdc_error *err)
+/* The change itself, a target transaction of its own, if it is ours. */
+static cdc_rc cdc_session_carry_out(cdc_session *ss, cdc_definition *def, cdc_share_turn turn,
+                                    cdc_error *err)
 {
     const cdc_sink *sink = ss->rp->sink;
     const cdc_event *ev = def->events[def->n - 1];
+    if (turn == CDC_SHARE_DONE) {
+        CDC_LOG(CDC_LOG_INFO, "ddl_elsewhere", CDC_NUM("id", ev->id), CDC_STR("txn", ev->txn));
+        return CDC_OK;
+    }
+    if (!ev->barrier && !cdc_order_is_repeated(ss->order, def)) {
+        return sink->ddl(ss->sink, def->events, def->n, def->offsets, def->noffsets, err);
+    }
+    CDC_LOG(CDC_LOG_WARN, ev->barrier ? "repartitioned" : "ddl_repeated", CDC_NUM("id", ev->id),
+            CDC_STR("txn", ev->txn));
+    cdc_rc rc = sink->begin(ss->sink, err);
+    return rc == CDC_OK ? sink->commit(ss->sink, def->offsets, def->noffsets, err) : rc;
+}
+
+/* A definition change whose place has come. What is open belongs before it. In a group one process
+ * carries it out, when all have come so far; *waits: they have not. Behind a barrier there are
+ * other partitions: RETRY, with CDC_REPARTITIONED. */
+static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, bool *waits, cdc_error *err)
+{
+    const cdc_event *ev = def->events[def->n - 1];
     bool barrier = ev->barrier;
+    cdc_share_turn turn = CDC_SHARE_OURS;
     if (barrier && ss->transactions != NULL) {
         return cdc_order_done(ss->order, def, err); /* what comes is in order already */
     }
     cdc_rc rc = ss->open ? cdc_session_commit(ss, err) : CDC_OK;
-    if (rc == CDC_OK && (barrier || cdc_order_is_repeated(ss->order, def))) {
-        CDC_LOG(CDC_LOG_WARN, barrier ? "repartitioned" : "ddl_repeated", CDC_NUM("id", ev->id),
-                CDC_STR("txn", ev->txn));
-        rc = sink->begin(ss->sink, err);
-        rc = rc == CDC_OK ? sink->commit(ss->sink, def->offsets, def->noffsets, err) : rc;
-    } else if (rc == CDC_OK) {
-        rc = sink->ddl(ss->sink, def->events, def->n, def->offsets, def->noffsets, err);
+    if (rc == CDC_OK && ss->share != NULL) {
+        rc = cdc_share_define(ss->share, def, &turn, err);
+        *waits = rc == CDC_OK && turn == CDC_SHARE_WAIT;
     }
+    if (*waits) {
+        return CDC_OK;
+    }
+    rc = rc == CDC_OK ? cdc_session_carry_out(ss, def, turn, err) : rc;
     if (rc != CDC_OK) {
         return cdc_session_where(ev, err);
     }
@@ -145,7 +177,7 @@ static cdc_rc cdc_session_define(cdc_session *ss, cdc_definition *def, cdc_error
     cdc_retry_success(&ss->rp->retry);
     rc = cdc_order_done(ss->order, def, err);
     return rc == CDC_OK && barrier
-               ? cdc_error_set(err, CDC_RETRY, CDC_REPARTITIONED, "a topic has other partitions")
+               ? cdc_error_set(err, CDC_RETRY, CDC_REPARTITIONED, "other partitions")
                : rc;
 }
 
@@ -154,9 +186,10 @@ static cdc_rc cdc_session_definitions(cdc_session *ss, cdc_error *err)
 {
     cdc_definition *def = NULL;
     cdc_rc rc = cdc_order_next(ss->order, &def, err);
-    while (rc == CDC_OK && def != NULL && !cdc_stop_requested()) {
-        rc = cdc_session_define(ss, def, err);
-        rc = rc == CDC_OK ? cdc_order_next(ss->order, &def, err) : rc;
+    bool waits = false;
+    while (rc == CDC_OK && def != NULL && !waits && !cdc_stop_requested()) {
+        rc = cdc_session_define(ss, def, &waits, err);
+        rc = rc == CDC_OK && !waits ? cdc_order_next(ss->order, &def, err) : rc;
     }
     return rc;
 }
@@ -166,7 +199,7 @@ static cdc_rc cdc_session_definitions(cdc_session *ss, cdc_error *err)
  * one partition. */
 static void cdc_session_note_end(cdc_session *ss, uint32_t part, const cdc_event *ev)
 {
-    bool whole = ss->ndata == 1 || ev->op == CDC_OP_COMMAND;
+    bool whole = ss->nall == 1 || ev->op == CDC_OP_COMMAND;
     bool unfinished = ev->more || (whole && !ev->last);
     ss->nunfinished += unfinished ? 1 : 0;
     ss->nunfinished -= ss->unfinished[part] ? 1 : 0;
@@ -224,6 +257,9 @@ static cdc_rc cdc_session_row(cdc_session *ss, uint32_t part, const cdc_event *e
         return cdc_session_where(ev, err);
     }
     ss->offsets[part].next = ev->more ? ev->offset : ev->offset + 1;
+    if (ss->share != NULL && !ev->more) {
+        cdc_share_note(ss->share, ev);
+    }
     ss->open_bytes += cdc_session_bytes(ev);
     ss->open_rows++;
     ss->open_txns += ev->last ? 1 : 0;
@@ -245,6 +281,32 @@ static bool cdc_session_is_half(const cdc_session *ss, const cdc_event *ev)
 
 static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error *err);
 
+/* In a group: was its DELETE, which another process applies, not applied yet? The record came only
+ * because it was behind a definition change then (elsewhere.h). */
+static bool cdc_session_is_early(const cdc_session *ss, const cdc_event *ev)
+{
+    return ss->share != NULL && ev->op == CDC_OP_INSERT && ev->move > 0 &&
+           !cdc_share_has(ss->share, ev->topic, ev->move - 1) &&
+           !cdc_elsewhere_passed(cdc_share_elsewhere(ss->share), ev->topic, ev->move - 1,
+                                 ev->id - 1);
+}
+
+static bool cdc_session_is_lone(const cdc_session *ss, const cdc_event *ev)
+{
+    return cdc_session_is_half(ss, ev) || cdc_session_is_early(ss, ev);
+}
+
+/* The partition is stopped here: this record and those behind it are read again. */
+static void cdc_session_pass_over(cdc_session *ss, uint32_t part, const cdc_event *ev)
+{
+    cdc_order_pass_over(ss->order, part);
+    ss->lost[part] = ss->lost[part] == 0 ? ev->id : ss->lost[part];
+    /* In a group both records stand for themselves (elsewhere.h). */
+    ss->torn = ss->torn || (ss->share == NULL && ev->op == CDC_OP_INSERT && ev->move > 0 &&
+                            !cdc_session_is_half(ss, ev));
+    cdc_intake_hold(ss->intake, part);
+}
+
 /* The record is behind a definition change that is not applied yet, or is one. */
 static cdc_rc cdc_session_stopped(cdc_session *ss, uint32_t part, const cdc_event *ev,
                                   cdc_admission admission, cdc_error *err)
@@ -262,11 +324,7 @@ static cdc_rc cdc_session_stopped(cdc_session *ss, uint32_t part, const cdc_even
     if (rc == CDC_OK && ss->transactions != NULL) {
         ss->reread = true; /* nothing behind it may be applied before it */
     } else if (rc == CDC_OK && admission == CDC_ORDER_STOP) {
-        cdc_order_pass_over(ss->order, part);
-        ss->lost[part] = ss->lost[part] == 0 ? ev->id : ss->lost[part];
-        ss->torn =
-            ss->torn || (ev->op == CDC_OP_INSERT && ev->move > 0 && !cdc_session_is_half(ss, ev));
-        cdc_intake_hold(ss->intake, part);
+        cdc_session_pass_over(ss, part, ev);
     }
     return rc;
 }
@@ -283,7 +341,7 @@ static cdc_rc cdc_session_event(cdc_session *ss, const cdc_event *ev, cdc_error 
     if (rc != CDC_OK) {
         return cdc_session_where(ev, err);
     }
-    if (admission == CDC_ORDER_PASS && cdc_session_is_half(ss, ev)) {
+    if (admission == CDC_ORDER_PASS && cdc_session_is_lone(ss, ev)) {
         ss->reread = true;
         return CDC_OK;
     }
@@ -336,6 +394,9 @@ static void cdc_session_undo(cdc_session *ss)
         ss->offsets[i].next = ss->committed[i];
         ss->unfinished[i] = false;
     }
+    if (ss->share != NULL) {
+        cdc_share_undone(ss->share);
+    }
     ss->nunfinished = 0;
     ss->open = false;
     ss->open_rows = 0;
@@ -361,8 +422,18 @@ static cdc_rc cdc_session_resume(cdc_session *ss, cdc_error *err)
     ss->moving = ss->torn = ss->steered = ss->reread = false;
     memset(ss->lost, 0, ss->n * sizeof *ss->lost);
     ss->caught_up = false; /* not with what was passed over */
-    return cdc_intake_start(&ss->intake, ss->rp->env, ss->rp->codec, ss->consumer, ss->offsets,
-                            ss->ends, ss->n, err);
+    return cdc_session_read(ss, err);
+}
+
+/* Rows wait for what other processes of the group apply, which may wait for what is open here. */
+static cdc_rc cdc_session_look_elsewhere(cdc_session *ss, cdc_error *err)
+{
+    if (ss->share == NULL || !cdc_share_waits(ss->share) ||
+        (ss->open && !cdc_session_boundary(ss))) {
+        return CDC_OK;
+    }
+    cdc_rc rc = ss->open ? cdc_session_commit(ss, err) : CDC_OK;
+    return rc == CDC_OK ? cdc_share_look(ss->share, err) : rc;
 }
 
 /* Between batches. */
@@ -371,6 +442,7 @@ static cdc_rc cdc_session_look(cdc_session *ss, bool idle, cdc_error *err)
     bool due =
         idle || cdc_order_is_urgent(ss->order) || cdc_clock_mono_ms() - ss->tick_ms >= TICK_MS;
     cdc_rc rc = due ? cdc_session_tick(ss, err) : CDC_OK;
+    rc = rc == CDC_OK ? cdc_session_look_elsewhere(ss, err) : rc;
     return rc == CDC_OK && cdc_session_must_resume(ss) ? cdc_session_resume(ss, err) : rc;
 }
 
@@ -416,15 +488,21 @@ static cdc_rc cdc_session_take(cdc_session *ss, cdc_batch *batch, cdc_error *err
 static bool cdc_session_is_done(const cdc_session *ss)
 {
     return ss->rp->until_caught_up && ss->caught_up && !ss->open && cdc_order_is_idle(ss->order) &&
-           cdc_ddl_feed_caught_up(ss->ddl);
+           cdc_ddl_feed_caught_up(ss->ddl) && (ss->share == NULL || cdc_share_may_end(ss->share));
+}
+
+static bool cdc_session_is_over(const cdc_session *ss)
+{
+    return ss->share != NULL && cdc_share_is_over(ss->share);
 }
 
 static cdc_rc cdc_session_pump(cdc_session *ss, cdc_error *err)
 {
-    while (!cdc_stop_requested() && !cdc_session_is_done(ss)) {
+    while (!cdc_stop_requested() && !cdc_session_is_done(ss) && !cdc_session_is_over(ss)) {
+        bool waits = ss->share != NULL && cdc_elsewhere_waits(cdc_share_elsewhere(ss->share));
+        int poll_ms = cdc_session_boundary(ss) ? 0 : waits ? WAITS_POLL_MS : POLL_MS;
         cdc_batch *batch = NULL;
-        cdc_rc rc =
-            cdc_intake_next(ss->intake, &batch, cdc_session_boundary(ss) ? 0 : POLL_MS, err);
+        cdc_rc rc = cdc_intake_next(ss->intake, &batch, poll_ms, err);
         if (rc == CDC_OK) {
             rc = cdc_session_take(ss, batch, err);
         } else if (rc == CDC_AGAIN) {
@@ -467,7 +545,9 @@ static cdc_rc cdc_session_run(cdc_session *ss, cdc_error *err)
     }
     cdc_session_ready(ss);
     rc = cdc_session_pump(ss, err);
-    return rc == CDC_OK ? cdc_session_finish(ss, err) : rc;
+    rc = rc == CDC_OK ? cdc_session_finish(ss, err) : rc;
+    bool over = rc == CDC_OK && cdc_session_is_over(ss) && !cdc_stop_requested();
+    return over ? cdc_error_set(err, CDC_RETRY, CDC_REPARTITIONED, "other partitions") : rc;
 }
 
 /* --- over sessions --- */
@@ -530,16 +610,13 @@ static void cdc_replay_init(cdc_replay *rp)
     cdc_metrics_word(mx, "phase", "catching-up");
 }
 
-cdc_rc cdc_replay_run(const cdc_env *env, const cdc_sink *sink, const cdc_codec *codec,
-                      bool until_caught_up, cdc_error *err)
+static cdc_rc cdc_replay_sessions(cdc_replay *rp, cdc_error *err)
 {
-    cdc_replay rp = {.env = env, .sink = sink, .codec = codec, .until_caught_up = until_caught_up};
-    cdc_replay_init(&rp);
     while (!cdc_stop_requested()) {
-        cdc_session ss = {.rp = &rp, .fresh = true, .anchored = true};
+        cdc_session ss = {.rp = rp, .fresh = true, .anchored = true};
         cdc_error_clear(err);
         cdc_rc rc = cdc_session_run(&ss, err);
-        bool careful = cdc_replay_turn_careful(&rp, &ss, rc, err);
+        bool careful = cdc_replay_turn_careful(rp, &ss, rc, err);
         cdc_session_close(&ss);
         if (rc == CDC_OK) {
             return CDC_OK;
@@ -547,10 +624,26 @@ cdc_rc cdc_replay_run(const cdc_env *env, const cdc_sink *sink, const cdc_codec 
         if (careful || (rc == CDC_RETRY && strcmp(err->code, CDC_REPARTITIONED) == 0)) {
             continue;
         }
-        rc = cdc_replay_after_failure(&rp, rc, err);
+        rc = cdc_replay_after_failure(rp, rc, err);
         if (rc != CDC_RETRY) {
             return rc;
         }
     }
     return CDC_OK;
+}
+
+cdc_rc cdc_replay_run(const cdc_env *env, const cdc_sink *sink, const cdc_codec *codec,
+                      bool until_caught_up, cdc_error *err)
+{
+    cdc_replay rp = {.env = env, .sink = sink, .codec = codec, .until_caught_up = until_caught_up};
+    const char *appliers = cdc_config_str(env->task->cfg, "target.appliers");
+    cdc_rc rc = CDC_OK;
+    cdc_replay_init(&rp);
+    if (strcmp(appliers, "group") == 0) {
+        rc = cdc_share_check(env, sink, err);
+        rc = rc == CDC_OK ? cdc_share_join(&rp.members, env, err) : rc;
+    }
+    rc = rc == CDC_OK ? cdc_replay_sessions(&rp, err) : rc;
+    cdc_membership_free(rp.members);
+    return rc;
 }

@@ -51,6 +51,21 @@ static cdc_rc cdc_session_first_offset(cdc_session *ss, cdc_offset *at, bool exi
     return cdc_consumer_bounds(ss->consumer, at->topic, at->partition, &begin, &at->next, err);
 }
 
+/* A partition of another process of the group: where the task begins is fixed for all at once. */
+static cdc_rc cdc_session_others(cdc_session *ss, const char *topic, int32_t partition,
+                                 cdc_error *err)
+{
+    bool anchored = ss->anchored;
+    cdc_offset at = {.topic = topic, .partition = partition};
+    ss->anchored = true;
+    cdc_rc rc = cdc_session_first_offset(ss, &at, true, err);
+    if (!ss->anchored && ss->nothers < PARTITIONS_MAX) {
+        ss->others[ss->nothers++] = at;
+    }
+    ss->anchored = ss->anchored && anchored;
+    return rc;
+}
+
 static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, int32_t wanted,
                                 cdc_topic_kind kind, cdc_error *err)
 {
@@ -70,7 +85,14 @@ static cdc_rc cdc_session_topic(cdc_session *ss, const char *topic, int32_t want
             topic);
     }
     ss->joined = false;
+    if (rc == CDC_OK && ss->share != NULL && kind == CDC_TOPIC_RECORDS) {
+        rc = cdc_share_topic(ss->share, topic, partitions, err);
+    }
     for (int32_t p = 0; p < partitions && rc == CDC_OK; p++) {
+        if (ss->share != NULL && !cdc_share_has(ss->share, topic, p)) {
+            rc = cdc_session_others(ss, topic, p, err);
+            continue;
+        }
         if (ss->n == PARTITIONS_MAX) {
             return cdc_error_set(err, CDC_FATAL, "partitions",
                                  "more than %d partitions in one applier", PARTITIONS_MAX);
@@ -146,9 +168,16 @@ static cdc_rc cdc_session_anchor(cdc_session *ss, const cdc_offset *ddl, uint32_
     if (ss->anchored) {
         return CDC_OK;
     }
+    if (ss->share != NULL && !cdc_share_leads(ss->share)) {
+        return cdc_error_set(err, CDC_RETRY, "group_begins",
+                             "the process that has the first partition has not written yet where "
+                             "the task begins (from.start)");
+    }
+    memcpy(ss->changed, ss->offsets, ss->n * sizeof *ss->changed);
+    memcpy(ss->changed + ss->n, ss->others, ss->nothers * sizeof *ss->changed);
     cdc_rc rc = sink->begin(ss->sink, err);
     if (rc == CDC_OK) {
-        rc = sink->commit(ss->sink, ss->offsets, ss->n, err);
+        rc = sink->commit(ss->sink, ss->changed, ss->n + ss->nothers, err);
     }
     if (rc == CDC_OK && nddl > 0) {
         rc = sink->begin(ss->sink, err);
@@ -161,17 +190,31 @@ static cdc_rc cdc_session_arrays(cdc_session *ss, cdc_error *err)
 {
     cdc_arena_init(&ss->arena, 64 * 1024, 64 * 1024 * 1024);
     ss->offsets = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->offsets);
-    ss->changed = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->changed);
+    ss->changed = cdc_arena_zalloc(&ss->arena, 2UL * PARTITIONS_MAX * sizeof *ss->changed);
+    ss->others = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->others);
     ss->committed = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->committed);
     ss->ends = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->ends);
     ss->asked = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->asked);
     ss->unfinished = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->unfinished);
     ss->lost = cdc_arena_zalloc(&ss->arena, PARTITIONS_MAX * sizeof *ss->lost);
-    return ss->offsets && ss->changed && ss->committed && ss->ends && ss->asked && ss->unfinished &&
-                   ss->lost
+    return ss->offsets && ss->changed && ss->others && ss->committed && ss->ends && ss->asked &&
+                   ss->unfinished && ss->lost
                ? CDC_OK
                : cdc_error_set(err, CDC_FATAL, "no_memory",
                                "out of memory for the list of partitions");
+}
+
+/* In a group: which partitions are ours, before the target is asked about them. */
+static cdc_rc cdc_session_share(cdc_session *ss, const cdc_topic_names *names, cdc_error *err)
+{
+    const cdc_replay *rp = ss->rp;
+    const cdc_share_of of = {.env = rp->env,
+                             .sink = rp->sink,
+                             .handle = ss->sink,
+                             .codec = rp->codec,
+                             .members = rp->members,
+                             .names = names};
+    return rp->members != NULL ? cdc_share_new(&ss->share, &of, err) : CDC_OK;
 }
 
 static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
@@ -183,6 +226,9 @@ static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
         rc = cdc_router_topics(ss->rp->env->task, &ss->arena, &names, err);
     }
     if (rc == CDC_OK) {
+        rc = cdc_session_share(ss, &names, err);
+    }
+    if (rc == CDC_OK) {
         ddl = cdc_arena_zalloc(&ss->arena, names.nddl * sizeof *ddl);
         rc = ddl != NULL ? cdc_session_open_ddl(ss, &names, ddl, err)
                          : cdc_error_set(err, CDC_FATAL, "no_memory",
@@ -192,6 +238,7 @@ static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
         rc = cdc_session_topic(ss, names.data[i], names.partitions[i], CDC_TOPIC_RECORDS, err);
     }
     ss->ndata = ss->n;
+    ss->nall = ss->share != NULL ? cdc_share_partitions(ss->share) : ss->n;
     if (rc == CDC_OK) {
         rc = cdc_session_open_side(ss, err);
     }
@@ -202,6 +249,17 @@ static cdc_rc cdc_session_open_topics(cdc_session *ss, cdc_error *err)
         rc = cdc_ends_ask(ss->tails, ss->offsets, ss->n, ss->ends, err);
     }
     return rc == CDC_OK ? cdc_session_anchor(ss, ddl, (uint32_t)names.nddl, err) : rc;
+}
+
+cdc_rc cdc_session_read(cdc_session *ss, cdc_error *err)
+{
+    const cdc_intake_read read = {.consumer = ss->consumer,
+                                  .offsets = ss->offsets,
+                                  .ends = ss->ends,
+                                  .n = ss->n,
+                                  .elsewhere =
+                                      ss->share != NULL ? cdc_share_elsewhere(ss->share) : NULL};
+    return cdc_intake_start(&ss->intake, ss->rp->env, ss->rp->codec, &read, err);
 }
 
 cdc_rc cdc_session_open(cdc_session *ss, cdc_error *err)
@@ -221,9 +279,11 @@ cdc_rc cdc_session_open(cdc_session *ss, cdc_error *err)
     if (rc == CDC_OK) {
         rc = cdc_order_parts(ss->order, ss->offsets, ss->ndata, ss->fresh, err);
     }
+    if (rc == CDC_OK && ss->share != NULL) {
+        cdc_order_apart(ss->order, cdc_share_elsewhere(ss->share));
+    }
     if (rc == CDC_OK) {
-        rc = cdc_intake_start(&ss->intake, rp->env, rp->codec, ss->consumer, ss->offsets, ss->ends,
-                              ss->n, err);
+        rc = cdc_session_read(ss, err);
     }
     return rc;
 }
@@ -239,5 +299,6 @@ void cdc_session_close(cdc_session *ss)
         ss->rp->sink->rollback(ss->sink);
     }
     ss->rp->sink->close(ss->sink);
+    cdc_share_free(ss->share);
     cdc_arena_fini(&ss->arena);
 }

@@ -352,6 +352,12 @@ const cdc_option cdc_task_options[] = {
      .flags = RESERVED,
      .help = "Stop there: time:ISO8601."},
 
+    {.path = "target.appliers",
+     .type = CDC_OPTION_ENUM,
+     .def = "one",
+     .choices = "one|group",
+     .help = "group: all apply processes of the task share its partitions; one: the newest process "
+             "takes all."},
     {.path = "target.extend_expiry_seconds",
      .type = CDC_OPTION_INT,
      .def = "0",

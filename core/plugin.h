@@ -135,6 +135,13 @@ typedef struct cdc_sink {
      * fenced, its next commit fails FATAL. */
     cdc_rc (*open)(void **sink, const cdc_env *env, cdc_error *err);
 
+    /* Of an applier group (target.appliers: group), after open and before the rest: only these
+     * partitions are ours, each process of the task has others; the array is in the topics' order.
+     * A process that still writes for one of them is fenced: its commits fail with RETRY,
+     * "partition_taken". Waits for one that is being committed. open then claims the task together
+     * with the other processes of the group. NULL: this target has no groups. */
+    cdc_rc (*claim)(void *sink, const cdc_offset *parts, uint32_t n, cdc_error *err);
+
     /* The offset to read next in that partition as the target knows it; -1: never applied. */
     cdc_rc (*applied)(void *sink, const char *topic, int32_t partition, int64_t *next,
                       cdc_error *err);

@@ -128,13 +128,13 @@ static cdc_rc cdc_client_refused_conf(const cdc_env *env, const char *reason, cd
     return CDC_FATAL;
 }
 
-cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env, cdc_error *err)
+static cdc_rc cdc_client_make(cdc_client *cl, cdc_client_rebalance *rebalance, cdc_error *err)
 {
     char reason[512];
     rd_kafka_conf_t *conf = NULL;
-    bool produces = kind == CDC_CLIENT_PRODUCER || kind == CDC_CLIENT_PROBE;
-    *cl = (cdc_client){.env = env, .kind = kind};
-    cdc_rc rc = cdc_properties_new(&conf, kind, env, err);
+    const cdc_env *env = cl->env;
+    bool produces = cl->kind == CDC_CLIENT_PRODUCER || cl->kind == CDC_CLIENT_PROBE;
+    cdc_rc rc = cdc_properties_new(&conf, cl->kind, env, err);
     if (rc != CDC_OK) {
         return rc;
     }
@@ -147,6 +147,9 @@ cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
          * acknowledged; with a callback for failures alone they would look only every 10 ms. */
         rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     }
+    if (rebalance != NULL) {
+        rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+    }
     cl->rk =
         rd_kafka_new(produces ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
     if (cl->rk == NULL) {
@@ -155,6 +158,33 @@ cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
     }
     cl->events = produces ? rd_kafka_queue_get_main(cl->rk) : NULL;
     return CDC_OK;
+}
+
+cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env, cdc_error *err)
+{
+    *cl = (cdc_client){.env = env, .kind = kind};
+    return cdc_client_make(cl, NULL, err);
+}
+
+cdc_rc cdc_client_init_member(cdc_client *cl, const cdc_env *env, cdc_client_rebalance *rebalance,
+                              void *owner, cdc_error *err)
+{
+    *cl = (cdc_client){.env = env, .kind = CDC_CLIENT_MEMBER, .owner = owner};
+    return cdc_client_make(cl, rebalance, err);
+}
+
+void cdc_client_report(cdc_client *cl, const cdc_offset *offsets, uint32_t n)
+{
+    if (n == 0) {
+        return;
+    }
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    for (uint32_t i = 0; i < n; i++) {
+        rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition)->offset =
+            offsets[i].next;
+    }
+    (void)rd_kafka_commit(cl->rk, list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 void cdc_client_fini(cdc_client *cl)

@@ -16,6 +16,7 @@ typedef struct cdc_client {
     rd_kafka_t *rk;
     const cdc_env *env;
     cdc_client_kind kind;
+    void *owner;              /* members: the membership */
     rd_kafka_queue_t *events; /* producers: failed deliveries */
     /* Noted by callbacks; the polling thread's. */
     rd_kafka_resp_err_t last; /* newest connection error, 0 = none */
@@ -32,6 +33,11 @@ typedef struct cdc_client {
 /* Makes the handle. FATAL when a property is refused. */
 cdc_rc cdc_client_init(cdc_client *cl, cdc_client_kind kind, const cdc_env *env,
                        cdc_error *err) CDC_MUST_CHECK;
+/* One that joins the task's group. The callback's opaque is the client. */
+typedef void cdc_client_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                                  rd_kafka_topic_partition_list_t *list, void *opaque);
+cdc_rc cdc_client_init_member(cdc_client *cl, const cdc_env *env, cdc_client_rebalance *rebalance,
+                              void *owner, cdc_error *err) CDC_MUST_CHECK;
 /* Frees it without waiting for brokers. The caller has freed what else it had from the handle. */
 void cdc_client_fini(cdc_client *cl);
 
@@ -52,6 +58,9 @@ cdc_rc cdc_client_unreachable(cdc_client *cl, const char *doing, cdc_error *err)
 
 /* Brokers away, a leader being chosen: the same question may be answered in a moment. */
 bool cdc_client_passing(rd_kafka_resp_err_t code);
+
+/* Commits offsets to the group without waiting; failures are not told. Any thread. */
+void cdc_client_report(cdc_client *cl, const cdc_offset *offsets, uint32_t n);
 
 /* Passing, or brokers of a cluster that do not all know yet of a topic made or a leader chosen a
  * moment ago: for questions about a topic that is there. */

@@ -595,14 +595,5 @@ cdc_rc cdc_consumer_offset_at(cdc_consumer *cs, const char *topic, int32_t parti
 
 void cdc_consumer_report(cdc_consumer *cs, const cdc_offset *offsets, uint32_t n)
 {
-    if (n == 0) {
-        return;
-    }
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
-    for (uint32_t i = 0; i < n; i++) {
-        rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition)->offset =
-            offsets[i].next;
-    }
-    (void)rd_kafka_commit(cs->client.rk, list, 1);
-    rd_kafka_topic_partition_list_destroy(list);
+    cdc_client_report(&cs->client, offsets, n);
 }

@@ -57,6 +57,9 @@ cdc_rc cdc_ends_ask(cdc_ends *en, const cdc_offset *at, uint32_t n, int64_t *end
 {
     rd_kafka_resp_err_t code;
     int64_t deadline = cdc_clock_mono_ms() + ASK_MS;
+    if (n == 0) {
+        return CDC_OK; /* a process of a group that has no partitions now */
+    }
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     for (uint32_t i = 0; i < n; i++) {
         rd_kafka_topic_partition_list_add(list, at[i].topic, at[i].partition);

@@ -56,6 +56,15 @@ static const cdc_default consumer_defaults[] = {
     {NULL, NULL},
 };
 
+/* Over the consumer's: partitions of a process that was killed go to others within 10 s. */
+static const cdc_default member_defaults[] = {
+    {"session.timeout.ms", "10000"},
+    {"heartbeat.interval.ms", "2000"},
+    {"topic.metadata.refresh.interval.ms", "3000"}, /* a topic that is made later, or grows */
+    {"queued.min.messages", "1"},
+    {NULL, NULL},
+};
+
 /* A broker looks at rights first, then at acks: it knows -1, 0 and 1, and takes no record with
  * another number. */
 static const cdc_default probe_owned[] = {
@@ -353,22 +362,32 @@ static cdc_rc cdc_properties_owned_consumer(rd_kafka_conf_t *conf, cdc_client_ki
         {NULL, NULL},
     };
     cdc_rc rc = cdc_properties_table(conf, env, fixed, err);
+    if (rc == CDC_OK && kind == CDC_CLIENT_MEMBER) {
+        /* processes that keep their partitions go on while others come and go */
+        rc = cdc_properties_set(conf, env, "partition.assignment.strategy", "cooperative-sticky",
+                                err);
+    }
     return rc == CDC_OK && kind == CDC_CLIENT_ENDS
                ? cdc_properties_set(conf, env, "isolation.level", "read_uncommitted", err)
                : rc;
 }
 
+static bool cdc_properties_in_group(cdc_client_kind kind)
+{
+    return kind == CDC_CLIENT_CONSUMER || kind == CDC_CLIENT_MEMBER;
+}
+
 static cdc_rc cdc_properties_names(rd_kafka_conf_t *conf, cdc_client_kind kind, const cdc_env *env,
                                    cdc_error *err)
 {
-    static const char *const roles[] = {"capture", "apply", "tool", "ends", "probe"};
+    static const char *const roles[] = {"capture", "apply", "tool", "ends", "member", "probe"};
     char id[VALUE_BYTES_MAX];
     cdc_rc rc = CDC_OK;
     snprintf(id, sizeof id, "sluice-%s-%s", roles[kind], env->task->name);
     if (cdc_properties_given(env, "client.id") == NULL) {
         rc = cdc_properties_set(conf, env, "client.id", id, err);
     }
-    if (rc == CDC_OK && kind == CDC_CLIENT_CONSUMER &&
+    if (rc == CDC_OK && cdc_properties_in_group(kind) &&
         cdc_properties_given(env, "group.id") == NULL) {
         rc = cdc_properties_set(conf, env, "group.id", env->task->name, err);
     }
@@ -387,6 +406,9 @@ cdc_rc cdc_properties_new(rd_kafka_conf_t **out, cdc_client_kind kind, const cdc
     }
     if (rc == CDC_OK && kind == CDC_CLIENT_TOOL) {
         rc = cdc_properties_table(conf, env, tool_defaults, err);
+    }
+    if (rc == CDC_OK && kind == CDC_CLIENT_MEMBER) {
+        rc = cdc_properties_table(conf, env, member_defaults, err);
     }
     if (rc == CDC_OK) {
         rc = cdc_properties_names(conf, kind, env, err);

@@ -13,8 +13,9 @@ typedef enum cdc_client_kind {
     CDC_CLIENT_TOOL, /* metadata, admin requests, and reading without a group; never creates a topic
                         by asking */
     CDC_CLIENT_ENDS, /* asks where partitions end, what is not committed included (ends.h) */
-    CDC_CLIENT_PROBE, /* sends records that no broker takes, but for one without the right to be
-                         sent them (rights.h) */
+    CDC_CLIENT_MEMBER, /* joins the group, fetches nothing (membership.h) */
+    CDC_CLIENT_PROBE,  /* sends records that no broker takes, but for one without the right to be
+                          sent them (rights.h) */
 } cdc_client_kind;
 
 /* The caller owns *out (rd_kafka_new takes it). FATAL with exit code 2 and the place in the task

@@ -17,7 +17,7 @@ enum {
 /* --- the lock --- */
 
 /* A name of a lock has at most 64 characters, as many as a task's own. */
-static void sink_mysql_add_lock(cdc_buffer *sql, const sink_mysql_handle *sm)
+void sink_mysql_add_ddl_lock(cdc_buffer *sql, const sink_mysql_handle *sm)
 {
     cdc_buffer_add_str(sql, "(CONCAT('sluice.',LEFT(SHA2(");
     sink_mysql_add_text(sql, sm->env->task->name, strlen(sm->env->task->name));
@@ -48,7 +48,7 @@ static cdc_rc sink_mysql_intent_lock(sink_mysql_handle *sm, cdc_error *err)
     bool got = false;
     cdc_buffer_init(&sql, SQL_MAX);
     cdc_buffer_add_str(&sql, "SELECT GET_LOCK");
-    sink_mysql_add_lock(&sql, sm);
+    sink_mysql_add_ddl_lock(&sql, sm);
     cdc_buffer_addf(&sql, ",%d)", LOCK_S);
     cdc_rc rc = sink_mysql_ask_value(sm, "lock definition changes", &sql, &got, err);
     cdc_buffer_fini(&sql);
@@ -67,7 +67,7 @@ cdc_rc sink_mysql_intent_unlock(sink_mysql_handle *sm, cdc_error *err)
     bool was = false;
     cdc_buffer_init(&sql, SQL_MAX);
     cdc_buffer_add_str(&sql, "SELECT RELEASE_LOCK");
-    sink_mysql_add_lock(&sql, sm);
+    sink_mysql_add_ddl_lock(&sql, sm);
     cdc_buffer_add_char(&sql, ')');
     cdc_rc rc = sink_mysql_ask_value(sm, "unlock definition changes", &sql, &was, err);
     cdc_buffer_fini(&sql);

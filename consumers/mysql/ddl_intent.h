@@ -15,6 +15,7 @@
 #ifndef SINK_MYSQL_DDL_INTENT_H
 #define SINK_MYSQL_DDL_INTENT_H
 
+#include "core/buffer.h"
 #include "core/event.h"
 
 struct sink_mysql_handle;
@@ -31,6 +32,9 @@ struct sink_mysql_handle;
     "statement VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL,"                                       \
     "begun_at DATETIME(3) NOT NULL,"                                                               \
     "PRIMARY KEY (task, topic, part)) ENGINE=InnoDB"
+
+/* The name of the lock, in parentheses that are not closed: a further argument may follow. */
+void sink_mysql_add_ddl_lock(cdc_buffer *sql, const struct sink_mysql_handle *sm);
 
 /* Takes the lock, and writes and commits the intent. *done: an earlier attempt has carried the
  * statement out already. RETRY "ddl_running": it still is. FATAL "ddl_unknown": whether it was

@@ -45,6 +45,8 @@ typedef struct sink_mysql_handle {
     bool skip_ddl;            /* target.on_ddl_error: skip */
     bool careful;
     uint64_t epoch; /* our claim on the task */
+    bool group;     /* target.appliers: group */
+    uint64_t token; /* ...our claim on partitions (claims.h); 0: none */
     sink_mysql_counts counts;
     sink_mysql_metrics metrics;
     /* Of the last row applied, for people who look into sluice.applied. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "checks.h"
+#include "claims.h"
 #include "core/clock.h"
 #include "ddl_intent.h"
 #include "handle.h"
@@ -12,6 +13,8 @@
 #include "server_checks.h"
 
 enum { SQL_MAX = 4 * 1024 * 1024, TASK_MAX = 64 };
+
+#define GROUP "group" /* the owner of a task whose processes share it */
 
 static const char CREATE_DATABASE[] = "CREATE DATABASE IF NOT EXISTS sluice CHARACTER SET utf8mb4";
 static const char CREATE_APPLIERS[] =
@@ -152,25 +155,56 @@ static cdc_rc sink_mysql_read_epoch(sink_mysql_handle *sm, uint64_t *epoch, cdc_
     return CDC_OK;
 }
 
+/* Does a group have the task already? Then nothing is written, which would wait for a process of it
+ * that is stopped in the midst of a commit. Otherwise the epoch is 0. */
+static cdc_rc sink_mysql_claimed_by_group(sink_mysql_handle *sm, cdc_error *err)
+{
+    cdc_buffer sql;
+    MYSQL_RES *res = NULL;
+    sm->epoch = 0;
+    cdc_buffer_init(&sql, SQL_MAX);
+    cdc_buffer_add_str(&sql, "SELECT epoch FROM sluice.appliers WHERE owner='" GROUP "' AND task=");
+    sink_mysql_add_task(&sql, sm);
+    cdc_rc rc = sink_mysql_query(&sm->conn, "read sluice.appliers", sql.data, sql.len, &res, err);
+    cdc_buffer_fini(&sql);
+    if (rc != CDC_OK) {
+        return rc;
+    }
+    MYSQL_ROW row = mysql_fetch_row(res);
+    sm->epoch = row != NULL && row[0] != NULL ? strtoull(row[0], NULL, 10) : 0;
+    mysql_free_result(res);
+    return sink_mysql_own(sm, "COMMIT", 6, err);
+}
+
 cdc_rc sink_mysql_claim(sink_mysql_handle *sm, cdc_error *err)
 {
     char owner[200] = "";
     char name[128] = "";
     cdc_buffer sql;
     cdc_rc rc = sink_mysql_make_own(sm, err);
-    if (rc != CDC_OK) {
+    if (rc == CDC_OK && sm->group) {
+        rc = sink_mysql_claimed_by_group(sm, err);
+    }
+    if (rc != CDC_OK || (sm->group && sm->epoch > 0)) {
         return rc;
     }
     gethostname(name, sizeof name - 1);
     snprintf(owner, sizeof owner, "%s:%ld", name, (long)getpid());
+    /* The processes of a group have one epoch together. */
+    const char *next = sm->group ? "IF(owner='" GROUP "',epoch,epoch+1)" : "epoch+1";
+    if (sm->group) {
+        snprintf(owner, sizeof owner, GROUP);
+    }
     cdc_buffer_init(&sql, SQL_MAX);
     cdc_buffer_add_str(&sql,
                        "INSERT INTO sluice.appliers (task, epoch, owner, claimed_at) VALUES (");
     sink_mysql_add_task(&sql, sm);
     cdc_buffer_add_str(&sql, ",1,");
     sink_mysql_add_text(&sql, owner, strlen(owner));
-    cdc_buffer_add_str(&sql, ",NOW(3)) ON DUPLICATE KEY UPDATE epoch=epoch+1, owner=VALUES(owner), "
-                             "claimed_at=VALUES(claimed_at)");
+    cdc_buffer_addf(&sql,
+                    ",NOW(3)) ON DUPLICATE KEY UPDATE epoch=%s, owner=VALUES(owner), "
+                    "claimed_at=VALUES(claimed_at)",
+                    next);
     rc = sink_mysql_own(sm, sql.data, sql.len, err);
     cdc_buffer_fini(&sql);
     if (rc == CDC_OK) {
@@ -184,26 +218,39 @@ cdc_rc sink_mysql_claim(sink_mysql_handle *sm, cdc_error *err)
 cdc_rc sink_mysql_fenced(sink_mysql_handle *sm, cdc_error *err)
 {
     uint64_t now = 0;
+    bool lost = false;
     cdc_error ignored;
     cdc_error_clear(&ignored);
     if (sink_mysql_read_epoch(sm, &now, &ignored) != CDC_OK) {
         now = 0;
     }
+    if (sm->group && (now == sm->epoch || now == 0) &&
+        (sink_mysql_claim_lost(sm, &lost, &ignored) != CDC_OK || lost)) {
+        return cdc_error_set(err, CDC_RETRY, "partition_taken",
+                             "target %s: another process of the group of task %s has claimed a "
+                             "partition of this one",
+                             sm->conn.where, sm->env->task->name);
+    }
     return cdc_error_set(err, CDC_FATAL, "applier_fenced",
                          "target %s: another applier of task %s has taken over (epoch %llu, ours "
                          "is %llu): stop one of "
-                         "them, or give the tasks different names",
+                         "them, or give the tasks different names%s",
                          sm->conn.where, sm->env->task->name, (unsigned long long)now,
-                         (unsigned long long)sm->epoch);
+                         (unsigned long long)sm->epoch,
+                         sm->group ? "; all processes of a group have target.appliers: group" : "");
 }
 
 cdc_rc sink_mysql_check_fence(sink_mysql_handle *sm, cdc_error *err)
 {
     uint64_t now = 0;
+    bool lost = false;
     cdc_error ignored;
     cdc_error_clear(&ignored);
-    bool fenced = strcmp(err->code, "applier_fenced") != 0 &&
-                  sink_mysql_read_epoch(sm, &now, &ignored) == CDC_OK && now != sm->epoch;
+    bool known = strcmp(err->code, "applier_fenced") == 0;
+    bool fenced = !known && sink_mysql_read_epoch(sm, &now, &ignored) == CDC_OK && now != sm->epoch;
+    if (sm->group && !known && !fenced) {
+        fenced = sink_mysql_claim_lost(sm, &lost, &ignored) == CDC_OK && lost;
+    }
     return fenced ? sink_mysql_fenced(sm, err) : err->rc;
 }
 
@@ -271,10 +318,13 @@ cdc_rc sink_mysql_put_fence(sink_mysql_handle *sm, cdc_error *err)
     if (rc != CDC_OK) {
         return rc;
     }
-    cdc_buffer_add_str(sql, "SELECT epoch FROM sluice.appliers WHERE task=");
+    cdc_buffer_add_str(sql, "SELECT a.epoch FROM sluice.appliers AS a");
+    sink_mysql_add_claim_join(sql, sm);
+    cdc_buffer_add_str(sql, " WHERE a.task=");
     sink_mysql_add_task(sql, sm);
-    cdc_buffer_add_str(sql, " AND epoch=");
+    cdc_buffer_add_str(sql, " AND a.epoch=");
     cdc_buffer_add_u64(sql, sm->epoch);
+    sink_mysql_add_claim_where(sql, sm);
     cdc_buffer_add_str(sql, " LOCK IN SHARE MODE");
     return CDC_OK;
 }

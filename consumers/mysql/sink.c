@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "careful.h"
+#include "claims.h"
 #include "core/log.h"
 #include "ddl_apply.h"
 #include "offsets.h"
@@ -119,6 +120,7 @@ static cdc_rc sink_mysql_open(void **out, const cdc_env *env, cdc_error *err)
     }
     sm->env = env;
     sm->conflict = sink_mysql_conflict_rule(cdc_config_str(cfg, "target.conflict"));
+    sm->group = strcmp(cdc_config_str(cfg, "target.appliers"), "group") == 0;
     sm->skip_ddl = on_ddl != NULL && strcmp(on_ddl, "skip") == 0;
     sink_mysql_init_metrics(sm);
     cdc_rc rc = cdc_rename_new(&sm->rename, cfg, err) == CDC_OK ? CDC_RETRY : CDC_FATAL;
@@ -154,6 +156,14 @@ static cdc_rc sink_mysql_applied(void *handle, const char *topic, int32_t partit
     sink_mysql_handle *sm = handle;
     return sm->conn.my == NULL ? sink_mysql_lost(sm, err)
                                : sink_mysql_read_offset(sm, topic, partition, next, err);
+}
+
+static cdc_rc sink_mysql_claim_some(void *handle, const cdc_offset *parts, uint32_t n,
+                                    cdc_error *err)
+{
+    sink_mysql_handle *sm = handle;
+    return sm->conn.my == NULL ? sink_mysql_lost(sm, err)
+                               : sink_mysql_claim_parts(sm, parts, n, err);
 }
 
 static cdc_rc sink_mysql_begin(void *handle, cdc_error *err)
@@ -265,6 +275,7 @@ static void sink_mysql_careful_mode(void *handle, bool on)
 const cdc_sink sink_mysql = {
     .name = "mysql",
     .open = sink_mysql_open,
+    .claim = sink_mysql_claim_some,
     .applied = sink_mysql_applied,
     .begin = sink_mysql_begin,
     .apply = sink_mysql_apply,

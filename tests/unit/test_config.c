@@ -272,6 +272,11 @@ static void test_whole_transactions(void **state)
     snprintf(text, sizeof text, "%stopics: {transactions: tx}\ndelivery: at-least-once\n", atomic);
     bad(text, "t.yaml:4:49: target.atomic: transaction needs each message once; set delivery: "
               "exactly-once");
+    bad(HEAD SOURCE "target: {type: mysql, hosts: [h:3307], user: v, appliers: group,\n"
+                    "  atomic: transaction}\n"
+                    "topics: {transactions: tx}\n",
+        "t.yaml:5:3: target.atomic: transaction is for one process that reads all partitions; "
+        "remove target.appliers: group");
 }
 
 static void test_reserved(void **state)

@@ -1,0 +1,224 @@
+"""An applier group: several processes share a task's partitions, and nothing is lost or doubled
+while they come, go, are killed, or sleep. SLUICE_GROUP_ROUNDS sets how often that happens."""
+
+import os
+import random
+import signal
+
+import pymysql
+
+from lib.load import Load
+from lib.wait import wait_until
+
+ROUNDS = int(os.environ.get("SLUICE_GROUP_ROUNDS", "3"))
+SEED = int(os.environ.get("SLUICE_SEED", "20261122"))
+PARTITIONS = 6
+# a broker takes no less than 6 s
+KAFKA = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "500"}
+
+
+class Counters(Load):
+    """Rows that count: the conflict rule of the target is report, so a row that is lost or comes
+    twice stops the applier. Some change their keys, and with them their partitions."""
+
+    tables = ("counters", "places")
+
+    def create_tables(self):
+        self.server.execute(
+            f"CREATE DATABASE {self.database}",
+            f"CREATE TABLE {self.database}.counters (id INT PRIMARY KEY, n INT NOT NULL,"
+            " tag INT UNIQUE)",  # goes with a row that moves: applied too early, it is there twice
+            f"CREATE TABLE {self.database}.places (place VARCHAR(20), item INT, n INT NOT NULL,"
+            " PRIMARY KEY (place, item))",
+        )
+        self._next = 1
+
+    def _transaction(self, cursor):
+        for _ in range(self.random.choice([1, 1, 2, 3, 10])):
+            step = self.random.choice([self._insert, self._count, self._count, self._count,
+                                       self._delete, self._move, self._move_place])
+            self.rows += step(cursor)
+
+    def _insert(self, cursor):
+        n = self.random.randint(1, 20)
+        rows = [(i, 0) for i in range(self._next, self._next + n)]
+        self._next += n
+        cursor.executemany("INSERT INTO counters (id, n, tag) VALUES (%s, 0, %s)",
+                           [(i, i) for i, _ in rows])
+        return cursor.executemany(
+            "INSERT INTO places (place, item, n) VALUES ('home', %s, %s)", rows)
+
+    def _count(self, cursor):
+        table = self.random.choice(self.tables)
+        return cursor.execute(f"UPDATE {table} SET n = n + 1 ORDER BY RAND() LIMIT 20")
+
+    def _move(self, cursor):
+        return cursor.execute("UPDATE counters SET id = -id, n = n + 1 ORDER BY RAND() LIMIT 2")
+
+    def _move_place(self, cursor):
+        return cursor.execute("UPDATE places SET place = %s, n = n + 1 WHERE item = %s",
+                              (f"p{self.random.randint(1, 9)}", self.random.randint(1, self._next)))
+
+    def _delete(self, cursor):
+        return sum(cursor.execute(f"DELETE FROM {t} ORDER BY RAND() LIMIT 1") for t in self.tables)
+
+
+def rows_of(server, load):
+    return [server.query(f"SELECT * FROM {load.database}.{t} ORDER BY 1, 2") for t in load.tables]
+
+
+class Group:
+    """Processes of one task, each with a state folder of its own."""
+
+    def __init__(self, sluice, target, names, **task):
+        self.sluice, self.target, self.names, self.options = sluice, target, names, task
+        self.processes, self.started = [], 0
+
+    def task(self, **more):
+        self.started += 1
+        return self.sluice.task(
+            self.options, file=f"member{self.started}.yaml", kafka=KAFKA,
+            state_dir=f"./state{self.started}", target={"appliers": "group"}, **more)
+
+    def start(self):
+        process = self.sluice.start("apply", self.task())
+        self.processes.append(process)
+        return process
+
+    def shared(self, but=None):
+        """Until every partition is somebody's, and everybody who is awake has one."""
+        def all_given():
+            have = [partitions(p) for p in self.processes if p is not but]
+            self.check()
+            return (sum(have) == PARTITIONS and min(have) > 0
+                    and all(ready(p) for p in self.processes if p is not but))
+        wait_until(all_given, 120, "every partition is somebody's", interval_s=0.1)
+
+    def check(self):
+        for process in self.processes:
+            assert process.returncode is None, process.stderr[-3000:]
+
+    def kill(self, process):
+        self.processes.remove(process.kill())
+        self.start()
+        self.shared()
+
+    def sleep(self, _):
+        """One falls asleep in the midst of a target transaction, until others apply what it has
+        begun; then it wakes up and does not know that."""
+        with self.target.connect(autocommit=False) as connection, connection.cursor() as cursor:
+            lock_rows(cursor, f"{self.names.database}.counters")
+            process = wait_until(self.blocked, 60, "a process waits for the rows")
+            process.signal(signal.SIGSTOP)
+        self.shared(but=process)
+        process.signal(signal.SIGCONT)
+        self.shared()
+
+    def blocked(self):
+        """A process that waits for a lock at the target, or None."""
+        waits = self.target.query(
+            "SELECT c.part FROM sluice.claims c JOIN information_schema.INNODB_TRX t"
+            " ON t.trx_mysql_thread_id = IS_USED_LOCK(CONCAT('sluice.', MD5(c.task), '.', c.token))"
+            f" WHERE c.task = '{self.names.task}' AND c.topic = '{self.names.task}'"
+            " AND t.trx_state = 'LOCK WAIT'")
+        parts = {str(part) for part, in waits}
+        self.check()
+        return next((p for p in self.processes if ready(p)
+                     and parts & set(p.events("group")[-1]["of"].partition(":")[2].split(","))), None)
+
+    def leave(self, process):
+        self.processes.remove(process)
+        process.stop()
+        self.shared()
+        self.start()
+        self.shared()
+
+
+def partitions(process):
+    events = process.events("group")
+    return int(events[-1]["partitions"]) if events else 0
+
+
+def ready(process):
+    """Has it begun with the partitions that the group has given to it?"""
+    begun, given = process.events("ready"), process.events("group")
+    return begun and given and begun[-1]["ts"] > given[-1]["ts"]
+
+
+def lock_rows(cursor, table):
+    def try_it():
+        try:
+            return cursor.execute(f"SELECT id FROM {table} FOR UPDATE")
+        except pymysql.err.OperationalError:  # a deadlock: the appliers do not wait for us
+            return False
+    wait_until(try_it, 60, "the rows locked")
+
+
+def wait_same(source, target, load, group, deadline_s=120):
+    expected = rows_of(source, load)
+
+    def check():
+        group.check()
+        try:
+            return rows_of(target, load) == expected
+        except Exception:  # the tables may not be there yet
+            return False
+    wait_until(check, deadline_s, "target equal to source", interval_s=0.3)
+
+
+def begin(source, target, sluice, names, **more):
+    load = Counters(source, names.database, SEED, pause_s=0.05)
+    load.create_tables()
+    options = {"phases": ["schema", "full", "incremental"],
+               "topics": {"policy": "pk", "partitions": PARTITIONS}, **more}
+    sluice.capture(sluice.task(options, target={"appliers": "group"}, kafka=KAFKA))
+    return load, Group(sluice, target, names, **options)
+
+
+def test_processes_come_and_go(source, target, sluice, names):
+    load, group = begin(source, target, sluice, names)
+    first = group.start()
+    load.start()
+    wait_until(lambda: partitions(first) == PARTITIONS, 60, "the first process has all")
+    for _ in range(2):
+        group.start()
+    group.shared()
+    rng = random.Random(SEED)
+    ways = [group.kill, group.sleep, group.leave]
+    for n in range(ROUNDS):
+        source.execute(f"ALTER TABLE {load.database}.counters ADD COLUMN c{n} INT DEFAULT {n}")
+        ways[n % 3](rng.choice(group.processes))
+    load.stop()
+    wait_same(source, target, load, group)
+    print(f"{ROUNDS} rounds, {load.transactions} transactions, {load.rows} rows")
+
+
+def test_one_and_group_fence_each_other(source, target, sluice, names):
+    load, group = begin(source, target, sluice, names)
+    member = group.start()
+    member.wait_ready(partitions=PARTITIONS)
+    load.start()
+    one = sluice.apply(sluice.task(group.options, file="one.yaml", state_dir="./one"))
+    load.stop()
+    assert member.wait() == 1
+    assert member.events("failed")[-1]["code"] == "applier_fenced"
+    wait_same(source, target, load, Group(sluice, target, names))
+    source.execute(f"INSERT INTO {load.database}.counters VALUES (0, 0, NULL)")
+    group.processes = []
+    group.start()
+    wait_same(source, target, load, group)
+    source.execute(f"DELETE FROM {load.database}.counters WHERE id = 0")  # one has something to commit
+    assert one.wait() == 1 and one.events("failed")[-1]["code"] == "applier_fenced"
+
+
+def test_what_a_group_cannot_do(sluice):
+    options = {"target": {"appliers": "group"}, "topics": {"policy": "pk", "partitions": PARTITIONS}}
+    for changes, word in (({"delivery": "at-least-once"}, "exactly-once"),
+                          ({"topics": {"ddl": "", "partitions": 2}}, "topics.ddl")):
+        refused = sluice.run("apply", sluice.task(options, **changes), status=2)
+        assert "target.appliers: group" in refused.stderr and word in refused.stderr
+
+
+def test_redis_targets_have_no_groups(redis_sluice):
+    refused = redis_sluice.run("apply", redis_sluice.task(target={"appliers": "group"}), status=2)
+    assert "target.appliers: group" in refused.stderr and "set it to one" in refused.stderr
