@@ -125,6 +125,9 @@ static cdc_rc cdc_intake_side(cdc_intake *in, const cdc_message *msg, cdc_batch 
         return rc;
     }
     cdc_intake_apply_header(&h, msg, ev);
+    if (in->moves != NULL) {
+        cdc_moves_aside(in->moves, msg);
+    }
     ev->op = CDC_OP_COMMIT;
     ev->after_ddl = 0; /* it waits for nothing */
     ev->moving = cdc_intake_is_open(in);
@@ -208,13 +211,14 @@ static uint32_t cdc_intake_part(cdc_intake *in, cdc_message *msg)
 static cdc_rc cdc_intake_message(cdc_intake *in, cdc_message *msg, cdc_batch *batch)
 {
     uint32_t part = cdc_intake_part(in, msg);
+    bool aside = strcmp(msg->topic, in->side) == 0;
     if (in->merge != NULL) {
-        return strcmp(msg->topic, in->side) == 0 ? cdc_intake_record(in, part, msg, batch)
-                                                 : cdc_merge_take(in->merge, part, msg, &in->err);
+        return aside ? cdc_intake_record(in, part, msg, batch)
+                     : cdc_merge_take(in->merge, part, msg, &in->err);
     }
     if (!atomic_load(&in->held[part])) {
         bool waits = false;
-        cdc_rc rc = cdc_moves_take(in->moves, part, msg, &waits, &in->err);
+        cdc_rc rc = aside ? CDC_OK : cdc_moves_take(in->moves, part, msg, &waits, &in->err);
         return rc == CDC_OK && !waits ? cdc_intake_record(in, part, msg, batch) : rc;
     }
     if (!in->paused[part]) {

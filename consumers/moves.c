@@ -313,6 +313,16 @@ void cdc_moves_pass(cdc_moves *mv, uint32_t part, cdc_event *ev)
     ev->moving = mv->nawaits > 0;
 }
 
+void cdc_moves_aside(cdc_moves *mv, const cdc_message *msg)
+{
+    cdc_move move = cdc_moves_header(msg->header);
+    for (uint32_t i = 0; i < mv->read.n && move.id > 0; i++) {
+        if (mv->parts[i].awaits == move.id + 1) {
+            cdc_moves_settle(mv, i);
+        }
+    }
+}
+
 bool cdc_moves_open(const cdc_moves *mv)
 {
     return mv->nawaits > 0;
