@@ -54,9 +54,9 @@ static cdc_rc sink_mysql_claim_ask(sink_mysql_handle *sm, cdc_buffer *sql, uint6
 static void sink_mysql_add_session_lock(cdc_buffer *sql, const sink_mysql_handle *sm,
                                         uint64_t token)
 {
-    cdc_buffer_add_str(sql, "CONCAT('sluice.',MD5(");
+    cdc_buffer_add_str(sql, "CONCAT('sluice.',LEFT(SHA2(");
     sink_mysql_add_task_of(sql, sm);
-    cdc_buffer_addf(sql, "),'.%llu')", (unsigned long long)token);
+    cdc_buffer_addf(sql, ",256),32),'.%llu')", (unsigned long long)token);
 }
 
 /* topic='a' AND part IN (0,1) OR topic='b' AND part IN (3): the array is in the topics' order. */

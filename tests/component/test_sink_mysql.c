@@ -654,6 +654,78 @@ static void fencing(void **state)
     cdc_table_unref(tbl);
 }
 
+/* A process of an applier group, which has these partitions of TOPIC. */
+static void bed_join(bed *bd, const char *user, uint32_t n, const int32_t *partitions)
+{
+    cdc_offset parts[4];
+    bed_make_for(bd, server, user, user, ", appliers: group");
+    OK(sink_mysql.open(&bd->sink, &bd->env, &bd->err));
+    note_sink(bd->sink, true);
+    for (uint32_t i = 0; i < n; i++) {
+        parts[i] = (cdc_offset){.topic = TOPIC, .partition = partitions[i]};
+    }
+    OK(sink_mysql.claim(bd->sink, parts, n, &bd->err));
+    OK(sink_mysql.begin(bd->sink, &bd->err));
+}
+
+/* Of a group whoever has lost one partition commits nothing, whether its connection was ended
+ * (which takes the same account, or a right) or not. */
+static void claims(void **state)
+{
+    (void)state;
+    bed one, two, three, single, *bd = &one;
+    cdc_table *tbl = table_iv("t", 1);
+    sql("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20)); DROP USER IF EXISTS sluice_two@'%'; "
+        "CREATE USER sluice_two@'%' IDENTIFIED BY 'sluice_two'; "
+        "GRANT ALL ON sluice.* TO sluice_two@'%'; GRANT ALL ON sluice_sink.* TO sluice_two@'%'");
+    bed_join(&one, "sluice", 2, (const int32_t[]){0, 1});
+    OK(ins(bd, tbl, 1, "one"));
+    OK(bed_commit(bd));
+    OK(ins(bd, tbl, 2, "one"));
+    bd = &two;
+    bed_join(&two, "sluice_two", 1, (const int32_t[]){1});
+    bd = &one;
+    FAILS(bed_commit(bd), CDC_RETRY, "partition_taken", "task sink-test has claimed a partition");
+    sink_mysql.rollback(one.sink);
+    assert_string_equal(ask("SELECT * FROM t"), "1,one");
+    bd = &two;
+    OK(ins(bd, tbl, 3, "two"));
+    OK(bed_commit(bd));
+    bed_free(&one);
+
+    bd = &one; /* what it still has is its own again; the other goes on */
+    bed_join(&one, "sluice", 1, (const int32_t[]){0});
+    OK(ins(bd, tbl, 2, "one"));
+    OK(bed_commit(bd));
+    bd = &two;
+    OK(ins(bd, tbl, 4, "two"));
+    OK(bed_commit(bd));
+
+    bd = &one; /* asleep with locked rows: they are free when another has its partition */
+    sink_mysql.careful(one.sink, true);
+    OK(ins(bd, tbl, 5, "one"));
+    bd = &three;
+    bed_join(&three, "sluice", 1, (const int32_t[]){0});
+    OK(ins(bd, tbl, 5, "three"));
+    OK(bed_commit(bd));
+    bd = &one;
+    assert_int_equal(bed_commit(bd), CDC_RETRY);
+
+    bd = &single; /* the other mode fences them all */
+    bed_open(&single, "");
+    OK(bed_commit(bd));
+    bd = &three;
+    OK(ins(bd, tbl, 7, "three"));
+    FAILS(bed_commit(bd), CDC_FATAL, "applier_fenced", "all processes of a group have");
+    assert_string_equal(ask("SELECT * FROM t ORDER BY id"), "1,one 2,one 3,two 4,two 5,three");
+    bed_free(&one);
+    bed_free(&two);
+    bed_free(&three);
+    bed_free(&single);
+    sql("DROP USER sluice_two@'%'");
+    cdc_table_unref(tbl);
+}
+
 static void shapes_that_differ(void **state)
 {
     (void)state;
@@ -1083,6 +1155,7 @@ int main(void)
         TEST(foreign_keys_and_order),
         TEST(triggers_and_order),
         TEST(fencing),
+        TEST(claims),
         TEST(shapes_that_differ),
         TEST(partial_rows),
         TEST(keyless),

@@ -118,7 +118,8 @@ class Group:
         """A process that waits for a lock at the target, or None."""
         waits = self.target.query(
             "SELECT c.part FROM sluice.claims c JOIN information_schema.INNODB_TRX t"
-            " ON t.trx_mysql_thread_id = IS_USED_LOCK(CONCAT('sluice.', MD5(c.task), '.', c.token))"
+            " ON t.trx_mysql_thread_id ="
+            " IS_USED_LOCK(CONCAT('sluice.', LEFT(SHA2(c.task, 256), 32), '.', c.token))"
             f" WHERE c.task = '{self.names.task}' AND c.topic = '{self.names.task}'"
             " AND t.trx_state = 'LOCK WAIT'")
         parts = {str(part) for part, in waits}
