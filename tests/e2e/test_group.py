@@ -6,8 +6,9 @@ import random
 import signal
 
 import pymysql
+import pytest
 
-from lib.load import Load
+from lib.load import Load, same
 from lib.wait import wait_until
 
 ROUNDS = int(os.environ.get("SLUICE_GROUP_ROUNDS", "3"))
@@ -70,8 +71,9 @@ def rows_of(server, load):
 class Group:
     """Processes of one task, each with a state folder of its own."""
 
-    def __init__(self, sluice, target, names, **task):
+    def __init__(self, sluice, target, names, partitions=PARTITIONS, **task):
         self.sluice, self.target, self.names, self.options = sluice, target, names, task
+        self.partitions = partitions
         self.processes, self.started = [], 0
 
     def task(self, **more):
@@ -80,8 +82,8 @@ class Group:
             self.options, file=f"member{self.started}.yaml", kafka=KAFKA,
             state_dir=f"./state{self.started}", target={"appliers": "group"}, **more)
 
-    def start(self):
-        process = self.sluice.start("apply", self.task())
+    def start(self, *arguments):
+        process = self.sluice.start("apply", self.task(), *arguments)
         self.processes.append(process)
         return process
 
@@ -90,7 +92,7 @@ class Group:
         def all_given():
             have = [partitions(p) for p in self.processes if p is not but]
             self.check()
-            return (sum(have) == PARTITIONS and min(have) > 0
+            return (sum(have) == self.partitions and min(have) > 0
                     and all(ready(p) for p in self.processes if p is not but))
         wait_until(all_given, 120, "every partition is somebody's", interval_s=0.1)
 
@@ -210,6 +212,90 @@ def test_one_and_group_fence_each_other(source, target, sluice, names):
     wait_same(source, target, load, group)
     source.execute(f"DELETE FROM {load.database}.counters WHERE id = 0")  # one has something to commit
     assert one.wait() == 1 and one.events("failed")[-1]["code"] == "applier_fenced"
+
+
+def test_begins_late_grows_and_ends(source, target, kafka, registry, sluice, names):
+    """From MariaDB to MySQL, by Avro, hashed by a column: begins at the newest records, goes on
+    behind a barrier with more partitions, and ends when it is caught up."""
+    origin, goal = target, source
+    table = f"{names.database}.t"
+    rows = f"INSERT INTO {table} VALUES " + ", ".join(f"({i}, {i}, 0)" for i in range(1, 61))
+    for server in (origin, goal):
+        server.execute(f"CREATE DATABASE {names.database}",
+                       f"CREATE TABLE {table} (id INT AUTO_INCREMENT PRIMARY KEY, k INT NOT NULL,"
+                       " v INT NOT NULL)")
+    group = Group(
+        sluice, goal, names, partitions=3, phases=["incremental"],
+        **{"from": {"topics": [names.task], "start": "latest"}},
+        source={"hosts": [origin.address]},
+        message={"format": "avro", "registry": {"url": registry.url}},
+        topics={"policy": "columns", "columns": ["k"], "partitions": 3, "repartition": "barrier"})
+    group.options["target"] = {"hosts": [goal.address]}
+    capture = sluice.task(group.options)
+    sluice.run("capture", capture, "--until-caught-up")
+    origin.execute(rows)
+    goal.execute(rows)  # would be there twice if the group began at the first record
+    sluice.run("capture", capture, "--until-caught-up")
+    for _ in range(2):
+        group.start()
+    group.shared()
+    running = sluice.capture(capture)
+    change(origin, table, 5)
+    same(origin, goal, table, deadline_s=60)
+    running.stop()
+    kafka.add_partitions(names.task, 5)
+    running = sluice.capture(capture)
+    change(origin, table, 5)
+    group.partitions = 5
+    group.shared()
+    change(origin, table, 5)
+    same(origin, goal, table, deadline_s=60)
+    running.stop()
+    for process in group.processes:
+        process.stop()
+    change(origin, table, 5)
+    sluice.run("capture", capture, "--until-caught-up")
+    for process in [group.start("--until-caught-up") for _ in range(2)]:
+        assert process.wait(90) == 0, process.stderr[-3000:]
+    assert goal.query(f"SELECT * FROM {table} ORDER BY id") == origin.query(
+        f"SELECT * FROM {table} ORDER BY id")
+
+
+def change(server, table, times):
+    """All rows change, half of them move, some go and others come."""
+    for _ in range(times):
+        server.execute(f"UPDATE {table} SET v = v + 1",
+                       f"UPDATE {table} SET k = k + 1, v = v + 1 WHERE id % 2 = 0",
+                       f"DELETE FROM {table} WHERE id % 7 = 0",
+                       f"INSERT INTO {table} (k, v) SELECT k, 0 FROM {table} WHERE id < 10")
+
+
+@pytest.mark.parametrize("appliers", ["one", "group"])
+def test_a_moved_row_that_is_too_large(source, target, sluice, names, appliers):
+    """Its DELETE is applied, its INSERT lies aside, and nobody waits for it."""
+    table = f"{names.database}.t"
+    source.execute(f"CREATE DATABASE {names.database}",
+                   f"CREATE TABLE {table} (id INT PRIMARY KEY, k INT, v TEXT)",
+                   f"INSERT INTO {table} VALUES " + ", ".join(f"({i}, {i}, '')" for i in range(60)))
+    group = Group(sluice, target, names, partitions=6 + 1,  # and that of the side topic
+                  phases=["schema", "full", "incremental"],
+                  message={"oversize": "side-topic", "max_bytes": 10000},
+                  topics={"policy": "columns", "columns": ["k"], "partitions": 6})
+    sluice.capture(sluice.task(group.options))
+    if appliers == "group":
+        for _ in range(2):
+            group.start()
+        group.shared()
+    else:
+        group.processes.append(sluice.apply(sluice.task(group.options)))
+    target.wait_for(f"SELECT COUNT(*) FROM {table}", ((60,),), 60)
+    source.execute(f"UPDATE {table} SET k = k + 100, v = REPEAT('x', 20000) WHERE id < 10",
+                   f"UPDATE {table} SET k = k + 1, v = 'small' WHERE id >= 10")
+    rows = f"SELECT * FROM {table} WHERE v = 'small' ORDER BY id"
+    target.wait_for(f"SELECT * FROM {table} ORDER BY id", source.query(rows), 60)
+    wait_until(lambda: sum(len(p.events("oversize_left_out")) for p in group.processes) == 10, 60,
+               "10 lines of what is left out")
+    assert not [p.events("move_half") for p in group.processes if p.events("move_half")]
 
 
 def test_what_a_group_cannot_do(sluice):
