@@ -125,9 +125,6 @@ static cdc_rc cdc_intake_side(cdc_intake *in, const cdc_message *msg, cdc_batch 
         return rc;
     }
     cdc_intake_apply_header(&h, msg, ev);
-    if (in->moves != NULL) {
-        cdc_moves_aside(in->moves, msg);
-    }
     ev->op = CDC_OP_COMMIT;
     ev->after_ddl = 0; /* it waits for nothing */
     ev->moving = cdc_intake_is_open(in);

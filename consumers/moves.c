@@ -313,16 +313,6 @@ void cdc_moves_pass(cdc_moves *mv, uint32_t part, cdc_event *ev)
     ev->moving = mv->nawaits > 0;
 }
 
-void cdc_moves_aside(cdc_moves *mv, const cdc_message *msg)
-{
-    cdc_move move = cdc_moves_header(msg->header);
-    for (uint32_t i = 0; i < mv->read.n && move.id > 0; i++) {
-        if (mv->parts[i].awaits == move.id + 1) {
-            cdc_moves_settle(mv, i);
-        }
-    }
-}
-
 bool cdc_moves_open(const cdc_moves *mv)
 {
     return mv->nawaits > 0;
@@ -384,7 +374,9 @@ cdc_rc cdc_moves_look(cdc_moves *mv, int64_t now_ms, cdc_error *err)
         } else if (pt->awaits > 0) {
             rc = cdc_moves_at_end(mv, i, &ended, err);
             if (rc == CDC_OK && ended) {
-                cdc_moves_say(mv, i, "the INSERT of a row that moved here lies before the start");
+                cdc_moves_say(mv, i,
+                              "the INSERT of a row that moved here lies before the start, or "
+                              "went aside (message.oversize)");
                 cdc_moves_settle(mv, i);
             }
         }

@@ -46,8 +46,6 @@ cdc_rc cdc_moves_take(cdc_moves *mv, uint32_t part, cdc_message *msg, bool *wait
 bool cdc_moves_next(cdc_moves *mv, cdc_message *msg, uint32_t *part);
 /* An event of the partition is handed on: sets its `moving`. */
 void cdc_moves_pass(cdc_moves *mv, uint32_t part, cdc_event *ev);
-/* A record of the side topic, which is left out: the INSERT that is one comes nowhere else. */
-void cdc_moves_aside(cdc_moves *mv, const cdc_message *msg);
 
 /* Something is on its way. */
 bool cdc_moves_open(const cdc_moves *mv);

@@ -13,8 +13,8 @@
 
 /* --- a target, and one partition whose next record has this id --- */
 
-static int64_t ids[3];        /* at the target, by partition; -1: none */
-static uint64_t next_id;      /* 0: the partition has no more records */
+static int64_t ids[3];   /* at the target, by partition; -1: none */
+static uint64_t next_id; /* 0: the partition has no more records */
 static int asked_kafka;
 
 static cdc_rc applied(void *sink, const char *topic, int32_t partition, int64_t *next,

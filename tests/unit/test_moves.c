@@ -326,23 +326,6 @@ static void test_halves_in_one_partition(void **state)
     }
 }
 
-/* The INSERT was too large for the topic: the side topic has it, and nobody waits for it. */
-static void test_aside(void **state)
-{
-    (void)state;
-    cdc_moves *mv = open_waiting();
-    cdc_moves_free(mv);
-    mv = open_moves();
-    const cdc_message delete = message(1);
-    const cdc_message insert = message(2);
-    assert_true(hand_on(mv, 0, &delete));
-    cdc_moves_aside(mv, &delete);
-    assert_true(cdc_moves_open(mv));
-    cdc_moves_aside(mv, &insert);
-    assert_false(cdc_moves_open(mv));
-    cdc_moves_free(mv);
-}
-
 /* What waits for a partition that is held at a definition change waits no longer. */
 static void test_held_partitions(void **state)
 {
@@ -416,7 +399,6 @@ int main(void)
         cmocka_unit_test(test_any_order), cmocka_unit_test(test_steering_ends_it),
         cmocka_unit_test(test_halves),    cmocka_unit_test(test_held_partitions),
         cmocka_unit_test(test_pauses),    cmocka_unit_test(test_halves_in_one_partition),
-        cmocka_unit_test(test_aside),
     };
     return cmocka_run_group_tests(tests, open_env, close_env);
 }

@@ -151,8 +151,7 @@ static void give(uint32_t n, const int32_t *partitions)
     }
 }
 
-#define GIVE(...)                                                                                  \
-    give(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t), (int32_t[]){__VA_ARGS__})
+#define GIVE(...) give(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t), (int32_t[]){__VA_ARGS__})
 
 static cdc_share *open_share(void)
 {
