@@ -20,6 +20,10 @@ extern const cdc_option *const cdc_all_options[];
     "name: t\nkafka: {bootstrap.servers: b:1}\n"                                                   \
     "source: {type: mysql, hosts: [h:3306], user: u, password: p1}\n"
 
+#define OTHER_KAFKA                                                                                \
+    "name: t\nkafka: {bootstrap.servers: b:1, acks: all}\nincremental: {rows_per_second: 5}\n"     \
+    "source: {type: mysql, hosts: [h:3306], user: u, password: p1}\n"
+
 static char path[64];
 static cdc_task task;
 static cdc_env env;
@@ -114,8 +118,7 @@ static void test_a_bad_file_is_refused(void **state)
         HEAD "incremental: {rows_per_second: many}\n",
         HEAD "incremental: {rows_per_second: 5}\nphases: []\n",
         HEAD "incremental: {rows_per_second: 5}\nobjects: {include: [nodot]}\n",
-        "name: t\nkafka: {bootstrap.servers: b:1, acks: all}\nsource: {type: mysql, hosts: h:3306, "
-        "user: u, password: p1}\nincremental: {rows_per_second: 5}\n",
+        OTHER_KAFKA,
         "",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
