@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# setup-python.sh - the virtual environment of the tests, $CACHE/venv, from tests/requirements.txt and,
-# on top of it, what reads Avro, from tests/requirements-avro.txt.
+# setup-python.sh - the virtual environment of the tests, $CACHE/venv, from tests/requirements.txt.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -18,12 +17,4 @@ install() {
     cp "$wanted" "$venv/installed.txt"
 }
 
-add() {
-    local more=$ROOT/tests/requirements-avro.txt
-    ! cmp -s "$more" "$venv/installed-avro.txt" || return 0
-    "$venv/bin/pip" install -q --disable-pip-version-check -r "$more"
-    cp "$more" "$venv/installed-avro.txt"
-}
-
 locked venv install
-locked venv add

@@ -5,8 +5,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 "$STACK/setup-apt.sh" base
-{ cmp -s "$ROOT/tests/requirements.txt" "$CACHE/venv/installed.txt" &&
-    cmp -s "$ROOT/tests/requirements-avro.txt" "$CACHE/venv/installed-avro.txt"; } ||
+cmp -s "$ROOT/tests/requirements.txt" "$CACHE/venv/installed.txt" ||
     step "Python packages for the tests" "$STACK/setup-python.sh"
 [ -d "$CACHE/kafka-$KAFKA_VERSION" ] ||
     step "Kafka $KAFKA_VERSION" "$STACK/kafka-fetch.sh"
