@@ -2,8 +2,8 @@
 # soak.sh [KILLS] - sends a transaction of SOAK_GB (10; 0 = none) through both programs
 # (tests/e2e/test_big_transaction.py), then kills captures, appliers and Kafka KILLS times (1000)
 # under load and proves after each round that nothing was lost and nothing came twice:
-# tests/e2e/test_kill.py and then test_redis_kill.py (SOAK_OF: mysql, redis or both), in rounds of
-# SOAK_ROUND kills (100), each with another seed. SLUICE_SEED is the first (default: from the clock),
+# tests/e2e/test_kill.py, test_redis_kill.py, and test_group.py, whose processes also sleep and leave
+# (SOAK_OF: of mysql, redis, group), in rounds of SOAK_ROUND kills (100), each with another seed. SLUICE_SEED is the first (default: from the clock),
 # so that a round can be repeated. Stops at the first round that fails; logs in build/soak.
 # shellcheck source=tests/stack/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../stack/common.sh"
@@ -66,10 +66,11 @@ rounds() {
         "$(((SECONDS - began) / 60)) min: nothing lost, nothing twice"
 }
 
-for of in ${SOAK_OF:-mysql redis}; do
+for of in ${SOAK_OF:-mysql redis group}; do
     case $of in
     mysql) rounds test_kill transactions ;;
     redis) rounds test_redis_kill commands ;;
-    *) die "SOAK_OF: $of is neither mysql nor redis" ;;
+    group) rounds test_group transactions ;;
+    *) die "SOAK_OF: $of is neither mysql, redis nor group" ;;
     esac
 done
