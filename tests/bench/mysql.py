@@ -19,7 +19,7 @@ from bench import HERE, HOME, say
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from lib.servers import Kafka, MariaDB, MySQL, mysql_available
 
-GROUPS = ["capture", "copy", "apply", "run", "latency", "start"]
+GROUPS = ["capture", "copy", "apply", "spread", "run", "latency", "start"]
 DELIVERIES = ["exactly-once", "at-least-once"]
 SHORT = {"exactly-once": "exactly once", "at-least-once": "at least once"}
 LATENCY_TARGETS_MS = {"exactly-once": (8, 20), "at-least-once": (1, 3)}
@@ -157,6 +157,25 @@ class MySQLBench(bench.Bench):
         self.add_usual(name, self.repeated(name, run), 120_000, None)
         self.drop_topic(task)
 
+    def spread(self):
+        """The same rows by key over four partitions; also put together again, as they were."""
+        topics = {"partitions": 4, "policy": "pk", "transactions": "{task}.transactions"}
+        task, file = self.backlog_task(topics=topics)
+        say("apply a backlog of four partitions")
+        self.measure("capture", file, self.changes)
+        for atomic in ("partition", "transaction"):
+            name = f"apply four partitions, atomic {atomic}"
+            _, file = self.task(name=task, topics=topics, target={"atomic": atomic})
+
+            def run(file=file):
+                self.empty_target()
+                used = self.measure("apply", file, self.changes)
+                self.expect_equal()
+                return used
+
+            self.add_usual(name, self.repeated(name, run), None, None)
+        self.drop_topic(task)
+
     def both(self):
         name = "capture and apply"
         say(f"{name} together, on the backlog")
@@ -255,17 +274,18 @@ class MySQLBench(bench.Bench):
 
     def run(self):
         wanted = self.options.only
-        if {"capture", "copy", "apply", "run"} & set(wanted):
+        if {"capture", "copy", "apply", "spread", "run"} & set(wanted):
             self.prepare_rows()
         else:
             workload.create(self.source, workload.ORDERS, workload.TICKS)
         if "copy" in wanted:
             self.attempt(self.copy)
-        if {"capture", "apply", "run"} & set(wanted):
+        if {"capture", "apply", "spread", "run"} & set(wanted):
             self.prepare_changes()
         steps = {
             "capture": [lambda d=d: self.capture(d) for d in DELIVERIES],
             "apply": [self.apply],
+            "spread": [self.spread],
             "run": [self.both],
             "latency": [lambda d=d: self.latency(d) for d in DELIVERIES],
             "start": [self.start],

@@ -100,6 +100,15 @@ def test_answers_500_then_recovers(one_row, sluice, registry, reader):
     check_row(reader, registry)
 
 
+def test_away_for_longer_than_the_task_tries(one_row, sluice, registry):
+    url = f"http://127.0.0.1:{free_port()}"
+    task = avro_task(sluice, registry, message={"registry": {"url": url}}, retry={"connect_minutes": 0})
+    done = sluice.run("capture", task, "--until-caught-up", status=1)
+    failed = done.events("failed")[-1]
+    assert failed["code"].startswith("registry_") and url in failed["error"]
+    assert "retry.connect_minutes" in failed["error"]
+
+
 def test_slow(one_row, sluice, registry, reader):
     """Slower than timeout_ms: no answer; slow, but within it: the task is only slower."""
     with Proxy(registry, delay_s=30) as proxy:
