@@ -8,8 +8,8 @@
 #include "topics/transaction.h"
 
 enum {
-    KEPT_BYTES_MAX = 16 * 1024 * 1024, /* over all partitions */
-    KEPT_BYTES_MIN = 64 * 1024,        /* of one */
+    KEPT_BYTES_MAX = 16 * 1024 * 1024, /* over all partitions, before one is paused */
+    KEPT_BYTES_MIN = 64 * 1024,        /* of one that is */
     MESSAGE_BYTES = 700,               /* what one costs beside its own */
     ARENA_KEEP = 64 * 1024,
     ARENA_BYTES_MAX = 512 * 1024 * 1024,
@@ -57,7 +57,8 @@ struct cdc_merge {
     uint32_t records; /* the partition with the records of transactions */
     cdc_merge_topic *topics;
     uint32_t ntopics;
-    size_t limit; /* bytes that wait in a partition */
+    size_t kept;  /* bytes that wait */
+    size_t limit; /* ...in a partition that is paused when they are too many */
     char *task;   /* whose transactions they are; NULL: not known yet */
     cdc_arena arena;
     cdc_transaction tx; /* in hand */
@@ -153,6 +154,7 @@ static void cdc_merge_drop_first(cdc_merge *mg, uint32_t part, cdc_message *msg)
         pt->last = &pt->first;
     }
     pt->bytes -= cdc_merge_bytes(msg);
+    mg->kept -= cdc_merge_bytes(msg);
     free(first);
     if (pt->paused && pt->bytes <= mg->limit / 2) {
         pt->paused = false;
@@ -258,9 +260,10 @@ cdc_rc cdc_merge_take(cdc_merge *mg, uint32_t part, cdc_message *msg, cdc_error 
     *pt->last = waiting;
     pt->last = &waiting->next;
     pt->bytes += cdc_merge_bytes(msg);
+    mg->kept += cdc_merge_bytes(msg);
     msg->handle = NULL;
     msg->joined = NULL;
-    if (pt->bytes > mg->limit && !pt->paused) {
+    if (mg->kept > KEPT_BYTES_MAX && pt->bytes > mg->limit && !pt->paused) {
         pt->paused = true;
         cdc_consumer_pause(mg->consumer, mg->offsets[part].topic, mg->offsets[part].partition);
     }

@@ -6,9 +6,10 @@
  * missing, is an error, unless it is certain that it was applied: all that lies before the offset
  * that the target knows was.
  *
- * Messages wait undecoded, up to a limit for each partition; then that one is paused, until half of
- * it is handed on. Only the first message of each partition is needed to go on, and the partition
- * that is needed has none that waits, so it is never paused. The intake's thread. */
+ * Messages wait undecoded. When there are many, partitions that have more than their part of them
+ * are paused, each until half of that is handed on; a pause is dear, for what librdkafka had read
+ * ahead is read again. Only the first message of each partition is needed to go on, and the
+ * partition that is needed has none that waits, so it is never paused. The intake's thread. */
 #ifndef CDC_MERGE_H
 #define CDC_MERGE_H
 

@@ -56,6 +56,13 @@ static const cdc_default consumer_defaults[] = {
     {NULL, NULL},
 };
 
+/* target.atomic: transaction. What a partition is ahead of the others waits in memory: that is less
+ * when each gives little at a time. */
+static const cdc_default whole_defaults[] = {
+    {"fetch.message.max.bytes", "262144"},
+    {NULL, NULL},
+};
+
 /* Over the consumer's: partitions of a process that was killed go to others within 10 s. */
 static const cdc_default member_defaults[] = {
     {"session.timeout.ms", "10000"},
@@ -283,6 +290,9 @@ static cdc_rc cdc_properties_consumer(rd_kafka_conf_t *conf, const cdc_env *env,
     int64_t fetch = max > 8388608 ? max : 8388608;
     int64_t receive = fetch + 1048576;
     cdc_rc rc = cdc_properties_table(conf, env, consumer_defaults, err);
+    if (rc == CDC_OK && env->task->whole) {
+        rc = cdc_properties_table(conf, env, whole_defaults, err);
+    }
     if (rc == CDC_OK) {
         rc = cdc_properties_consumer_queue(conf, env, err);
     }
