@@ -68,6 +68,11 @@ def rows_of(server, load):
     return [server.query(f"SELECT * FROM {load.database}.{t} ORDER BY 1, 2") for t in load.tables]
 
 
+def has_column(server, load, name):
+    return server.query("SELECT 1 FROM information_schema.COLUMNS WHERE COLUMN_NAME = "
+                        f"'{name}' AND TABLE_SCHEMA = '{load.database}'")
+
+
 class Group:
     """Processes of one task, each with a state folder of its own."""
 
@@ -191,6 +196,8 @@ def test_processes_come_and_go(source, target, sluice, names):
     ways = [group.kill, group.sleep, group.leave]
     for n in range(ROUNDS):
         source.execute(f"ALTER TABLE {load.database}.counters ADD COLUMN c{n} INT DEFAULT {n}")
+        if ways[n % 3] == group.sleep:  # a table with locked rows cannot be altered
+            wait_until(lambda n=n: has_column(target, load, f"c{n}"), 120, "the column is there")
         ways[n % 3](rng.choice(group.processes))
     load.stop()
     wait_same(source, target, load, group)
