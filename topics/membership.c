@@ -19,7 +19,7 @@ struct cdc_membership {
     bool runs;
     _Atomic bool stop;
     _Atomic uint64_t generation;
-    pthread_mutex_t lock; /* of the four below */
+    pthread_mutex_t lock; /* of what is below, but the metrics */
     rd_kafka_topic_partition_list_t *set;
     rd_kafka_topic_partition_list_t *leaving; /* taken away, not given back yet; NULL: none */
     bool joined, let_go;

@@ -6,6 +6,7 @@
 #include "ddl_intent.h"
 #include "handle.h"
 #include "literal.h"
+#include "offsets.h"
 
 enum { SQL_MAX = 4 * 1024 * 1024 };
 
@@ -19,11 +20,6 @@ static const char CREATE_CLAIMS[] =
     "PRIMARY KEY (task, topic, part)) ENGINE=InnoDB";
 
 /* --- statements --- */
-
-static void sink_mysql_add_task_of(cdc_buffer *sql, const sink_mysql_handle *sm)
-{
-    sink_mysql_add_text(sql, sm->env->task->name, strlen(sm->env->task->name));
-}
 
 /* Runs it and starts the next one. */
 static cdc_rc sink_mysql_claim_run(sink_mysql_handle *sm, cdc_buffer *sql, cdc_error *err)
@@ -55,7 +51,7 @@ static void sink_mysql_add_session_lock(cdc_buffer *sql, const sink_mysql_handle
                                         uint64_t token)
 {
     cdc_buffer_add_str(sql, "CONCAT('sluice.',LEFT(SHA2(");
-    sink_mysql_add_task_of(sql, sm);
+    sink_mysql_add_task(sql, sm);
     cdc_buffer_addf(sql, ",256),32),'.%llu')", (unsigned long long)token);
 }
 
@@ -95,13 +91,13 @@ static cdc_rc sink_mysql_claim_token(sink_mysql_handle *sm, cdc_buffer *sql, uin
     uint64_t got = 0;
     cdc_buffer_add_str(sql, "INSERT INTO sluice.claims (task, topic, part, token, claimed_at) "
                             "VALUES (");
-    sink_mysql_add_task_of(sql, sm);
+    sink_mysql_add_task(sql, sm);
     cdc_buffer_add_str(sql, ",'#tokens',0,1,NOW(3)) ON DUPLICATE KEY UPDATE token=token+1");
     cdc_rc rc = sink_mysql_claim_run(sm, sql, err);
     if (rc == CDC_OK) {
         cdc_buffer_add_str(sql, "SELECT token FROM sluice.claims WHERE topic='#tokens' AND part=0 "
                                 "AND task=");
-        sink_mysql_add_task_of(sql, sm);
+        sink_mysql_add_task(sql, sm);
         rc = sink_mysql_claim_ask(sm, sql, token, err);
     }
     if (rc == CDC_OK) {
@@ -141,7 +137,7 @@ static cdc_rc sink_mysql_end_session(sink_mysql_handle *sm, cdc_buffer *sql, uin
     }
     if (rc == CDC_OK) {
         cdc_buffer_add_str(sql, "DELETE FROM sluice.claims WHERE topic='#session' AND task=");
-        sink_mysql_add_task_of(sql, sm);
+        sink_mysql_add_task(sql, sm);
         cdc_buffer_addf(sql, " AND part=%llu", (unsigned long long)token);
         rc = sink_mysql_claim_run(sm, sql, err);
     }
@@ -155,7 +151,7 @@ static cdc_rc sink_mysql_end_sessions(sink_mysql_handle *sm, cdc_buffer *sql,
     cdc_buffer_add_str(sql, "SELECT DISTINCT c.token FROM sluice.claims AS c JOIN sluice.claims AS "
                             "s ON s.task=c.task AND s.topic='#session' AND s.part=c.token WHERE "
                             "c.task=");
-    sink_mysql_add_task_of(sql, sm);
+    sink_mysql_add_task(sql, sm);
     cdc_buffer_add_str(sql, " AND (");
     sink_mysql_add_parts(sql, parts, n);
     cdc_buffer_add_char(sql, ')');
@@ -175,7 +171,7 @@ static void sink_mysql_add_claim(cdc_buffer *sql, const sink_mysql_handle *sm, c
                                  uint64_t part, uint64_t token)
 {
     cdc_buffer_add_char(sql, '(');
-    sink_mysql_add_task_of(sql, sm);
+    sink_mysql_add_task(sql, sm);
     cdc_buffer_add_char(sql, ',');
     sink_mysql_add_text(sql, topic, strlen(topic));
     cdc_buffer_addf(sql, ",%llu,%llu,NOW(3))", (unsigned long long)part, (unsigned long long)token);
@@ -244,7 +240,7 @@ cdc_rc sink_mysql_claim_lost(sink_mysql_handle *sm, bool *lost, cdc_error *err)
     }
     cdc_buffer_init(&sql, SQL_MAX);
     cdc_buffer_add_str(&sql, "SELECT COUNT(*) FROM sluice.claims WHERE topic='#session' AND task=");
-    sink_mysql_add_task_of(&sql, sm);
+    sink_mysql_add_task(&sql, sm);
     cdc_buffer_addf(&sql, " AND part=%llu LOCK IN SHARE MODE", (unsigned long long)sm->token);
     cdc_rc rc = sink_mysql_claim_ask(sm, &sql, &there, err);
     cdc_buffer_fini(&sql);

@@ -20,7 +20,7 @@ enum {
 void sink_mysql_add_ddl_lock(cdc_buffer *sql, const sink_mysql_handle *sm)
 {
     cdc_buffer_add_str(sql, "(CONCAT('sluice.',LEFT(SHA2(");
-    sink_mysql_add_text(sql, sm->env->task->name, strlen(sm->env->task->name));
+    sink_mysql_add_task(sql, sm);
     cdc_buffer_add_str(sql, ",256),48))");
 }
 
@@ -166,7 +166,7 @@ static cdc_rc sink_mysql_look(sink_mysql_handle *sm, const cdc_event *const *eve
 static void sink_mysql_add_place(cdc_buffer *sql, const sink_mysql_handle *sm, const cdc_offset *at)
 {
     cdc_buffer_add_str(sql, " WHERE task=");
-    sink_mysql_add_text(sql, sm->env->task->name, strlen(sm->env->task->name));
+    sink_mysql_add_task(sql, sm);
     cdc_buffer_add_str(sql, " AND topic=");
     sink_mysql_add_text(sql, at->topic, strlen(at->topic));
     cdc_buffer_addf(sql, " AND part=%d", at->partition);
@@ -235,7 +235,7 @@ static cdc_rc sink_mysql_intent_write(sink_mysql_handle *sm, const cdc_event *ev
     }
     cdc_buffer_add_str(sql, "REPLACE INTO sluice.ddl (task, topic, part, next_offset, epoch, "
                             "statement_hash, before_hash, statement, begun_at) VALUES (");
-    sink_mysql_add_text(sql, sm->env->task->name, strlen(sm->env->task->name));
+    sink_mysql_add_task(sql, sm);
     cdc_buffer_add_char(sql, ',');
     sink_mysql_add_text(sql, at->topic, strlen(at->topic));
     cdc_buffer_addf(sql, ",%d,%lld,%llu,", at->partition, (long long)at->next,

@@ -131,7 +131,7 @@ static cdc_rc sink_mysql_make_own(sink_mysql_handle *sm, cdc_error *err)
 
 /* --- the claim --- */
 
-static void sink_mysql_add_task(cdc_buffer *sql, const sink_mysql_handle *sm)
+void sink_mysql_add_task(cdc_buffer *sql, const sink_mysql_handle *sm)
 {
     sink_mysql_add_text(sql, sm->env->task->name, strlen(sm->env->task->name));
 }

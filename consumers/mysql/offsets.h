@@ -13,6 +13,9 @@
 
 struct sink_mysql_handle;
 
+/* The task's name, as a literal: all that we keep at the target has it. */
+void sink_mysql_add_task(cdc_buffer *sql, const struct sink_mysql_handle *sm);
+
 /* Makes database and tables if they are missing (FATAL with exit 3 and the GRANT if the account may
  * not), and claims the task: waits for a transaction of the former applier that is just being
  * committed. */
